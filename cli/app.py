@@ -125,7 +125,9 @@ LISTED = {
     ),
     "lock": Listed(
         "machine.development:lock",
-        tr("Make each requirements.txt anew: every Python package that requirements.in needs, with version and hashes"),
+        tr(
+            "Lock packages anew, with versions and hashes: those of the program, and those that services are built from"
+        ),
     ),
     "update": Listed("machine.update:update", tr("Get the newest version and deploy it (asks first)")),
     "state-copy": Listed(

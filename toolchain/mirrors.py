@@ -5,6 +5,7 @@
 | DYBER_APT_MIRROR | Debian archive, e.g. http://mirror.example/debian |
 | DYBER_APT_SECURITY_MIRROR | Debian security archive; default: DYBER_APT_MIRROR with -security at its end |
 | DYBER_PIP_INDEX_URL | PyPI index |
+| DYBER_NPM_REGISTRY | npm registry |
 | DYBER_GOPROXY | Go module proxies, in the form of GOPROXY |
 | DYBER_REGISTRY | prefix of image names instead of Docker Hub, e.g. registry.example/library |
 | DYBER_CA_BUNDLE | PEM file with the certificate authorities to trust |
@@ -30,6 +31,7 @@ class Mirrors:
     apt: str = DEFAULT_APT_MIRROR
     apt_security: str = DEFAULT_APT_MIRROR + "-security"
     pip_index_url: str | None = None
+    npm_registry: str | None = None
     goproxy: str | None = None
     registry: str = ""
     ca_bundle: Path | None = None
@@ -48,6 +50,9 @@ class Mirrors:
             apt=apt,
             apt_security=security,
             pip_index_url=env.get("DYBER_PIP_INDEX_URL") or env.get("PIP_INDEX_URL") or host_pip_index(env, etc),
+            npm_registry=_address(env.get("DYBER_NPM_REGISTRY"))
+            or _address(env.get("NPM_CONFIG_REGISTRY") or env.get("npm_config_registry"))
+            or host_npm_registry(env, etc),
             goproxy=env.get("DYBER_GOPROXY") or env.get("GOPROXY") or None,
             registry=(env.get("DYBER_REGISTRY") or "").strip().rstrip("/"),
             ca_bundle=ca_bundle(env),
@@ -124,6 +129,20 @@ def host_pip_index(env: Mapping[str, str], etc: Path) -> str | None:
     except configparser.Error:
         return None
     return parser.get("global", "index-url", fallback=None)
+
+
+def host_npm_registry(env: Mapping[str, str], etc: Path) -> str | None:
+    """Return `registry` from npm's configuration files; the user's file overrides the machine's."""
+    home = Path(env.get("HOME") or Path.home())
+    for file in (Path(env.get("NPM_CONFIG_USERCONFIG") or home / ".npmrc"), etc / "npmrc"):
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        # An address with ${…} is filled in by npm from variables that only npm knows.
+        if match := re.search(r"(?m)^\s*registry\s*=\s*(https?://[^\s$]+)\s*$", text):
+            return match[1].rstrip("/")
+    return None
 
 
 def _address(value: str | None) -> str | None:

@@ -169,8 +169,8 @@ def environment(home: DyberHome, env: Mapping[str, str] | None = None, *, ask_en
 
     Variables that the user set stay as they are. The variables are PATH, PULUMI_HOME, PULUMI_BACKEND_URL,
     PULUMI_CONFIG_PASSPHRASE_FILE, PULUMI_SKIP_UPDATE_CHECK and DYBER_HOME; where they apply,
-    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION, PULUMI_IGNORE_AMBIENT_PLUGINS, DOCKER_HOST, DYBER_CA_BUNDLE and
-    DYBER_PIP_INDEX_URL; and if a proxy is set, no_proxy, NO_PROXY and no_grpc_proxy, so that loopback bypasses it.
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION, PULUMI_IGNORE_AMBIENT_PLUGINS, DOCKER_HOST, DYBER_CA_BUNDLE,
+    DYBER_PIP_INDEX_URL, DYBER_NPM_REGISTRY and DYBER_GOPROXY; and if a proxy is set, no_proxy, NO_PROXY and no_grpc_proxy, so that loopback bypasses it.
     """
     env = os.environ if env is None else env
     pinned = versions.load()
@@ -202,6 +202,10 @@ def environment(home: DyberHome, env: Mapping[str, str] | None = None, *, ask_en
         variables["DYBER_CA_BUNDLE"] = str(mirrors.ca_bundle)
     if mirrors.pip_index_url:
         variables["DYBER_PIP_INDEX_URL"] = mirrors.pip_index_url
+    if mirrors.npm_registry:
+        variables["DYBER_NPM_REGISTRY"] = mirrors.npm_registry
+    if mirrors.goproxy:
+        variables["DYBER_GOPROXY"] = mirrors.goproxy
     return variables
 
 

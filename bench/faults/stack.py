@@ -40,7 +40,14 @@ IMAGE_SETTINGS = {
 }
 
 #: Variables that belong to this machine, not to a stack.
-MACHINE_VARIABLES = ("DYBER_HOME", "DYBER_APT_MIRROR", "DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE")
+MACHINE_VARIABLES = (
+    "DYBER_HOME",
+    "DYBER_APT_MIRROR",
+    "DYBER_PIP_INDEX_URL",
+    "DYBER_NPM_REGISTRY",
+    "DYBER_GOPROXY",
+    "DYBER_CA_BUNDLE",
+)
 
 Say = Callable[[str], None]
 

@@ -11,6 +11,7 @@ import yaml
 
 from cli.system.checkout import ROOT
 from infra.schema.setting_tree import ANY_KEY, Setting
+from infra.services.source import Source
 from infra.settings.names import NAMESPACE, stack_file
 from infra.settings.stack import setting_tree
 from messages import in_language, mark
@@ -99,7 +100,20 @@ def page(language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
         lines += ["", f"## {title}", "", *([about + ("。" if zh else "."), ""] if about else [])]
         lines += [header, "|---|---|---|---|---|"]
         lines += [_row(path, setting, language, environments) for path, setting in rows]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_source_section(language)]) + "\n"
+
+
+def _source_section(language: str) -> list[str]:
+    """Return the section about `source:` of a service.yaml, which is no setting of a stack but is written by people."""
+    zh = language == "zh"
+    rows = []
+    for path, setting in Setting.of(Source).leaves():
+        default = "–" if setting.default in (None, "", [], {}) else f"`{shown(setting.default)}`"
+        meaning = in_language(language, setting.description)
+        cells = [f"`source.{'.'.join(path)}`", kind(setting, language), default, meaning]
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    header = "| 键 | 取值 | 默认 | 含义 |" if zh else "| Key | Values | Default | Meaning |"
+    return ["", _SOURCE_ZH if zh else _SOURCE_EN, "", header, "|---|---|---|---|", *rows]
 
 
 def kind(setting: Setting, language: str) -> str:
@@ -256,3 +270,41 @@ config:
   {NAMESPACE}:gateway:
     portOffset: 30000
 ```"""
+_SOURCE_ZH = """\
+## service.yaml 的 source
+
+不用自己的代码、而用别人的 MCP 服务器的服务，在 `mcp-servers/<服务>/service.yaml` 里写 `source`，不写 `package`。
+`npm`、`pypi`、`go`、`oci`、`url` 只写一个；版本总是确切的，锁定文件在旁边，用 `./deploy.sh lock <服务>` 重新生成。
+
+```yaml
+title: 高德地图
+port: 8010
+internet: true
+source:
+  npm: "@amap/amap-maps-mcp-server@0.0.8"
+  command: mcp-amap
+  tools: {maps_geo: read}
+secrets: {AMAP_MAPS_API_KEY: required}
+```
+
+程序得到 `service.yaml` 里声明的变量和机密，以及 `PATH`、`HOME` 等几个固定的变量；栈里另外加的变量只给桥。"""
+_SOURCE_EN = """\
+## source in service.yaml
+
+A service that runs an MCP server of others instead of code of its own has `source` in
+`mcp-servers/<service>/service.yaml`, and no `package`. Exactly one of `npm`, `pypi`, `go`, `oci`, `url` is given; versions
+are always exact, and the locks are beside it; `./deploy.sh lock <service>` writes them anew.
+
+```yaml
+title: 高德地图
+port: 8010
+internet: true
+source:
+  npm: "@amap/amap-maps-mcp-server@0.0.8"
+  command: mcp-amap
+  tools: {maps_geo: read}
+secrets: {AMAP_MAPS_API_KEY: required}
+```
+
+The program gets the variables and secrets that `service.yaml` declares, and some fixed ones such as `PATH` and `HOME`;
+variables that a stack adds are for the bridge only."""

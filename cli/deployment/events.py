@@ -121,8 +121,8 @@ _KNOWN_FAILURES: list[tuple[str, str, str]] = [
         r"Could not resolve|Temporary failure resolving|Could not find a version|Connection timed out|CERTIFICATE_VERIFY",
         mark("downloading packages failed while building an image"),
         mark(
-            "check the network; DYBER_APT_MIRROR and DYBER_PIP_INDEX_URL set mirrors, DYBER_CA_BUNDLE a "
-            "proxy's certificates"
+            "check the network; DYBER_APT_MIRROR, DYBER_PIP_INDEX_URL, DYBER_NPM_REGISTRY and DYBER_GOPROXY set "
+            "mirrors, DYBER_CA_BUNDLE a proxy's certificates"
         ),
     ),
 ]

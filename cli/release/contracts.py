@@ -15,6 +15,8 @@ from cli.engine.errors import CommandFailed
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git
+from infra.parts.data_volumes import DATA_FOLDER
+from infra.parts.service import PRINT_LOCK, PYTHON, contract_command
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE, Contract, contract_text, listed_contract, parse_contract
@@ -43,7 +45,8 @@ async def main():
 asyncio.run(main())
 """
 _PRINT_CONTRACT = 'exec python -m dyber_kit.contract "$PACKAGE"'
-_PRINT_CONTRACT_OF_SOURCES = f"PYTHONPATH={isolated.FOLDER} {_PRINT_CONTRACT}"
+_PRINT_CONTRACT_OF_SOURCES = ("sh", "-c", f"PYTHONPATH={isolated.FOLDER} {_PRINT_CONTRACT}")
+_PRINT_BRIDGE_FILE = (*PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,27 @@ def running_tools(container: Mapping[str, Any]) -> RunningTools:
     `container` is the engine's description of it. Raises StackError, EngineError.
     """
     name, identity = str(container["Name"]).lstrip("/"), str(container["Id"])
+    environment = dict(str(variable).partition("=")[::2] for variable in container["Config"]["Env"])
+    if "PACKAGE" not in environment:
+        return _bridged_tools(identity, name, environment)
     output = _execute(identity, ["python", "-c", _ASK_THE_SERVER, language()], name)
     try:
         listed = listed_contract(json.loads(output.strip().splitlines()[-1]))
     except (ValueError, IndexError, KeyError, TypeError):
         raise _unknown(name, output) from None
     printed = _parsed(_execute(identity, ["sh", "-c", _PRINT_CONTRACT], name), name)
-    environment = dict(str(variable).partition("=")[::2] for variable in container["Config"]["Env"])
     return with_hidden(listed, printed, environment)
+
+
+def _bridged_tools(container: str, name: str, environment: Mapping[str, str]) -> RunningTools:
+    """Return the tools of a running bridge, which shows those of the lock in its image and no others."""
+    printed = _parsed(_execute(container, PRINT_LOCK, name), name)
+    output = _execute(container, _PRINT_BRIDGE_FILE, name)
+    try:
+        reviewed = printed.reviewed(json.loads(output)["tools"])
+    except (ValueError, KeyError, TypeError):
+        raise _unknown(name, output) from None
+    return RunningTools(reviewed, hidden_tools(reviewed.read_only, environment))
 
 
 def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:
@@ -99,12 +115,29 @@ def _as_in_code(listed: Mapping[str, Any], printed: Mapping[str, Any]) -> Mappin
     return printed if listed == {**printed, "inputSchema": {**schema, "properties": expected}} else listed
 
 
-def image_contract(image: str, environment: Mapping[str, str] | None = None) -> Contract:
-    """Return the contract of an image on the engine, or in a registry; the image runs without a network.
+def image_contract(image: str, spec: ServiceSpec) -> Contract:
+    """Return the contract of a service's image on the engine, or in a registry; the image runs without a network.
 
     Raises StackError, EngineError.
     """
-    return _parsed(_print_contract(image, _PRINT_CONTRACT, environment or {}, image), image)
+    printed = _parsed(_list_tools(image, spec, image), image)
+    return printed.reviewed(spec.source.tools) if spec.source else printed
+
+
+def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str]:
+    """Return the contract of a service with a source, as its program lists its tools in an image, and the text of its
+    lock file. The program runs without a network, with placeholders for its secrets.
+
+    Raises EngineError, and StackError if the program does not list its tools, and for a remote server, which only a
+    container with a network can ask.
+    """
+    if spec.source is None or spec.source.kind == "url":
+        raise StackError(
+            tr("the tools of {service} can only be listed by asking its server", service=spec.name),
+            tr("lock them anew: ./deploy.sh update-service {service}", service=spec.name),
+        )
+    output = _list_tools(image, spec, spec.name)
+    return _parsed(output, spec.name).reviewed(spec.source.tools), contract_text(output)
 
 
 def source_contract(spec: ServiceSpec) -> tuple[Contract, str]:
@@ -162,7 +195,7 @@ def _packed(spec: ServiceSpec) -> bytes:
     """Return the kit's and the service's packages as a tar file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for folder in (SERVERS / "kit" / "dyber_kit", spec.folder / spec.package):
+        for folder in (SERVERS / "kit" / "dyber_kit", *([spec.folder / spec.package] if spec.package else [])):
             archive.add(folder, arcname=folder.name, filter=_readable_by_all)
     return buffer.getvalue()
 
@@ -174,12 +207,26 @@ def _readable_by_all(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return member
 
 
+def _list_tools(image: str, spec: ServiceSpec, source: str) -> str:
+    """Return what a service's image prints of its tools. Raises StackError, EngineError."""
+    if not (spec.source and spec.data):
+        return _print_contract(image, contract_command(spec), spec.environment, source)
+    # A program of others may look for its folder of data before it lists its tools.
+    environment = {**spec.environment, "DYBER_DATA": DATA_FOLDER}
+    return _print_contract(image, contract_command(spec), environment, source, data=spec.uid)
+
+
 def _print_contract(
-    image: str, script: str, environment: Mapping[str, str], source: str, files: bytes | None = None
+    image: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    source: str,
+    files: bytes | None = None,
+    data: int | None = None,
 ) -> str:
-    """Return what a shell script prints in a new container of an image. Raises StackError, EngineError."""
+    """Return what a command prints in a new container of an image. Raises StackError, EngineError."""
     try:
-        return isolated.run(image, ["sh", "-c", script], environment, files, seconds=TIMEOUT_SECONDS)
+        return isolated.run(image, command, environment, files, data=data, seconds=TIMEOUT_SECONDS)
     except CommandFailed as error:
         raise _unknown(source, str(error)) from None
 

@@ -53,6 +53,7 @@ class Release:
             for service, contract in self.contracts.items()
         }
         others = {service: dict(contract.others) for service, contract in self.contracts.items() if contract.others}
+        kinds = {service: dict(contract.kinds) for service, contract in self.contracts.items() if contract.kinds}
         content = {
             "stack": self.stack,
             "revision": self.revision,
@@ -60,6 +61,7 @@ class Release:
             "images": dict(self.images),
             "tools": tools,
             **({"others": others} if others else {}),
+            **({"kinds": kinds} if kinds else {}),
         }
         return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
@@ -69,9 +71,9 @@ class Release:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             images = {str(name): _DIGEST.validate_python(image) for name, image in content["images"].items()}
-            others = content.get("others", {})
+            others, kinds = content.get("others", {}), content.get("kinds", {})
             tools = {
-                str(service): listed_contract(listed, others.get(service))
+                str(service): listed_contract(listed, others.get(service)).reviewed(kinds.get(service, {}))
                 for service, listed in content["tools"].items()
             }
             interface = int(content.get("interface", 0))
@@ -107,7 +109,7 @@ def release_of(deployment: Deployment, display: Activities, without: frozenset[s
     tools = {}
     for spec in specs:
         with display.phase(tr("Reading the tools of {name}", name=spec.name)):
-            tools[spec.name] = contracts.image_contract(images[spec.name], spec.environment)
+            tools[spec.name] = contracts.image_contract(images[spec.name], spec)
     return Release(name, _revision(), images, tools, int(outputs.get("images_interface", 0)))
 
 

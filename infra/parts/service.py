@@ -29,6 +29,10 @@ START_SECONDS = 120
 DRAIN_MARGIN_SECONDS = 10
 #: The least memory, and the space for data, of the task that prints a service's tools.
 CONTRACT_MEMORY_MIB, CONTRACT_DATA_MIB = 256, 16
+#: The Python of the kit in images of sources; a foreign image may have another on its path, and variables for it.
+PYTHON = ("/opt/venv/bin/python", "-I")
+#: Prints the lock of tools in the image of a source.
+PRINT_LOCK = (*PYTHON, "-c", "print(open('/opt/dyber/app/tools.lock.json', encoding='utf-8').read())")
 SECRETS_FOLDER = "/run/dyber-secrets"
 #: The file with the password of Redis among a service's secrets; names of secrets cannot begin with DYBER_.
 CACHE_SECRET = "DYBER_REDIS_PASSWORD"
@@ -93,16 +97,31 @@ def service(
     return Service(network, tuple(servers), environment, tuple(names))
 
 
+def contract_command(spec: ServiceSpec) -> tuple[str, ...]:
+    """Return the command that prints the tools of a service in a container of its image, without a network.
+
+    The program of a source is started and asked, with placeholders for its secrets. A remote server cannot be asked
+    without a network, so its image prints the tools that it serves; the bridge compares them with the server's.
+    """
+    if spec.source is None:
+        return ("/bin/sh", "-c", 'exec python -m dyber_kit.contract "$PACKAGE"')
+    if spec.source.kind == "url":
+        return PRINT_LOCK
+    return (*PYTHON, "-m", "dyber_kit.bridge.contract")
+
+
 def contract_check(spec: ServiceSpec, environment: dict[str, str]) -> Task:
     """Return the task that prints the tools of the service's image; `environment` is that of Service."""
     temporary = [temporary_folder(spec)]
     if spec.data:
-        temporary.append(TemporaryFolder(DATA_FOLDER, CONTRACT_DATA_MIB, programs=True))
+        # Programs of others may write there before they list their tools.
+        owner = spec.uid if spec.source else None
+        temporary.append(TemporaryFolder(DATA_FOLDER, CONTRACT_DATA_MIB, programs=True, owner=owner))
     return Task(
         f"{spec.name}-contract",
         f"{spec.name}-contract",
         Confinement(spec.uid, max(spec.memory_mib, CONTRACT_MEMORY_MIB), spec.cpus, MAX_PROCESSES),
-        ("/bin/sh", "-c", 'exec python -m dyber_kit.contract "$PACKAGE"'),
+        contract_command(spec),
         tuple(sorted(environment.items())),
         temporary=tuple(temporary),
     )

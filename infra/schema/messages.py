@@ -157,6 +157,66 @@ MESSAGES: dict[str, str] = {
     "service_no_mapping": mark("must be keys and values, such as port: 8003"),
     "given_by_the_folder": mark("given by the folder; remove it"),
     "package_missing": mark("file {path} is missing"),
+    "package_and_source": mark("package and source exclude each other: a source needs no code in the folder"),
+    "no_package_and_no_source": mark(
+        "package is missing: the Python package in this folder; or write source: with a program of others, such as "
+        "npm: '@scope/name@1.2.3'"
+    ),
+    # source: of a service.yaml
+    "source_kinds": mark("must have exactly one of {kinds}; given: {given}"),
+    "source_reference": mark(
+        "{kind}: {reference!r} names no exact version; write it like {example}. ./deploy.sh add-service finds the "
+        "version and writes it"
+    ),
+    "source_key_unfit": mark("{key} is only for {kinds}, not for {kind}; leave it out"),
+    "source_command_missing": mark("command is missing: the name of the program that the {kind} package brings"),
+    "source_placeholder": mark(
+        "{placeholder} is not known; an argument can have {known}, and secrets go in environment"
+    ),
+    "source_argument_lines": mark("must be a single line"),
+    "source_requirement": mark("{value!r} is not a requirement; write it like mcp<2, without an address"),
+    "source_variable": mark(
+        "{name!r} cannot be the name of a variable: letters, digits and _, not beginning with a digit"
+    ),
+    "source_variable_reserved": mark("the image sets the variable {name}; leave it out"),
+    "source_header": mark("{name!r} cannot be the name of an HTTP header"),
+    "source_header_value": mark("the value of the header {name} must be visible ASCII characters"),
+    "source_url": mark("must be an address such as {example}"),
+    "source_url_user": mark(
+        "must not hold a user or password; write a header, such as Authorization: Bearer ${TOKEN}, and declare TOKEN "
+        "in secrets"
+    ),
+    "source_url_http": mark("must begin with https://; http is only possible with private_network: true"),
+    "source_url_private": mark(
+        "{host} is in a private network; if that is intended, write private_network: true in source"
+    ),
+    "source_url_transport": mark("a url needs transport: streamable-http or sse"),
+    "source_url_child": mark("child is only for programs that run here; leave it out"),
+    "source_stdio_listens": mark("listens and path are only for transport: streamable-http or sse"),
+    "source_listens_missing": mark("transport: {transport} needs listens: the port at which the program listens"),
+    "source_listening_child": mark("a program with transport: {transport} serves all callers; write child: shared"),
+    "source_children_shared": mark("children is only for child: session or pool"),
+    "source_names_undeclared": mark(
+        "{names}: used in source, but neither in environment nor in secrets; declare them there"
+    ),
+    "source_data_missing": mark("${data} in an argument needs data: true"),
+    "source_url_internet": mark("a url source needs internet: true"),
+    "source_debian_packages": mark("debian_packages cannot be installed for a source of the kind {kind}"),
+    "source_accounts": mark("accounts and account_limits are only for services that are built on the kit"),
+    "source_session_replicas": mark("child: session needs max_replicas: 1, as a session lives in one process"),
+    # Locks of a source
+    "source_lock_missing": mark("the lock of the source is missing; write it: ./deploy.sh lock {service}"),
+    "source_lock_unreadable": mark("cannot be read: {reason}; write it anew: ./deploy.sh lock {service}"),
+    "source_lock_differs": mark(
+        "locks {locked}, but service.yaml says {wanted}; lock it anew: ./deploy.sh lock {service}"
+    ),
+    "source_lock_command": mark("the package has no program {command!r}; write one of these as command: {known}"),
+    "source_lock_no_hash": mark("{package} has no hash; write the lock anew: ./deploy.sh lock {service}"),
+    "source_lock_address": mark(
+        "{package} has an address (resolved), which binds the lock to one registry; write it anew: "
+        "./deploy.sh lock {service}"
+    ),
+    "source_lock_no_program": mark("the image names no program; write it as command in service.yaml"),
     "no_port_left": mark("all ports from {first} to {last} are taken"),
     "service_name_reserved": mark("service name {name!r} has another meaning; choose another"),
     "service_name_of_a_part": mark(
@@ -199,10 +259,18 @@ MESSAGES: dict[str, str] = {
         "Volume {volume} holds the data of {other_service} in stack {other_stack}; {service} in stack {stack} cannot "
         "use it. Rename one of the services, or back that volume up and delete it: ./deploy.sh clean -s {other_stack}"
     ),
+    # mcp-servers/catalog/
+    "foreign_reaches": mark("internet: true needs reaches, the hosts it talks to, and reaches needs internet: true"),
+    "foreign_needs": mark("a required secret needs needs, which says where users get it"),
+    "foreign_service": mark("cannot be a service: {key}: {reason}"),
     # tools.lock.json
     "contract_not_readable": mark("cannot be read; write it anew: ./deploy.sh tools lock"),
     "contract_changed_by_hand": mark(
         "is not the hash of the tools in it (edited by hand?); write it anew: ./deploy.sh tools lock"
+    ),
+    "accepted_reason": mark("write in your own words why the finding is harmless"),
+    "poisoned_tool": mark(
+        "{code}: {title}: {excerpt}\n  {explanation} {advice} To accept it, with a reason, in {file}"
     ),
 }
 #: By Pydantic's error type (https://docs.pydantic.dev/latest/errors/validation_errors/), its text with the values of

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,13 +16,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from infra.schema.problems import ConfigurationError, Problem, UnusableValue, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
-from infra.services.contract import load_lock
+from infra.services.contract import Contract, load_lock
 from infra.services.ports import GATEWAY_PORTS
+from infra.services.source import AcceptedFinding, Source
+from infra.services.source_locks import load_program
 
 SPEC_FILE = "service.yaml"
 #: A service that needs more replicas needs several machines, not more containers on one engine.
 MAX_REPLICAS = 16
-GIVEN_BY_THE_FOLDER = {"name", "folder", "tools", "once_tools", "contract_sha256"}
+GIVEN_BY_THE_FOLDER = {"name", "folder", "declared_variables", "tools", "once_tools", "contract_sha256"}
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 #: Ports that services may have, and the first port of a new service; 8001 and 8002 belong to the first two services.
 SERVICE_PORTS = range(8001, 9000)
@@ -51,9 +53,15 @@ SecretName = Annotated[VariableName, AfterValidator(_secret_name)]
 class ServiceSpec(BaseModel):
     """The content of a `service.yaml`. Sizes are in MiB, `cpus` in cores, times in seconds.
 
+    - `package` is the Python package in the service's folder that its containers run; a service without code of its
+      own has a `source` instead, a program of others that runs behind the kit's bridge.
+    - `accepted` are the findings of the scan of tools that were reviewed, for a service with a `package`; those of a
+      service with a `source` are in it.
     - `tools` tells by name whether a tool only reads; `once_tools` are the reading tools whose calls the gateway must
       not repeat after a failure; `contract_sha256` is the hash of the contract (infra.services.contract). They come
       from the lock file beside service.yaml, and are empty without it, or from the contract promoted into the stack.
+    - `declared_variables` are the names in `environment`, without those that a stack adds: the program of a source gets
+      only these.
     - `cache`: the service uses Redis if the stack has it.
     - `enforces_scopes`: the service obeys the header X-Dyber-Scope, as every service built on the kit does, and refuses
       requests without it. Clients with a scope of some of its tools may then use any revision of MCP.
@@ -74,7 +82,9 @@ class ServiceSpec(BaseModel):
     title: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(max_length=200)] = ""
     port: Annotated[int, Field(ge=SERVICE_PORTS.start, lt=SERVICE_PORTS.stop)]
-    package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
+    package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] | None = None
+    source: Source | None = None
+    accepted: tuple[AcceptedFinding, ...] = ()
     profile: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$"), AfterValidator(_profile_name)] | None = None
     debian_packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")], ...] = ()
     cpus: Annotated[float, Field(gt=0, le=64)] = 0.5
@@ -92,9 +102,39 @@ class ServiceSpec(BaseModel):
     seccomp: Literal["chromium"] | None = None
     environment: dict[VariableName, str] = Field(default_factory=dict)
     secrets: dict[SecretName, Literal["required", "optional"]] = Field(default_factory=dict)
+    declared_variables: tuple[str, ...] = ()
     tools: dict[str, bool] = Field(default_factory=dict)
     once_tools: tuple[str, ...] = ()
     contract_sha256: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bridge_decides(cls, values: Any) -> Any:
+        """Complete what follows from a source: the bridge keeps to scopes, and what holds state has one replica."""
+        if not isinstance(values, dict) or not isinstance(values.get("source"), dict):
+            return values
+        is_stateful = bool(values.get("data")) or values["source"].get("child") == "session"
+        return {"enforces_scopes": True, **({"max_replicas": 1} if is_stateful else {}), **values}
+
+    @model_validator(mode="after")
+    def _has_a_program(self) -> Self:
+        if (self.package is None) == (self.source is None):
+            raise UnusableValue("package_and_source" if self.package else "no_package_and_no_source")
+        if self.source is None:
+            return self
+        if undeclared := sorted(self.source.wanted_names - set(self.secrets) - set(self.environment)):
+            raise UnusableValue("source_names_undeclared", names=", ".join(undeclared))
+        if self.source.uses_data and not self.data:
+            raise UnusableValue("source_data_missing")
+        if self.source.kind == "url" and not self.internet:
+            raise UnusableValue("source_url_internet")
+        if self.source.kind in ("oci", "url") and self.debian_packages:
+            raise UnusableValue("source_debian_packages", kind=self.source.kind)
+        if self.accounts or self.account_limits:
+            raise UnusableValue("source_accounts")
+        if self.source.child == "session" and self.max_replicas > 1:
+            raise UnusableValue("source_session_replicas")
+        return self
 
     @model_validator(mode="after")
     def _secrets_are_no_environment(self) -> Self:
@@ -107,6 +147,21 @@ class ServiceSpec(BaseModel):
         if self.account_limits and not self.data:
             raise UnusableValue("account_limits_without_data")
         return self
+
+    def with_contract(self, contract: Contract) -> ServiceSpec:
+        """Return the service with the tools of a contract."""
+        reviewed = contract.reviewed(self.source.tools) if self.source else contract
+        changes = {
+            "tools": reviewed.read_only,
+            "once_tools": reviewed.once_tools,
+            "contract_sha256": reviewed.sha256,
+        }
+        return self.model_copy(update=changes)
+
+    @property
+    def accepted_findings(self) -> tuple[AcceptedFinding, ...]:
+        """The findings of the scan of tools that were reviewed."""
+        return (*self.accepted, *(self.source.accepted if self.source else ()))
 
     @property
     def alias(self) -> str:
@@ -122,7 +177,7 @@ class ServiceSpec(BaseModel):
 def load_catalog(servers: Path, *, locks: bool = True) -> dict[str, ServiceSpec]:
     """Return all services in `servers` (the folder mcp-servers/) by name, in the order of their ports.
 
-    With `locks` false the lock files are not read, and the services have no tools.
+    With `locks` false the lock files are not read: the services have no tools, and the locks of sources may be missing.
 
     Raises ConfigurationError naming every file that cannot be used, or a port that two services claim.
     """
@@ -162,16 +217,20 @@ def load_spec(file: Path, *, locks: bool = True) -> ServiceSpec:
     if reserved:
         raise ConfigurationError(*(Problem("given_by_the_folder", source, (key,)) for key in reserved))
     given = {str(key): value for key, value in content.items()}
-    if locks and (contract := load_lock(file.parent)):
-        given.update(tools=contract.read_only, once_tools=contract.once_tools, contract_sha256=contract.sha256)
+    environment = given.get("environment")
+    given["declared_variables"] = tuple(map(str, environment)) if isinstance(environment, dict) else ()
     try:
         spec = ServiceSpec(name=name, folder=file.parent, **given)
     except ValidationError as error:
         root = Setting.of(ServiceSpec, GIVEN_BY_THE_FOLDER)
         raise ConfigurationError(*validation_problems(error, source, root)) from error
-    if not (file.parent / spec.package / "__main__.py").is_file():
+    if locks and (contract := load_lock(file.parent)):
+        spec = spec.with_contract(contract)
+    if spec.package and not (file.parent / spec.package / "__main__.py").is_file():
         missing = f"mcp-servers/{name}/{spec.package}/__main__.py"
         raise ConfigurationError(Problem("package_missing", source, ("package",), spec.package, {"path": missing}))
+    if spec.source and locks:
+        load_program(file.parent, spec.source)
     return spec
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +17,12 @@ from pydantic import Field
 
 from infra.schema.problems import ConfigurationError, Problem
 from infra.schema.strict_settings import StrictSettings
+from infra.services.source import ToolKind
 from messages import mark
 
 LOCK_FILE = "tools.lock.json"
 #: What a service may offer beside tools: keys of its lock file, which has those that are not empty.
-OTHER_OFFERS = ("prompts", "resources", "resource_templates", "completions")
+OTHER_OFFERS = ("instructions", "prompts", "resources", "resource_templates", "completions")
 
 
 class ContractSettings(StrictSettings):
@@ -45,11 +46,13 @@ class Contract:
     """What agents see of a service.
 
     `tools`: title, description, inputSchema, outputSchema and annotations of each tool by name. `others`: what the
-    service offers beside tools (OTHER_OFFERS), as its lock file has it.
+    service offers beside tools (OTHER_OFFERS), as its lock file has it. `kinds`: what a review decided of the tools of a
+    source, by name (`source.tools` of service.yaml); it changes what they count as, and not the contract's hash.
     """
 
     tools: Mapping[str, Mapping[str, Any]]
     others: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, ToolKind] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -59,19 +62,28 @@ class Contract:
 
     @property
     def read_only(self) -> dict[str, bool]:
-        """By name, whether the tool's annotations say that it only reads."""
-        return {name: reads_only(tool) for name, tool in self.tools.items()}
+        """By name, whether a tool only reads: as a review decided, else as its annotations say. Tools that a review
+        switched off are missing."""
+        return {
+            name: self.kinds[name] == "read" if name in self.kinds else reads_only(tool)
+            for name, tool in self.tools.items()
+            if self.kinds.get(name) != "off"
+        }
 
     @property
     def once_tools(self) -> tuple[str, ...]:
         """The names of the tools that only read, but whose annotations say that a call must not be repeated."""
-        return tuple(name for name, tool in self.tools.items() if reads_only(tool) and not repeatable(tool))
+        return tuple(name for name, reads in self.read_only.items() if reads and not repeatable(self.tools[name]))
 
     @property
     def settings(self) -> dict[str, Any]:
         """The content of ContractSettings that a promotion writes into a stack's file."""
         kinds = {name: "read" if reads else "write" for name, reads in self.read_only.items()}
         return {"sha256": self.sha256, "tools": {**kinds, **dict.fromkeys(self.once_tools, "read-once")}}
+
+    def reviewed(self, kinds: Mapping[str, ToolKind]) -> Contract:
+        """Return the same contract with what a review decided of its tools."""
+        return replace(self, kinds=kinds)
 
 
 def reads_only(tool: Mapping[str, Any]) -> bool:

@@ -84,6 +84,14 @@ _OFFERS = {
 
 
 def _other_offers(old: Contract, new: Contract) -> Iterator[Change]:
+    yield from (
+        Change("", *difference)
+        for difference in _text(
+            mark("instructions changed, agents will read"),
+            old.others.get("instructions"),
+            new.others.get("instructions"),
+        )
+    )
     for kind, (removed, added, changed) in _OFFERS.items():
         before, after = _by_name(old.others.get(kind)), _by_name(new.others.get(kind))
         for name in sorted({*before, *after}):

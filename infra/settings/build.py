@@ -13,6 +13,8 @@ from messages import mark
 #: By key of `build`, the environment variable in which set-up puts its value for this machine.
 FROM_ENVIRONMENT = {
     "pipIndexUrl": "DYBER_PIP_INDEX_URL",
+    "npmRegistry": "DYBER_NPM_REGISTRY",
+    "goProxy": "DYBER_GOPROXY",
     "caBundle": "DYBER_CA_BUNDLE",
     "proxy": "DYBER_BUILD_PROXY",
 }
@@ -27,6 +29,10 @@ class BuildSettings(StrictSettings):
         json_schema_extra={"pattern": r"\{suite\}"},
     )
     pip_index_url: str | None = Field(None, description=mark("The Python package index that builds use"))
+    npm_registry: str | None = Field(None, description=mark("The npm registry that builds use"))
+    go_proxy: str | None = Field(
+        None, description=mark("The Go module proxies that builds use, in the form of GOPROXY")
+    )
     apt_options: str = Field("", description=mark("More options of apt-get in builds"))
     ca_bundle: str | None = Field(
         None,

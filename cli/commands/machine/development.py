@@ -9,9 +9,11 @@ import typer
 from cli.commands.reading import AcceptedYesOption
 from cli.machine import linting, requirement_files, test_run
 from cli.machine.linting import Complaint
+from cli.services.sources.locking import relock
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, fail, out
 from cli.terminal.usage import FAILED, examples
+from infra.services.catalog import load_catalog
 from messages import tr
 from toolchain.home import DyberHome
 
@@ -46,19 +48,29 @@ def lint(
         raise typer.Exit(FAILED)
 
 
-@commands.command(epilog=examples("./deploy.sh lock", "./deploy.sh lock --upgrade"))
+@commands.command(epilog=examples("./deploy.sh lock", "./deploy.sh lock amap", "./deploy.sh lock --upgrade"))
 def lock(
+    service: Annotated[
+        str | None, typer.Argument(help=tr("Only the packages of this service"), show_default=False)
+    ] = None,
     upgrade: Annotated[
         bool,
         typer.Option("--upgrade", help=tr("Take the newest versions of indirect packages too")),
     ] = False,
     yes: AcceptedYesOption = False,
 ) -> None:
-    """Make each requirements.txt anew from its requirements.in."""
+    """Lock the packages of the program and of all services anew, or those of one service."""
     home = DyberHome.from_environment()
-    with Activities(home.logs / "lint.log") as display:
-        test_run.install_packages(display)
-        changed = requirement_files.lock(ROOT, display, upgrade=upgrade)
+    # The locks of sources may be missing: this command writes them.
+    catalog = load_catalog(ROOT / "mcp-servers", locks=False)
+    if service is not None and service not in catalog:
+        known = ", ".join(catalog)
+        raise typer.BadParameter(tr("there is no service {service!r}; known: {known}", service=service, known=known))
+    with Activities(home.logs / "lock.log") as display:
+        changed = requirement_files.lock(ROOT, display, upgrade=upgrade, service=service)
+        for spec in catalog.values():
+            if spec.source and service in (None, spec.name):
+                changed += relock(spec, home, display, upgrade=upgrade)
     for file in changed:
         out.print(tr("updated {file}", file=file.relative_to(ROOT)))
     if not changed:

@@ -9,13 +9,14 @@ import typer
 from rich.text import Text
 
 from cli.commands.reading import AcceptedYesOption, StackOption
+from cli.commands.settings import findings
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.release import contracts
 from cli.release.contracts import RunningTools
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.terminal.console import fail, out
+from cli.terminal.console import Activities, fail, out
 from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
@@ -49,21 +50,43 @@ def tools_lock(
     yes: AcceptedYesOption = False,
 ) -> None:
     """Write the present tools into the lock files, or only compare them."""
-    activate(DyberHome.from_environment())
+    home = DyberHome.from_environment()
+    activate(home)
     differs = False
     for spec in _specs(service):
         file = spec.folder / LOCK_FILE
-        actual, text = contracts.source_contract(spec)
+        actual, text = _present_contract(spec, home)
         if file.is_file() and file.read_text(encoding="utf-8") == text:
             out.print(f"[green]✓[/] {spec.name}: {tr('no changes')}")
             continue
         differs = True
-        show(spec.name, _locked(spec, readable=check), actual)
+        before = _locked(spec, readable=check)
+        show(spec.name, before, actual)
+        findings.show_new(spec, before, actual)
         if not check:
             file.write_text(text, encoding="utf-8")
             out.print(tr("written: ") + str(file.relative_to(ROOT)), markup=False)
     if check and differs:
         raise typer.Exit(FAILED)
+
+
+def _present_contract(spec: ServiceSpec, home: DyberHome) -> tuple[Contract, str]:
+    """Return the contract of a service as its code is now, and the text of its lock file.
+
+    The image of a source is built for it if its locks changed.
+    """
+    if spec.source is None:
+        return contracts.source_contract(spec)
+    from cli.deployment.image_build import build_image, build_settings
+
+    lock = spec.folder / LOCK_FILE
+    if spec.source.kind == "url" and lock.is_file():
+        # Only a container with a network could ask the server; its bridge compares the tools all the time.
+        return _locked(spec), lock.read_text(encoding="utf-8")
+    with Activities(home.logs / "image.log") as display:
+        image = build_image(spec, build_settings("dev"), display)
+        with display.phase(tr("Listing the tools of {service}", service=spec.name), 10):
+            return contracts.bridged_contract(image, spec)
 
 
 @tools_app.command(
@@ -96,13 +119,22 @@ def tools_diff(
     activate(DyberHome.from_environment())
     differs = False
     compared = set()
+    specs = {spec.name: spec for spec in _specs(service)}
     for name, before, after, hidden in _pairs(service, against, stack):
         differs |= show(name, before, after)
+        findings.show_new(specs[name], before, after)
         for where, names in hidden.items():
             show_hidden(name, where, names)
         compared.add(name)
     if differs | _report_silent(stack, service, against, compared):
         raise typer.Exit(FAILED)
+
+
+tools_app.command(
+    "scan",
+    help=tr("Look for texts in the contracts that mislead agents; exit code 1 if one stops a service"),
+    epilog=examples("./deploy.sh tools scan", "./deploy.sh tools scan template", "./deploy.sh tools scan --json"),
+)(findings.tools_scan)
 
 
 def _report_silent(stack: str, service: str | None, against: str | None, compared: set[str]) -> bool:

@@ -14,6 +14,7 @@ from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import Contract, load_lock, printed_contract
+from infra.services.scan.review import problems_of
 from messages import tr
 
 #: How many lines of a difference are shown.
@@ -71,7 +72,7 @@ def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> 
     """Return why a service whose image printed `output` must not be put in service; an empty text if it may."""
     name = spec.name
     try:
-        actual = printed_contract(output or "", name)
+        actual = printed_contract(output or "", name).reviewed(spec.source.tools if spec.source else {})
     except ConfigurationError:
         actual = None
     if exit_code or actual is None:
@@ -84,7 +85,8 @@ def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> 
             last=last,
         )
     if actual.sha256 == spec.contract_sha256 and actual.read_only == spec.tools:
-        return ""
+        # A contract that was promoted from elsewhere has no lock file here, so it is looked at only now.
+        return "\n".join(problem.text() for problem in problems_of(spec, actual, {}))
     return tr(
         "The tools of service {name} are not those of its contract; it was not put in service, the old container keeps "
         "serving. If the change is intended: ./deploy.sh tools lock {name}, review it and commit it; in a pinned "

@@ -17,6 +17,7 @@ import pulumi_docker as docker
 
 from infra.parts.composition import Composition
 from infra.parts.gateway import FRONT_UID, GATEWAY_UID
+from infra.parts.image_content import service_content
 from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.settings.build import BuildSettings
@@ -26,6 +27,8 @@ _IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
 _IGNORED_SUFFIXES = {".pyc", ".md"}
 GATEWAY, FRONT = "gateway", "front"
 CA_BUNDLE_SECRET = "ca_bundle"
+#: The plugin writes the output of a build only for a builder with a name; this is that of the engine itself.
+LOGGING_BUILDER = "default"
 #: The Debian suites of the base images. Only the nginx in the gateway's suite resolves upstreams at run time.
 SERVER_SUITE, GATEWAY_SUITE = "trixie", "forky"
 
@@ -65,7 +68,8 @@ class Image:
 class BuiltImage(pulumi.ComponentResource):
     """Creates a docker.RemoteImage that the stack's engine builds from the folder `root` when its sources change.
 
-    `mirrors` are build arguments with the addresses of package mirrors, which are not part of the image's name.
+    `mirrors` are build arguments with the addresses of package mirrors, which are not part of the image's name. `target`
+    is the stage of the Dockerfile to build, by default the last. `log` is a file for the output of the build.
     `reference` is a plain string, so containers are replaced when the sources change, but not when only the way of
     building changes.
     """
@@ -82,7 +86,9 @@ class BuiltImage(pulumi.ComponentResource):
         build_arguments: Mapping[str, str],
         build: BuildSettings,
         dockerfile: str = "Dockerfile",
+        target: str | None = None,
         mirrors: Mapping[str, str] | None = None,
+        log: Path | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("dyber:image:BuiltImage", name, None, opts)
@@ -103,8 +109,11 @@ class BuiltImage(pulumi.ComponentResource):
             build=docker.RemoteImageBuildArgs(
                 context=str(root),
                 dockerfile=dockerfile,
+                target=target,
                 build_args={**build_arguments, **(mirrors or {}), **build.proxy_arguments},
                 secrets=secrets,
+                builder=LOGGING_BUILDER if log else None,
+                build_log_file=str(log) if log else None,
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -132,31 +141,42 @@ def stack_images(composition: Composition, root: Path, opts: pulumi.ResourceOpti
 def server_image(spec: ServiceSpec, settings: StackSettings, servers: Path, opts: pulumi.ResourceOptions) -> Image:
     """Return the image of a service: by its digest, or built from `servers` (the folder mcp-servers/).
 
-    It is built with the service's own Dockerfile if there is one, otherwise with the shared Dockerfile.
+    It is built with the service's own Dockerfile if there is one, otherwise with the shared Dockerfile. Raises
+    ConfigurationError if the locks of its source cannot be used.
     """
     service = settings.services.get(spec.name)
     if service and service.image:
         return Image(reference=service.image, image_id=service.image)
-    if (spec.folder / "Dockerfile").is_file():
-        dockerfile, service_parts = f"{spec.name}/Dockerfile", {spec.name}
-    else:
-        # Only what the shared Dockerfile copies, so that a new title in service.yaml does not make a new image.
-        dockerfile, service_parts = "Dockerfile", {f"{spec.name}/{spec.package}", f"{spec.name}/requirements.txt"}
+    return built_server_image(spec, settings.build, servers, opts)
+
+
+def built_server_image(
+    spec: ServiceSpec, build: BuildSettings, servers: Path, opts: pulumi.ResourceOptions, log: Path | None = None
+) -> Image:
+    """Return the image of a service, built from `servers` (the folder mcp-servers/). Raises ConfigurationError."""
+    content = service_content(spec)
+    mirrors = {
+        "PIP_INDEX_URL": build.pip_index_url,
+        "NPM_REGISTRY": build.npm_registry,
+        "GO_PROXY": build.go_proxy,
+    }
     built = BuiltImage(
         spec.name,
         root=servers,
-        dockerfile=dockerfile,
-        parts={dockerfile, "healthcheck", "kit/dyber_kit", "kit/requirements.txt", *service_parts},
+        dockerfile=content.dockerfile,
+        target=content.target,
+        parts={content.dockerfile, "healthcheck", "kit/dyber_kit", "kit/requirements.txt", *content.parts},
         build_arguments={
-            "BASE_IMAGE": settings.build.base(SERVER_SUITE),
+            "BASE_IMAGE": build.base(SERVER_SUITE),
             "SERVICE": spec.name,
-            "PACKAGE": spec.package,
             "DEBIAN_PACKAGES": " ".join(spec.debian_packages),
             "UID": str(spec.uid),
-            "APT_OPTIONS": settings.build.apt_options,
+            "APT_OPTIONS": build.apt_options,
+            **content.arguments,
         },
-        build=settings.build,
-        mirrors={"PIP_INDEX_URL": settings.build.pip_index_url or ""},
+        build=build,
+        mirrors={name: mirrors[name] or "" for name in ("PIP_INDEX_URL", *content.mirrors)},
+        log=log,
         opts=opts,
     )
     return Image(reference=built.reference, image_id=built.image_id, built_by=(built,))

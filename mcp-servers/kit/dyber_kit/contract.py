@@ -46,7 +46,7 @@ async def _contract(app: ServiceApp) -> dict[str, Any]:
     }
     offered = {kind: entries for kind, entries in others.items() if entries}
     covered = {"tools": tools, **offered} if offered else tools
-    return {"service": app.mcp.name, "sha256": _digest(covered), "tools": tools, **offered}
+    return {"service": app.mcp.name, "sha256": digest(covered), "tools": tools, **offered}
 
 
 def _entries(listed: Iterable[BaseModel], key: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _entries(listed: Iterable[BaseModel], key: str) -> dict[str, Any]:
     for item in listed:
         visible = item.model_dump(mode="json", by_alias=True, exclude_none=True)
         name = visible.pop(key)
-        entries[name] = {"sha256": _digest(visible), **visible}
+        entries[name] = {"sha256": digest(visible), **visible}
     return entries
 
 
@@ -69,7 +69,8 @@ def render(contract: dict[str, Any]) -> str:
     return json.dumps(contract, ensure_ascii=False, indent=2) + "\n"
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a JSON value, whatever the order of its names."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -66,17 +66,20 @@ def declare(
     changed: dict[str, Any] | None = None,
     encrypted: Collection[str] = (),
     volumes: Collection[LabelledVolume] = (),
+    root: Path = REPOSITORY,
+    services: Collection[str] = SERVICES,
     **values: Any,
 ) -> Recorder:
     """Run the program in the stack dev with the settings `values`; return all resources that it declared.
 
     `changed` are values that replace those of the template's service.yaml, `encrypted` are the keys that hold anything
-    encrypted, `volumes` are the volumes that the engine has. Only the services in SERVICES are part of the stack.
+    encrypted, `volumes` are the volumes that the engine has. Only `services` of the repository at `root` are part of
+    the stack.
     """
-    services = load_catalog(REPOSITORY / "mcp-servers")
-    specs = {name: services[name].model_copy(update=changed if name == "template" else None) for name in SERVICES}
+    known = load_catalog(root / "mcp-servers")
+    specs = {name: known[name].model_copy(update=changed if name == "template" else None) for name in services}
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
-    for name in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE"):
+    for name in ("DYBER_PIP_INDEX_URL", "DYBER_NPM_REGISTRY", "DYBER_GOPROXY", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(engine_volumes, "list_volumes", lambda: [described(volume) for volume in volumes])
     # A developer's own .env is none of the tests' business.
@@ -89,7 +92,7 @@ def declare(
 
     @pulumi.runtime.test
     def program() -> None:
-        runpy.run_path(str(REPOSITORY / "infra" / "__main__.py"))
+        runpy.run_path(str(root / "infra" / "__main__.py"))
 
     program()
     return recorder

@@ -97,6 +97,27 @@ def test_the_pypi_index_comes_from_our_variable_else_that_of_pip_else_its_file(e
     assert from_environment(etc, **env).pip_index_url == expected
 
 
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({"DYBER_NPM_REGISTRY": "https://a.example/", "NPM_CONFIG_REGISTRY": "https://b.example"}, "https://a.example"),
+        ({"NPM_CONFIG_REGISTRY": "https://b.example"}, "https://b.example"),
+        ({}, "https://user.example/npm"),
+    ],
+)
+def test_the_npm_registry_comes_from_our_variable_else_that_of_npm_else_its_file(etc, env, expected):
+    (etc / "npmrc").write_text("registry=https://machine.example\n")
+    user_file = etc.parent / "home/.npmrc"
+    user_file.parent.mkdir(parents=True, exist_ok=True)
+    user_file.write_text("fund=false\nregistry = https://user.example/npm/\n//user.example/npm/:_authToken=secret\n")
+    assert from_environment(etc, **env).npm_registry == expected
+
+
+def test_a_registry_that_npm_itself_has_to_complete_is_not_used(etc):
+    (etc / "npmrc").write_text("registry=https://${HOST}/npm\n")
+    assert from_environment(etc).npm_registry is None
+
+
 def test_the_pip_file_of_the_user_overrides_that_of_the_machine(etc):
     (etc / "pip.conf").write_text("[global]\nindex-url = https://machine.example/simple\n")
     user_file = etc.parent / "home/.config/pip/pip.conf"

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import anyio
 from mcp.shared.exceptions import MCPError
+from mcp.types import CallToolResult
 
 from dyber_kit.calling.legacy_sessions import current_session
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
@@ -63,7 +64,7 @@ class Calls:
                         ErrorCode.TIMEOUT,
                         tr_lazy("The operation took longer than {seconds:g} s and was ended", seconds=self.max_seconds),
                     )
-                outcome = "ok"
+                outcome = "tool_error" if isinstance(result, CallToolResult) and result.is_error else "ok"
                 return result
             except ServiceError as error:
                 outcome = str(error.code)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
@@ -20,6 +19,7 @@ from dyber_kit.calling.asking import InputRequired, asked, asking_within
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer
 from dyber_kit.calling.declared import description_of, field_with_two_names, name_of
+from dyber_kit.calling.offered import OfferedTool
 from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ServiceError
 from dyber_kit.language import joined_sentences, tr
@@ -43,6 +43,10 @@ class ToolDeclaration:
     def read_only(self) -> bool:
         """Return whether the tool changes nothing outside the server."""
         return bool(self.annotations.read_only_hint)
+
+    def build(self, calls: Calls, max_answer_chars: int, accounts: Sequence[str] = ()) -> ServiceTool:
+        """Return the running tool; see `ServiceTool.build`."""
+        return ServiceTool.build(self, calls, max_answer_chars, accounts)
 
 
 def tool(
@@ -83,7 +87,7 @@ def tool(
     return declare
 
 
-class ServiceTool(Tool):
+class ServiceTool(OfferedTool):
     """Runs a declared tool under `Calls`: reads its arguments leniently, and answers errors with code and next step."""
 
     _calls: Calls = PrivateAttr()
@@ -250,7 +254,7 @@ class ServiceTool(Tool):
         return result
 
 
-def _has_structure(built: Tool) -> bool:
+def _has_structure(built: OfferedTool) -> bool:
     """Return whether the tool returns a Pydantic model of the service, which becomes its output schema."""
     model = built.fn_metadata.output_model
     is_model = (

@@ -19,9 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.completions import CompletionDeclaration, Completions
+from dyber_kit.calling.offered import Declaration
 from dyber_kit.calling.prompts import PromptDeclaration, ServicePrompt
 from dyber_kit.calling.resources import ResourceDeclaration, ServiceResource
-from dyber_kit.calling.tools import ServiceTool, ToolDeclaration
 from dyber_kit.language import tr
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
@@ -65,7 +65,7 @@ def create_app(
     title: str,
     version: str,
     instructions: str,
-    tools: Sequence[ToolDeclaration],
+    tools: Sequence[Declaration],
     prompts: Sequence[PromptDeclaration] = (),
     resources: Sequence[ResourceDeclaration] = (),
     completions: Sequence[CompletionDeclaration] = (),
@@ -111,9 +111,7 @@ def create_app(
     calls = Calls(metrics, settings.max_call_seconds)
     offered = [declared for declared in tools if declared.read_only or not settings.read_only]
     # Tools that are not offered are built too, so that a mistake in a write tool shows at the first start.
-    built = {
-        declared.name: ServiceTool.build(declared, calls, settings.max_answer_chars, accounts) for declared in tools
-    }
+    built = {declared.name: declared.build(calls, settings.max_answer_chars, accounts) for declared in tools}
     if len(built) < len(tools):
         raise ValueError(f"two tools of {name} have the same name")
     built_prompts = {item.name: ServicePrompt.build(item, calls, settings.max_answer_chars) for item in prompts}

@@ -37,10 +37,12 @@ def create_client(
     metrics: Metrics | None = None,
     timeout: float = 10.0,
     max_bytes: int = 4 * 2**20,
+    limit_streams: bool = True,
     attempts: int = 3,
     retry_wait: float = 0.5,
     proxy: str | None = None,
     certificates: str | None = None,
+    client_type: type[httpx2.AsyncClient] = httpx2.AsyncClient,
     **options: Any,
 ) -> httpx2.AsyncClient:
     """Return a client that refuses every host but `allowed_hosts`, also after redirects.
@@ -56,10 +58,12 @@ def create_client(
         metrics: Where requests are counted; name them with `extensions={ENDPOINT: "hot_list"}`.
         timeout: Longest time for connecting, and for each wait for data, in seconds.
         max_bytes: Largest body, after decompression.
+        limit_streams: Whether `max_bytes` is the limit of event streams too; their reader can limit each event instead.
         attempts: Most attempts of a safe request.
         retry_wait: Longest first pause between attempts, in seconds; it doubles.
         proxy: `http://[user:password@]host:port` of a proxy that the operator chose; it may be in a private network.
         certificates: Certificates, in PEM form, of authorities that are trusted in addition to the system's.
+        client_type: The class of the client; one that changes how answers are handled.
         options: Further arguments of `httpx2.AsyncClient`: auth, base_url, cookies, default_encoding, event_hooks,
             follow_redirects, headers, max_redirects, params.
 
@@ -76,11 +80,12 @@ def create_client(
     if unguarded:
         raise TypeError(f"create_client() does not take {', '.join(unguarded)}: requests would go around its guard")
     transport = _GuardedTransport(tuple(allowed_hosts), metrics, max_bytes, attempts, retry_wait, proxy, certificates)
+    transport.limit_streams = limit_streams
     options.setdefault("follow_redirects", True)
     options.setdefault("max_redirects", 5)
     headers = httpx2.Headers(options.pop("headers", None))
     headers.setdefault("accept-encoding", "gzip")
-    return httpx2.AsyncClient(transport=transport, trust_env=False, timeout=timeout, headers=headers, **options)
+    return client_type(transport=transport, trust_env=False, timeout=timeout, headers=headers, **options)
 
 
 def tls_context(certificates: str | None = None) -> ssl.SSLContext:
@@ -169,6 +174,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         self._proxy = _proxy_of(proxy) if proxy else None
         self._tls = tls_context(certificates) if certificates is not None else None
         self._made: httpx2.AsyncHTTPTransport | None = None
+        self.limit_streams = True
 
     @property
     def _inner(self) -> httpx2.AsyncHTTPTransport:
@@ -255,10 +261,12 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             # Decompressed here and not by the client, whose decoder has no limit: a kilobyte can become a gigabyte.
             del headers["content-encoding"]
             headers.pop("content-length", None)
+        is_stream = headers.get("content-type", "").lower().startswith("text/event-stream")
+        limit = None if is_stream and not self.limit_streams else self._max_bytes
         return httpx2.Response(
             response.status_code,
             headers=headers,
-            stream=_LimitedStream(response, encoding != "identity", self._max_bytes),
+            stream=_LimitedStream(response, encoding != "identity", limit),
             extensions=response.extensions,
         )
 
@@ -268,10 +276,10 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
 
 
 class _LimitedStream(httpx2.AsyncByteStream):
-    def __init__(self, response: httpx2.Response, gzip: bool, max_bytes: int) -> None:
+    def __init__(self, response: httpx2.Response, gzip: bool, max_bytes: int | None) -> None:
         self._response = response
         self._inflate = zlib.decompressobj(16 + zlib.MAX_WBITS) if gzip else None
-        self._max_bytes = max_bytes
+        self._max_bytes = max_bytes if max_bytes is not None else 2**62
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         total = 0

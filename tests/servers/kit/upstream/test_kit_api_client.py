@@ -255,7 +255,7 @@ async def test_a_redirect_to_another_allowed_host_gets_no_credentials(make_clien
 @pytest.mark.parametrize(
     "target", ["http://10.0.0.1/", "http://169.254.169.254/latest", "http://localhost:1/", "file:///etc"]
 )
-async def test_a_redirect_to_a_private_address_is_not_followed(client, platform, refusal, target):
+async def test_a_redirect_to_a_private_network_is_not_followed(client, platform, refusal, target):
     error = await refusal(client.get("/redirect", params={"to": target}))
     assert (error.code, len(platform.state.requests)) == (ErrorCode.UPSTREAM_CHANGED, 1)
     assert "不允许访问" in error.message

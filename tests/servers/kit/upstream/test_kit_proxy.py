@@ -54,7 +54,7 @@ async def test_a_name_that_only_the_proxy_can_resolve_is_reached_when_the_list_h
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1"])
-async def test_an_allowed_name_with_a_private_address_is_not_sent_to_the_proxy(
+async def test_an_allowed_name_with_a_private_network_is_not_sent_to_the_proxy(
     make_client, proxy, addresses, refusal, address
 ):
     addresses["api.example"] = address
@@ -63,7 +63,7 @@ async def test_an_allowed_name_with_a_private_address_is_not_sent_to_the_proxy(
     assert "内部网络" in error.message
 
 
-async def test_a_redirect_to_a_private_address_is_not_sent_to_the_proxy(make_client, proxy, addresses, refusal):
+async def test_a_redirect_to_a_private_network_is_not_sent_to_the_proxy(make_client, proxy, addresses, refusal):
     addresses |= {"api.example": "1.1.1.1", "files.example": "192.168.1.1"}
     client = make_client("http://api.example", proxy=proxy.url, allowed_hosts=["*.example"])
     error = await refusal(client.get("/redirect", params={"to": "http://files.example/"}))

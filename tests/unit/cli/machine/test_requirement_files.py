@@ -13,8 +13,8 @@ from cli.system.checkout import ROOT
 
 SOURCES = requirement_files.sources(ROOT)
 LOCKS = sorted(SOURCES)
-#: Installed in an environment of its own.
-APART = ROOT / "tests" / "support" / "old_clients" / "requirements.txt"
+#: Installed in environments of their own.
+APART = {ROOT / "tests" / "support" / name / "requirements.txt" for name in ("foreign", "old_clients")}
 
 
 def entries(lock: Path) -> list[str]:
@@ -74,7 +74,7 @@ def test_a_named_version_is_the_locked_version(lock: Path) -> None:
 
 def test_packages_that_are_installed_together_have_the_same_versions() -> None:
     together: dict[str, set[str]] = {}
-    for lock in set(LOCKS) - {APART}:
+    for lock in set(LOCKS) - APART:
         for package, version in pins(lock).items():
             together.setdefault(package.split(" ;")[0], set()).add(version)
     # An older Python gets an older version.

@@ -34,10 +34,10 @@ from dyber_kit.calling.answers import failed
 from dyber_kit.calling.arguments.reading import shown_name, similar
 from dyber_kit.calling.completions import Completions, Reference
 from dyber_kit.calling.declared import protocol_error
+from dyber_kit.calling.offered import OfferedTool
 from dyber_kit.calling.prompts import ServicePrompt
 from dyber_kit.calling.resources import ServiceResource
 from dyber_kit.calling.scopes import CallerScope, applied_scope, current_scope, request_scope
-from dyber_kit.calling.tools import ServiceTool
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
 
@@ -71,7 +71,7 @@ class KitServer(MCPServer):
         self,
         name: str,
         *,
-        tools: Sequence[ServiceTool],
+        tools: Sequence[OfferedTool],
         withheld: Iterable[str] = (),
         require_scope: bool = False,
         prompts: Sequence[ServicePrompt] = (),

@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "Pulumi.dev.yaml").write_text(DEV, encoding="utf-8")
     (tmp_path / "Pulumi.test.yaml").write_text(TEST, encoding="utf-8")
     monkeypatch.setattr(stack, "ROOT", tmp_path)
-    for variable in ("DYBER_PIP_INDEX_URL", "DYBER_CA_BUNDLE", "DYBER_STACK"):
+    for variable in ("DYBER_PIP_INDEX_URL", "DYBER_NPM_REGISTRY", "DYBER_GOPROXY", "DYBER_CA_BUNDLE", "DYBER_STACK"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("DYBER_LANG", "en")
     return tmp_path

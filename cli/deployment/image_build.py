@@ -1,0 +1,128 @@
+"""Builds the image of a single service, as a deployment would, without deploying anything.
+
+It runs Pulumi with the same component in a state that is thrown away, so that there is one way to build images, and a
+deployment that follows finds the image under the same name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cli.deployment import automation
+from cli.deployment.deployment import settings_file
+from cli.deployment.events import DeployError, EventDisplay
+from cli.system.checkout import ROOT
+from infra import single_image
+from infra.settings.build import BuildSettings, from_environment
+from infra.settings.names import NAMESPACE
+from messages import tr
+from toolchain.pulumi.backend import masked
+
+if TYPE_CHECKING:
+    from cli.terminal.console import Activities
+    from infra.services.catalog import ServiceSpec
+
+PROJECT, STACK = "dyber-image", "build"
+_MAIN = "from infra.single_image import declare\n\ndeclare()\n"
+SERVERS = ROOT / "mcp-servers"
+#: How many lines of the output of a failed build are shown.
+_LAST_LINES = 15
+
+
+def build_settings(stack: str) -> BuildSettings:
+    """Return how a stack builds images; the stack need not be deployed.
+
+    Raises StackError if the stack has no file, and pydantic.ValidationError for settings that cannot be used.
+    """
+    content = yaml.safe_load(settings_file(stack).read_text(encoding="utf-8")) or {}
+    given = (content.get("config") or {}).get(f"{NAMESPACE}:build") or {}
+    return BuildSettings.model_validate({**from_environment(os.environ), **given})
+
+
+def build_image(spec: ServiceSpec, build: BuildSettings, display: Activities, servers: Path = SERVERS) -> str:
+    """Build the image of a service from `servers` (the folder mcp-servers/) and return its name.
+
+    It takes a few seconds if the engine has the image. Raises ConfigurationError for locks that cannot be used, and
+    DeployError with the words of the build if it fails.
+    """
+    from infra.parts.image_content import service_content
+
+    service_content(spec)  # Locks that cannot be used are reported before Pulumi starts.
+    events = EventDisplay(display)
+    with tempfile.TemporaryDirectory(prefix="dyber-image-") as temporary:
+        log = Path(temporary) / "build.log"
+        wanted = {
+            "servers": str(servers),
+            "service": spec.name,
+            "build": build.model_dump(mode="json"),
+            "log": str(log),
+        }
+        stack = _thrown_away_stack(Path(temporary), {single_image.VARIABLE: json.dumps(wanted)})
+        with display.phase(tr("Building the image of {service}", service=spec.name), 60):
+            try:
+                with events.failing_clearly():
+                    done = stack.up(show_secrets=False, color="never", on_event=events.handle)
+            except DeployError as error:
+                raise _with_output(error, spec.name, spec.folder, log) from None
+    return str(done.outputs[single_image.OUTPUT].value)
+
+
+def _with_output(error: DeployError, service: str, folder: Path, log: Path) -> DeployError:
+    """Return the failure of a build with the last lines of its output."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return error
+    told = [masked(line) for line in lines if re.match(r"#\d+ \d", line) and "complete log of this run" not in line]
+    if not told:
+        return error
+    shown = [*told[-_LAST_LINES:], *_packages_with_another_hash(folder, told)]
+    return DeployError(
+        tr("the image of {service} was not built", service=service),
+        tr(
+            "correct what the build says; a lock that does not fit its packages is written anew by ./deploy.sh lock {service}",
+            service=service,
+        ),
+        shown,
+    )
+
+
+def _packages_with_another_hash(folder: Path, lines: list[str]) -> list[str]:
+    """Return a sentence for each npm package that npm refused by its hash: it does not say which one it was."""
+    wanted = {match[1] for line in lines for match in re.finditer(r"wanted (sha\d+-[A-Za-z0-9+/=]+)", line)}
+    try:
+        packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return [
+        tr("{package} is not what package-lock.json says", package=path.rpartition("node_modules/")[2])
+        for path, package in packages.items()
+        if package.get("integrity") in wanted
+    ]
+
+
+def _thrown_away_stack(folder: Path, variables: Mapping[str, str]) -> Any:
+    """Return a stack of the Automation API that runs infra.single_image and has its state in `folder`."""
+    auto = automation.api()
+    (folder / "state").mkdir()
+    runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": PROJECT, "runtime": runtime}), encoding="utf-8")
+    (folder / "__main__.py").write_text(_MAIN, encoding="utf-8")
+    options = auto.LocalWorkspaceOptions(
+        env_vars={
+            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "the state holds no secret",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            **variables,
+        },
+    )
+    return auto.create_stack(stack_name=STACK, work_dir=str(folder), opts=options)

@@ -1,0 +1,114 @@
+"""Looks up foreign images and locks them: their digest, and image.lock.json with what they say of themselves."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cli.engine import engine, images
+from cli.engine.errors import EngineError
+from cli.services.sources import builders
+from cli.services.sources.packages import LockReport, Package, SourceError
+from infra.services.source import Source
+from infra.services.source_locks import LOCK_FILES, ImageLock
+from messages import tr
+from toolchain.progress import Progress
+
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: What engines call processors, and what images call them.
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def find(wanted: str, progress: Progress) -> Package:
+    """Return a foreign image by its digest; `wanted` may have a tag. Raises SourceError, EngineError."""
+    if not re.fullmatch(r"[a-z0-9][A-Za-z0-9._:/@-]*", wanted):
+        raise SourceError(
+            tr("{image} is not the name of an image", image=repr(wanted)),
+            tr("write it like oci:registry.example/image:tag"),
+        )
+    with progress.phase(tr("Looking up {package}", package=wanted)):
+        described = _distribution(wanted)
+    digest = str(described["Descriptor"]["digest"])
+    _check_architecture(wanted, _platforms(described))
+    reference = wanted if _DIGEST.search(wanted) else f"{wanted}@{digest}"
+    return Package("oci", wanted.partition("@")[0], digest, reference, ())
+
+
+def lock(source: Source, folder: Path, progress: Progress) -> LockReport:
+    """Write image.lock.json of an oci source into a service's folder; the image is pulled for it.
+
+    Raises SourceError, EngineError.
+    """
+    with progress.phase(tr("Getting the image {image}", image=source.reference), 60):
+        platforms = _platforms(_distribution(source.reference))
+        _check_architecture(source.reference, platforms)
+        images.pull(source.reference)
+        with engine.asking() as client:
+            described: Mapping[str, Any] = client.inspect_image(source.reference)  # type: ignore[no-untyped-call]
+    made = image_lock(source, described, platforms)
+    with tempfile.TemporaryDirectory(prefix="dyber-oci-") as temporary:
+        (name,) = LOCK_FILES["oci"]
+        (Path(temporary) / name).write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        builders.replace_files(Path(temporary), folder, [name])
+    return LockReport(1, warnings=_warnings(made))
+
+
+def image_lock(source: Source, described: Mapping[str, Any], platforms: tuple[str, ...]) -> ImageLock:
+    """Return the lock for an image that the engine describes."""
+    config = described.get("Config") or {}
+    names = [str(variable).partition("=")[0] for variable in config.get("Env") or []]
+    return ImageLock(
+        reference=source.reference,
+        architectures=platforms or (str(described.get("Architecture", "")),),
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        cmd=tuple(config.get("Cmd") or ()),
+        variables=tuple(sorted(name for name in names if _VARIABLE.fullmatch(name))),
+        user=str(config.get("User") or ""),
+        working_dir=str(config.get("WorkingDir") or ""),
+        ports=tuple(sorted(config.get("ExposedPorts") or ())),
+    )
+
+
+def _distribution(image: str) -> Mapping[str, Any]:
+    try:
+        with engine.asking() as client:
+            described: Mapping[str, Any] = client.inspect_distribution(image)  # type: ignore[no-untyped-call]
+    except EngineError as error:
+        raise SourceError(
+            tr("the image {image} cannot be had: {reason}", image=image, reason=error),
+            tr("check its name and tag, and sign in where its registry needs it: docker login"),
+        ) from None
+    return described
+
+
+def _platforms(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the processors that an image can be had for on Linux, as images call them."""
+    listed = described.get("Platforms") or ()
+    names = {str(entry.get("architecture")) for entry in listed if entry.get("os") in ("linux", "", None)}
+    return tuple(sorted(names - {"unknown", "", "None"}))
+
+
+def _check_architecture(image: str, platforms: tuple[str, ...]) -> None:
+    with engine.asking() as client:
+        machine = str(client.info()["Architecture"])
+    needed = _ARCHITECTURES.get(machine, machine)
+    if platforms and needed not in platforms:
+        raise SourceError(
+            tr(
+                "the image {image} is not for {needed}, the processor of the engine; it is for {platforms}",
+                image=image,
+                needed=needed,
+                platforms=", ".join(platforms),
+            ),
+            tr("use another image, or an engine with such a processor"),
+        )
+
+
+def _warnings(lock: ImageLock) -> tuple[str, ...]:
+    if lock.user in ("", "0", "root", "0:0", "root:root"):
+        return (tr("the image expects to run as root; here it runs as a user of its own, and may miss files of root"),)
+    return ()

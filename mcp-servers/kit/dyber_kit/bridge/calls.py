@@ -1,0 +1,261 @@
+"""Sends one call to a foreign server and says what its failure means for the caller."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    CONNECTION_CLOSED,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    InputRequiredResult,
+)
+from mcp.types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+
+from dyber_kit.bridge.link import Link
+from dyber_kit.bridge.masking import Masker
+from dyber_kit.bridge.results import MAX_ERROR_CHARS
+from dyber_kit.bridge.supervisor import Supervisor
+from dyber_kit.bridge.transports.failures import Failure, failure_in
+from dyber_kit.bridge.transports.stdio import TOO_LONG
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, tr_lazy
+
+# Callers get at most ten reports of progress in a second.
+_PROGRESS_SECONDS = 0.1
+# What a foreign server may ask a caller for; roots are left out, because some servers let them replace their folders.
+_FORWARDED_CAPABILITIES = ("elicitation", "sampling")
+_ROOTS = "roots/list"
+# The SDK's own words for a connection that has ended.
+_CLOSED = "Connection closed"
+
+_ASK_OTHERWISE = tr_lazy("Use a client of 2026-07-28 that can ask its user (elicitation), or a tool that asks nothing")
+
+
+class ForeignCall:
+    """Represents one call of a tool of a foreign server.
+
+    Args:
+        supervisor: Keeps the server that handles the call.
+        masker: Removes secrets from what the server says.
+        tool: Name of the tool.
+        arguments: Its arguments, which fit the locked schema.
+        context: Takes progress, and has what the caller answered to earlier questions.
+        is_write: Whether the tool may change something, so that nobody may repeat a call whose outcome is unknown.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        masker: Masker,
+        tool: str,
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        *,
+        is_write: bool,
+    ) -> None:
+        self._supervisor = supervisor
+        self._masker = masker
+        self._tool = tool
+        self._arguments = arguments
+        self._context = context
+        self._is_write = is_write
+        self._reported_at = 0.0
+
+    async def run(self) -> Mapping[str, Any] | InputRequiredResult:
+        """Return the server's answer, or the questions that the caller has to answer first.
+
+        The call is sent once; again only when the server refused it before it looked at it, as its session had ended.
+
+        Raises:
+            ServiceError: The call failed.
+            MCPError: A client of 2026-07-28 cannot be asked what the server wants to know.
+        """
+        link = await self._link()
+        try:
+            answer = await self._send(link)
+        except MCPError as error:
+            if failure_in(error) is not Failure.SESSION_ENDED:
+                raise await self._failed(error, link) from error
+            self._supervisor.renew(link)
+            answer = await self._send_again(await self._link())
+        if answer.get("resultType") == "input_required" or "inputRequests" in answer:
+            return self._questions(answer)
+        return answer
+
+    async def _link(self) -> Link:
+        """Return the connection, once the server runs and still has the tool as it was locked.
+
+        Raises:
+            ServiceError: UPSTREAM_CHANGED: it has not.
+        """
+        link = await self._supervisor.link()
+        differences = self._supervisor.differences
+        if self._tool in differences.changed or self._tool in differences.missing:
+            raise ServiceError(
+                ErrorCode.UPSTREAM_CHANGED,
+                tr_lazy("The server behind this tool now describes {tool} differently than reviewed", tool=self._tool),
+                tr_lazy("Tell the operator to review the change and to update the service"),
+            )
+        return link
+
+    async def _send_again(self, link: Link) -> dict[str, Any]:
+        try:
+            return await self._send(link)
+        except MCPError as error:
+            raise await self._failed(error, link) from error
+
+    async def _send(self, link: Link) -> dict[str, Any]:
+        params: dict[str, Any] = {"name": self._tool, "arguments": self._arguments}
+        if link.era == "modern":
+            params |= self._answers()
+        try:
+            return await link.request("tools/call", params, capabilities=self._capabilities(), on_progress=self._report)
+        except anyio.get_cancelled_exc_class():
+            if anyio.current_effective_deadline() <= anyio.current_time():
+                self._supervisor.suspect()
+                if self._is_write:
+                    raise ServiceError(
+                        ErrorCode.OUTCOME_UNKNOWN,
+                        tr_lazy("The server behind this tool did not answer in time; the call may have taken effect"),
+                    ) from None
+            raise
+
+    async def _report(self, progress: float, total: float | None, message: str | None) -> None:
+        now = time.monotonic()
+        is_last = total is not None and progress >= total
+        if now - self._reported_at >= _PROGRESS_SECONDS or is_last:
+            self._reported_at = now
+            text = self._masker.text(message)[:MAX_ERROR_CHARS] if message else None
+            await self._context.report_progress(progress, total, text)
+
+    def _capabilities(self) -> dict[str, Any]:
+        """Return what the caller can be asked; nothing for callers whose calls are not repeated with answers."""
+        if self._context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+            return {}
+        declared = self._context.client_capabilities
+        if declared is None:
+            return {}
+        named = declared.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {name: named[name] for name in _FORWARDED_CAPABILITIES if name in named}
+
+    def _answers(self) -> dict[str, Any]:
+        """Return what the caller answered, and the state that the server gave with its questions, unchanged."""
+        answers: dict[str, Any] = {}
+        if self._context.input_responses:
+            answers["inputResponses"] = {
+                name: response.model_dump(mode="json", by_alias=True, exclude_none=True)
+                for name, response in self._context.input_responses.items()
+            }
+        if self._context.request_state is not None:
+            answers["requestState"] = self._context.request_state
+        return answers
+
+    def _questions(self, answer: Mapping[str, Any]) -> InputRequiredResult:
+        """Return the server's questions for the caller.
+
+        Raises:
+            ServiceError: The caller cannot be asked, or the questions are not readable.
+        """
+        if self._context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+            raise _cannot_be_asked()
+        asked = {name: answer[name] for name in ("inputRequests", "requestState") if answer.get(name) is not None}
+        if any(_method(question) == _ROOTS for question in (asked.get("inputRequests") or {}).values()):
+            raise ServiceError(
+                ErrorCode.NOT_CONFIGURED,
+                tr_lazy("The server behind this tool asks for the client's folders, which are not given to it"),
+                tr_lazy("Ask the operator to name the folders in source.arguments"),
+            )
+        try:
+            return InputRequiredResult.model_validate({"resultType": "input_required", **asked}, by_name=False)
+        except ValidationError as error:
+            raise ServiceError(
+                ErrorCode.UPSTREAM_CHANGED, tr_lazy("The server behind this tool asks something that is not readable")
+            ) from error
+
+    async def _failed(self, error: MCPError, link: Link) -> Exception:
+        """Return what an error of the server, or of the way to it, means for the caller."""
+        code, text = error.error.code, self._masker.text(error.error.message)[:MAX_ERROR_CHARS]
+        failure = failure_in(error)
+        if failure is Failure.REFUSED:
+            return ServiceError(
+                ErrorCode.NOT_CONFIGURED,
+                tr_lazy("The remote server refuses the credentials of this service ({reason})", reason=text),
+                tr_lazy("Ask the operator to check the secret in source.headers"),
+            )
+        if failure is Failure.BUSY:
+            return ServiceError(
+                ErrorCode.RATE_LIMITED, tr_lazy("The remote server limits calls ({reason})", reason=text)
+            )
+        if failure is Failure.NOT_SENT:
+            return ServiceError(
+                ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("The remote server cannot be reached: {reason}", reason=text)
+            )
+        if failure is Failure.UNREACHABLE:
+            return self._lost(text)
+        if code == CONNECTION_CLOSED and text == _CLOSED:
+            reason = await self._supervisor.last_ending() or text
+            # A connection that nobody else has missed: its way to the server is closed, but not the way back.
+            self._supervisor.renew(link)
+            return self._lost(reason)
+        if code == MISSING_REQUIRED_CLIENT_CAPABILITY:
+            if self._context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+                return error
+            return _cannot_be_asked()
+        if text == TOO_LONG:
+            return ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy(
+                    "The answer is too long and was not read: more than 16 MiB, or more than 1 MiB with very many values"
+                ),
+                tr_lazy(
+                    "Reduce the arguments for number or length (limit, comments, max_chars and so on), then try again"
+                ),
+            )
+        if code in (INVALID_PARAMS, INVALID_REQUEST):
+            return ServiceError(
+                ErrorCode.INVALID_ARGUMENT,
+                tr_lazy("The server behind this tool refuses the call: {reason}", reason=text),
+            )
+        return ServiceError(
+            ErrorCode.INTERNAL,
+            tr_lazy("The server behind this tool answers with an error: {reason}", reason=text),
+            tr_lazy("Correct the call if the text says how; otherwise tell the operator"),
+        )
+
+    def _lost(self, reason: Text | str) -> ServiceError:
+        if self._is_write:
+            return ServiceError(
+                ErrorCode.OUTCOME_UNKNOWN,
+                tr_lazy(
+                    "The server behind this tool stopped during the call, which may have taken effect ({reason})",
+                    reason=reason,
+                ),
+            )
+        return ServiceError(
+            ErrorCode.UPSTREAM_UNREACHABLE,
+            tr_lazy(
+                "The server behind this tool stopped during the call and is being started again ({reason})",
+                reason=reason,
+            ),
+            tr_lazy("Call again; the call was not repeated by itself"),
+        )
+
+
+def _cannot_be_asked() -> ServiceError:
+    return ServiceError(
+        ErrorCode.NOT_CONFIGURED,
+        tr_lazy("This tool needs an answer of the user, which this client cannot give"),
+        _ASK_OTHERWISE,
+    )
+
+
+def _method(question: Any) -> str:
+    return str(question.get("method")) if isinstance(question, dict) else ""

@@ -1,0 +1,230 @@
+"""Speaks MCP with one foreign server as its client, in the era that the server knows, and offers it nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.abc
+from mcp.shared._stream_protocols import ReadStream, WriteStream
+from mcp.shared.dispatcher import CallOptions, DispatchContext, ProgressFnT
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import (
+    MCP_METHOD_HEADER,
+    MCP_NAME_HEADER,
+    MCP_PROTOCOL_VERSION_HEADER,
+    encode_header_value,
+    mcp_param_headers,
+    x_mcp_header_map,
+)
+from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
+from mcp.shared.message import SessionMessage
+from mcp.shared.transport_context import TransportContext
+from mcp.types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    METHOD_NOT_FOUND,
+    PROTOCOL_VERSION_META_KEY,
+)
+from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
+
+from dyber_kit.bridge.masking import Masker
+from dyber_kit.bridge.metrics import BridgeMetrics
+from dyber_kit.bridge.settings import Era
+from dyber_kit.language import tr
+
+logger = logging.getLogger("dyber.child")
+
+CLIENT_INFO = {"name": "dyber-bridge", "version": "1.0.0"}
+_MAX_PAGES = 100
+_LONGEST_LOGGED = 8 * 1024
+_LOG_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "notice": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.ERROR,
+    "alert": logging.ERROR,
+    "emergency": logging.ERROR,
+}
+
+OnListChanged = Callable[[], Awaitable[None]]
+
+
+class HandshakeError(Exception):
+    """Says why a foreign server cannot be spoken with."""
+
+
+@dataclass(frozen=True)
+class About:
+    """Holds what a foreign server says of itself."""
+
+    instructions: str | None
+    protocol_version: str
+
+
+class Link:
+    """Represents the connection to one running foreign server.
+
+    Args:
+        read: Its messages.
+        write: Takes messages for it.
+        era: The era of the protocol that it speaks.
+        masker: Masks what it logs.
+        metrics: Where its requests are counted.
+        is_http: Whether requests need the headers of the HTTP transport.
+    """
+
+    def __init__(
+        self,
+        read: ReadStream[SessionMessage | Exception],
+        write: WriteStream[SessionMessage],
+        era: Era,
+        masker: Masker,
+        metrics: BridgeMetrics,
+        *,
+        is_http: bool = False,
+    ) -> None:
+        self.dispatcher: JSONRPCDispatcher[TransportContext] = JSONRPCDispatcher(read, write)
+        self.era = era
+        self.on_list_changed: OnListChanged | None = None
+        #: The schemas as the server lists them, for the headers that repeat arguments.
+        self.listed_schemas: dict[str, Any] = {}
+        self._masker = masker
+        self._metrics = metrics
+        self._is_http = is_http
+        self._version = LATEST_MODERN_VERSION if era == "modern" else ""
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Handle the server's messages until its stream ends; requests can be sent once this has started."""
+        await self.dispatcher.run(self._refuse, self._note, task_status=task_status)
+
+    async def handshake(self) -> About:
+        """Agree on a version with the server, without declaring any capability.
+
+        Raises:
+            HandshakeError: It answers with a version that is not known, or with something else.
+            MCPError: It refuses.
+        """
+        if self.era == "modern":
+            return await self._discover()
+        params = {"protocolVersion": LATEST_HANDSHAKE_VERSION, "capabilities": {}, "clientInfo": CLIENT_INFO}
+        answer = await self.dispatcher.send_raw_request("initialize", params, {"cancel_on_abandon": False})
+        version = answer.get("protocolVersion")
+        if version not in HANDSHAKE_PROTOCOL_VERSIONS:
+            raise HandshakeError(tr("it answers with the protocol version {version}", version=repr(version)[:40]))
+        self._version = version
+        await self.dispatcher.notify("notifications/initialized", None, self._options("notifications/initialized", {}))
+        return About(_instructions(answer), version)
+
+    async def _discover(self) -> About:
+        answer = await self.request("server/discover", {}, cancel=False)
+        versions = answer.get("supportedVersions")
+        if not isinstance(versions, list) or LATEST_MODERN_VERSION not in versions:
+            raise HandshakeError(tr("it does not know the protocol version {version}", version=LATEST_MODERN_VERSION))
+        return About(_instructions(answer), LATEST_MODERN_VERSION)
+
+    async def list_tools(self) -> list[Any]:
+        """Return all tools as the server lists them, of all pages.
+
+        Raises:
+            HandshakeError: The list is none, or has no end.
+            MCPError: The server refuses.
+        """
+        tools: list[Any] = []
+        cursor: str | None = None
+        for _ in range(_MAX_PAGES):
+            answer = await self.request("tools/list", {} if cursor is None else {"cursor": cursor})
+            page = answer.get("tools")
+            if not isinstance(page, list):
+                raise HandshakeError(tr("its answer to {method} has no list of tools", method="tools/list"))
+            tools += page
+            cursor = answer.get("nextCursor")
+            if not isinstance(cursor, str) or not cursor:
+                return tools
+        raise HandshakeError(tr("its list of tools has more than {pages} pages", pages=_MAX_PAGES))
+
+    async def is_alive(self, seconds: float) -> bool:
+        """Return whether the server answers a small request in time; an error is an answer too."""
+        with anyio.move_on_after(seconds):
+            with contextlib.suppress(MCPError):
+                await self.request("ping" if self.era == "legacy" else "server/discover", {}, cancel=False)
+            return True
+        return False
+
+    async def request(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        capabilities: Mapping[str, Any] | None = None,
+        on_progress: ProgressFnT | None = None,
+        cancel: bool = True,
+    ) -> dict[str, Any]:
+        """Send a request and return the result.
+
+        Args:
+            method: Name of the method.
+            params: Its parameters, without `_meta`.
+            capabilities: What the caller can be asked; only for a modern server.
+            on_progress: Takes the progress of this request.
+            cancel: Whether the server is told when the caller does not wait any longer.
+
+        Raises:
+            MCPError: The server answered with an error, or the connection has ended.
+        """
+        sent: dict[str, Any] = dict(params)
+        if self.era == "modern":
+            sent["_meta"] = {
+                PROTOCOL_VERSION_META_KEY: self._version,
+                CLIENT_INFO_META_KEY: CLIENT_INFO,
+                CLIENT_CAPABILITIES_META_KEY: dict(capabilities or {}),
+            }
+        options = self._options(method, params)
+        if on_progress is not None:
+            options["on_progress"] = on_progress
+        options["cancel_on_abandon"] = cancel
+        return await self.dispatcher.send_raw_request(method, sent, options)
+
+    def _options(self, method: str, params: Mapping[str, Any]) -> CallOptions:
+        if not self._is_http or not self._version:
+            return {}
+        headers = {MCP_PROTOCOL_VERSION_HEADER: self._version}
+        if self.era == "modern":
+            headers[MCP_METHOD_HEADER] = method
+            if method == "tools/call":
+                headers[MCP_NAME_HEADER] = encode_header_value(params["name"])
+                header_map = x_mcp_header_map(self.listed_schemas.get(params["name"]) or {})
+                headers |= mcp_param_headers(header_map, params.get("arguments") or {})
+        return {"headers": headers}
+
+    async def _refuse(
+        self, context: DispatchContext[TransportContext], method: str, params: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """Answer a request of the server: `ping` with nothing, and every other one with a refusal."""
+        if method == "ping":
+            return {}
+        self._metrics.refused(method)
+        raise MCPError(code=METHOD_NOT_FOUND, message=f"{CLIENT_INFO['name']} does not offer {method[:100]}")
+
+    async def _note(
+        self, context: DispatchContext[TransportContext], method: str, params: Mapping[str, Any] | None
+    ) -> None:
+        """Take a notification of the server: log messages are logged, and a changed list is compared again."""
+        if method == "notifications/message":
+            given = params or {}
+            level = _LOG_LEVELS.get(str(given.get("level")), logging.INFO)
+            text = self._masker.text(str(given.get("data")))[:_LONGEST_LOGGED]
+            logger.log(level, "child message", extra={"line": text, "stream": "message"})
+        elif method == "notifications/tools/list_changed" and self.on_list_changed is not None:
+            await self.on_list_changed()
+
+
+def _instructions(answer: Mapping[str, Any]) -> str | None:
+    instructions = answer.get("instructions")
+    return instructions if isinstance(instructions, str) and instructions.strip() else None

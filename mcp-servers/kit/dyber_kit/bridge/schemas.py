@@ -1,0 +1,146 @@
+"""Checks arguments and structures against the locked JSON Schemas of a foreign tool."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import joined_names, tr, tr_lazy
+
+logger = logging.getLogger("dyber.bridge")
+
+_MAX_PROBLEMS = 5
+_LONGEST_PROBLEM = 200
+_BOUNDS = (
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+)
+# The child checks these itself: its regular expressions are those of another language, and can take very long.
+_NOT_CHECKED = ("pattern", "format", "contentEncoding", "contentMediaType")
+
+
+class Checker:
+    """Checks values against a schema; a schema that cannot be used checks nothing, as the server checks too.
+
+    References are followed within the schema only.
+    """
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._schema = schema
+
+    def problems(self, value: Any) -> list[tuple[str, str]]:
+        """Return where a value breaks the schema, as path and rule; at most five."""
+        try:
+            return [
+                (_path(error), _rule(error)[:_LONGEST_PROBLEM])
+                for _, error in zip(range(_MAX_PROBLEMS), self._errors(value), strict=False)
+            ]
+        except Exception as error:
+            logger.debug("schema not usable", extra={"problem": type(error).__name__})
+            return []
+
+    @functools.cached_property
+    def _errors(self) -> Callable[[Any], Iterator[Any]]:
+        # These imports are here because most processes that import the kit have no foreign server.
+        from jsonschema.validators import (  # type: ignore[import-untyped] # the library has no types
+            Draft202012Validator,
+            extend,
+            validator_for,
+        )
+        from referencing import Registry
+
+        base = validator_for(self._schema, default=Draft202012Validator)
+        lenient = extend(base, dict.fromkeys(_NOT_CHECKED, _accept))
+        errors: Callable[[Any], Iterator[Any]] = lenient(self._schema, registry=Registry()).iter_errors
+        return errors
+
+
+def _accept(*_: Any) -> None:
+    return None
+
+
+def _path(error: Any) -> str:
+    """Return the place of a problem; of an argument that is missing, its name."""
+    path = [str(part) for part in error.absolute_path]
+    if error.validator == "required":
+        path += [name for name in error.validator_value if name not in error.instance][:1]
+    return ".".join(path) or "-"
+
+
+def _rule(error: Any) -> str:
+    """Return the rule that a value breaks; the value, which the caller knows, is left out where that is possible."""
+    expected = error.validator_value
+    if error.validator == "required":
+        return tr("is missing")
+    if error.validator == "type":
+        return tr("must be {types}", types=joined_names([expected] if isinstance(expected, str) else list(expected)))
+    if error.validator == "enum":
+        return tr("must be one of: {values}", values=joined_names([json.dumps(value) for value in expected]))
+    if error.validator in _BOUNDS:
+        return f"{error.validator} {expected}"
+    message: str = error.message
+    return message
+
+
+def read_object(given: Any, schema: dict[str, Any], checker: Checker) -> dict[str, Any]:
+    """Return the arguments of a call, as the server gets them.
+
+    Arguments that fit the schema are passed as they are. In others, `null` for an argument that may be left out is left
+    out, and a text with JSON is read where an object or a list belongs.
+
+    Raises:
+        ServiceError: INVALID_ARGUMENT: they do not fit; the message names each place and rule.
+    """
+    arguments = _as_object(given)
+    problems = checker.problems(arguments)
+    if problems:
+        repaired = _repaired(arguments, schema, {path.partition(".")[0] for path, _ in problems})
+        if repaired != arguments:
+            arguments, problems = repaired, checker.problems(repaired)
+    if problems:
+        listed = "; ".join(f"{path}: {rule}" for path, rule in problems)
+        raise ServiceError(
+            ErrorCode.INVALID_ARGUMENT,
+            tr_lazy("The arguments do not fit the tool's schema: {problems}", problems=listed),
+            fields=sorted({path.partition(".")[0] for path, _ in problems} - {"-"}),
+        )
+    return arguments
+
+
+def _as_object(given: Any) -> dict[str, Any]:
+    if given is None or (isinstance(given, str) and given.strip() in ("", "null")):
+        return {}
+    if isinstance(given, str):
+        given = _from_text(given)
+    if isinstance(given, dict):
+        return given
+    raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("arguments must be a JSON object"), fields=["arguments"])
+
+
+def _repaired(arguments: dict[str, Any], schema: dict[str, Any], broken: set[str]) -> dict[str, Any]:
+    """Return the arguments, of which those that break the schema are read as callers usually mean them."""
+    required = schema.get("required") or ()
+    values: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name in broken and isinstance(value, str):
+            value = _from_text(value)
+        if value is not None or name not in broken or name in required:
+            values[name] = value
+    return values
+
+
+def _from_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -1,0 +1,200 @@
+"""Makes the tools that agents see: those of the lock, whose calls go to the foreign server."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.utilities.func_metadata import func_metadata
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
+from mcp.types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import PrivateAttr
+
+from dyber_kit.bridge.calls import ForeignCall
+from dyber_kit.bridge.children import Children
+from dyber_kit.bridge.listing import Lock, Visible
+from dyber_kit.bridge.masking import Masker
+from dyber_kit.bridge.results import read_result
+from dyber_kit.bridge.schemas import Checker, read_object
+from dyber_kit.bridge.settings import BridgeSettings, Kind
+from dyber_kit.calling.answers import failed
+from dyber_kit.calling.calls import Calls
+from dyber_kit.calling.offered import OfferedTool
+from dyber_kit.calling.progress import reporting
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import tr, tr_lazy
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Holds what the tools of a foreign server share.
+
+    Attributes:
+        children: The running servers; None when a required secret is missing.
+        missing: Names of the required secrets that are missing.
+        masker: Removes secrets from answers.
+    """
+
+    children: Children | None
+    missing: tuple[str, ...]
+    masker: Masker
+
+
+@dataclass(frozen=True)
+class ForeignDeclaration:
+    """Describes a tool of the lock; `create_app` makes a running tool of it."""
+
+    name: str
+    visible: Visible
+    kind: Kind
+    backend: Backend
+
+    @property
+    def read_only(self) -> bool:
+        """Return whether the reviewer, or else the server, says that the tool changes nothing."""
+        return self.kind == "read"
+
+    def build(self, calls: Calls, max_answer_chars: int, accounts: Sequence[str]) -> ForeignTool:
+        """Return the running tool; the server knows no accounts."""
+        return ForeignTool.from_lock(self, calls, max_answer_chars)
+
+
+def kind_of(name: str, visible: Visible, reviewed: Mapping[str, Kind]) -> Kind:
+    """Return the kind of a tool: what the reviewer decided, else `read` for what the server declares read-only."""
+    if name in reviewed:
+        return reviewed[name]
+    return "read" if visible.get("annotations", {}).get("readOnlyHint") is True else "write"
+
+
+def declarations(settings: BridgeSettings, lock: Lock, backend: Backend) -> list[ForeignDeclaration]:
+    """Return the tools that are served, in the order of the lock.
+
+    Raises:
+        ValueError: The settings decide about a tool that the lock does not have; the message names it.
+    """
+    unknown = sorted(settings.tools.keys() - lock.tools.keys())
+    if unknown:
+        raise ValueError(
+            tr(
+                "source.tools names {unknown}, which the server does not list; its tools: {known}",
+                unknown=", ".join(unknown),
+                known=", ".join(lock.tools),
+            )
+        )
+    kinds = {name: kind_of(name, visible, settings.tools) for name, visible in lock.tools.items()}
+    return [
+        ForeignDeclaration(name, visible, kinds[name], backend)
+        for name, visible in lock.tools.items()
+        if kinds[name] != "off"
+    ]
+
+
+async def _never_called() -> None:
+    """Stand for the function that the SDK expects of a tool; `ForeignTool.run` does the work."""
+
+
+class ForeignTool(OfferedTool):
+    """Passes the calls of one tool to the foreign server, and answers as the kit's tools do."""
+
+    _declaration: ForeignDeclaration = PrivateAttr()
+    _calls: Calls = PrivateAttr()
+    _max_answer_chars: int = PrivateAttr()
+    _arguments: Checker = PrivateAttr()
+    _structure: Checker | None = PrivateAttr(default=None)
+    _structure_schema: dict[str, Any] | None = PrivateAttr(default=None)
+
+    @property
+    def output_schema(self) -> dict[str, Any] | None:
+        """Return the locked schema of structures."""
+        return self._structure_schema
+
+    @classmethod
+    def from_lock(cls, declaration: ForeignDeclaration, calls: Calls, max_answer_chars: int) -> ForeignTool:
+        """Make the running tool of a locked one."""
+        visible = copy.deepcopy(declaration.visible)
+        hints = visible.get("annotations", {}) | {"readOnlyHint": declaration.read_only}
+        if declaration.read_only:
+            hints.pop("destructiveHint", None)
+        built = cls(
+            fn=_never_called,
+            name=declaration.name,
+            title=visible.get("title"),
+            description=visible.get("description") or "",
+            parameters=visible["inputSchema"],
+            fn_metadata=func_metadata(_never_called),
+            is_async=True,
+            annotations=ToolAnnotations.model_validate(hints),
+        )
+        built._declaration = declaration
+        built._calls = calls
+        built._max_answer_chars = max_answer_chars
+        built._arguments = Checker(built.parameters)
+        built._structure_schema = visible.get("outputSchema")
+        built._structure = Checker(built._structure_schema) if built._structure_schema else None
+        return built
+
+    async def run(self, arguments: Any, context: Context[Any, Any], convert_result: bool = False) -> Any:
+        """Run the tool; see `dyber_kit.calling.tools.ServiceTool.run`.
+
+        Raises:
+            ServiceError: A foreseen failure, without `convert_result`.
+            MCPError: A failure that the protocol itself answers.
+        """
+        try:
+            return await self._calls.run(self.name, lambda: self._execute(arguments, context))
+        except ServiceError as error:
+            if convert_result:
+                return failed(error)
+            raise
+
+    async def _execute(self, given: Any, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
+        backend = self._declaration.backend
+        if backend.children is None:
+            raise ServiceError(
+                ErrorCode.NOT_CONFIGURED,
+                tr_lazy(
+                    "The server behind this tool needs {names}, which is not set", names=", ".join(backend.missing)
+                ),
+                tr_lazy("Ask the operator to set it with ./deploy.sh config set --secret, and to deploy again"),
+            )
+        arguments = read_object(given, self.parameters, self._arguments)
+        async with reporting(context) as reported:
+            async with backend.children.choose().turn() as supervisor:
+                call = ForeignCall(
+                    supervisor, backend.masker, self.name, arguments, reported, is_write=not self._declaration.read_only
+                )
+                answer = await call.run()
+        if isinstance(answer, InputRequiredResult):
+            return answer
+        result = read_result(answer, backend.masker, self._max_answer_chars)
+        return self._checked(result, context)
+
+    def _checked(self, result: CallToolResult, context: Context[Any, Any]) -> CallToolResult:
+        """Return an answer whose structure fits the locked schema, as the caller's SDK raises for others.
+
+        Raises:
+            ServiceError: UPSTREAM_CHANGED: it does not; the message names the place.
+        """
+        structure = result.structured_content
+        if self._structure is None:
+            if not isinstance(structure, dict) and context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+                result.structured_content = None
+            return result
+        if result.is_error:
+            return result
+        problems = self._structure.problems(structure) if structure is not None else [("-", tr("is missing"))]
+        if problems:
+            path, rule = problems[0]
+            raise ServiceError(
+                ErrorCode.UPSTREAM_CHANGED,
+                tr_lazy(
+                    "The answer of {tool} does not fit its schema: {path}: {rule}", tool=self.name, path=path, rule=rule
+                ),
+                tr_lazy(
+                    "Tell the operator: the server has to be updated, or outputSchema taken out of the tool's lock"
+                ),
+            )
+        return result

@@ -1,0 +1,1 @@
+"""Carries messages between the bridge and a foreign MCP server."""

@@ -1,0 +1,83 @@
+"""Opens connections to a foreign server; each way to reach it is an endpoint."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+from mcp.shared._stream_protocols import ReadStream, WriteStream
+from mcp.shared.message import SessionMessage
+
+from dyber_kit.bridge.metrics import BridgeMetrics
+from dyber_kit.bridge.settings import BridgeSettings, Values
+from dyber_kit.bridge.transports.child_log import ChildLog
+from dyber_kit.bridge.transports.process import ChildProcess, running_child
+from dyber_kit.bridge.transports.stdio import Asked, ChildInput, ChildOutput, log_stream
+
+
+@dataclass(frozen=True)
+class Connected:
+    """Holds an open connection to a foreign server, and its process when it is a child."""
+
+    read: ReadStream[SessionMessage | Exception]
+    write: WriteStream[SessionMessage]
+    child: ChildProcess | None
+    is_http: bool = False
+
+
+class Endpoint(Protocol):
+    """Opens connections to a foreign server, one after the other or several at the same time."""
+
+    def open(self, log: ChildLog) -> AbstractAsyncContextManager[Connected]:
+        """Return a context in which the server runs and is connected; `log` takes what it prints."""
+
+
+class StdioEndpoint:
+    """Starts a child and speaks with it over its standard input and output."""
+
+    def __init__(
+        self, settings: BridgeSettings, values: Values, metrics: BridgeMetrics, data_dir: Path | None = None
+    ) -> None:
+        self._start = child_starter(settings, values, data_dir)
+        self._metrics = metrics
+
+    @asynccontextmanager
+    async def open(self, log: ChildLog) -> AsyncIterator[Connected]:
+        """Start the child; stop it when the context ends."""
+        async with self._start() as child, anyio.create_task_group() as tasks:
+            tasks.start_soon(log_stream, child.stderr, "stderr", log)
+            asked = Asked()
+            try:
+                yield Connected(ChildOutput(child, asked, log, self._metrics), ChildInput(child, asked), child)
+            finally:
+                tasks.cancel_scope.cancel()
+
+
+def child_starter(
+    settings: BridgeSettings, values: Values, data_dir: Path | None
+) -> Callable[[], AbstractAsyncContextManager[ChildProcess]]:
+    """Return a function that starts the child of the settings."""
+
+    def start() -> AbstractAsyncContextManager[ChildProcess]:
+        if data_dir is not None:
+            _make_folders(settings.command, data_dir)
+        temporary = tempfile.gettempdir()
+        reads_input = settings.transport == "stdio"
+        return running_child(settings.command, values.child_environment(temporary), temporary, reads_input=reads_input)
+
+    return start
+
+
+def _make_folders(command: tuple[str, ...], data_dir: Path) -> None:
+    """Make the folders of the data volume that the arguments name: those that end with `/`, and those that hold a file."""
+    root = f"{data_dir}/"
+    for argument in command[1:]:
+        path = argument.rpartition("=")[2]
+        if path.startswith(root):
+            folder = Path(path) if path.endswith("/") else Path(path).parent
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,26 @@
+"""Calls the tools of a foreign server through the bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from dyber_kit.bridge.listing import Lock
+
+from tests.servers.conftest import Connect
+from tests.stand_in.bridges import Bridge, bridge, settings_of, text_of
+
+
+@pytest.fixture(scope="module")
+def shared(lock: Lock) -> Iterator[Bridge]:
+    with bridge(settings_of(), lock) as running:
+        yield running
+
+
+async def test_clients_of_both_eras_and_of_legacy_sse_list_and_call_the_same_tools(
+    shared: Bridge, lock: Lock, connect: Connect
+) -> None:
+    async with connect(shared.base) as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == lock.tools.keys()
+        answer = await client.call_tool("echo", {"text": "你好"})
+        assert (text_of(answer), answer.is_error) == ("你好", False)

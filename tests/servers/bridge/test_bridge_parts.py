@@ -1,0 +1,151 @@
+"""Checks the parts of the bridge that decide without a running server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from dyber_kit.bridge.listing import Lock, compare, read_listing
+from dyber_kit.bridge.masking import Masker
+from dyber_kit.bridge.results import read_result
+from dyber_kit.bridge.schemas import Checker, read_object
+from dyber_kit.bridge.settings import Values
+from dyber_kit.bridge.transports.framing import LineBuffer, TooLong, read_message
+from dyber_kit.errors import ErrorCode, ServiceError
+from mcp.types import JSONRPCError, JSONRPCResponse
+
+from tests.stand_in.bridges import settings_of
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "pattern": "^\\p{Han}+$"},
+        "size": {"type": "integer", "maximum": 9},
+        "where": {"$ref": "#/$defs/place"},
+    },
+    "required": ["name"],
+    "$defs": {"place": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc": "2.0", "id": 17, "result": {"text": "%s"}}',
+        b'{"result": {"text": "%s"}, "jsonrpc": "2.0", "id": 17}',
+        b'{"id":"17","jsonrpc":"2.0","result":"%s"}',
+    ],
+)
+def test_the_id_of_a_line_that_is_too_long_is_found_at_its_start_or_end(line: bytes) -> None:
+    buffer = LineBuffer(limit=10_000)
+    whole = line % (b"x" * 50_000) + b"\n"
+    lines = [line for start in range(0, len(whole), 7000) for line in buffer.feed(whole[start : start + 7000])]
+    assert [line.request_id() for line in lines if isinstance(line, TooLong)] == [17]
+    assert buffer.feed(b"next\n") == [b"next"]
+
+
+@pytest.mark.parametrize(
+    "line", [b"ready", b"[]", b"{}", b'{"id": 1}', b'{"id": 1, "result"', b'{"id": null, "error": 1}']
+)
+def test_what_is_no_message_is_not_read_as_one(line: bytes) -> None:
+    assert read_message(line) is None
+
+
+def test_numbers_and_characters_that_json_does_not_have_become_null_and_a_sign() -> None:
+    message = read_message(b'{"id": 1, "result": {"value": NaN, "text": "a\xff\\ud83d"}}')
+    assert isinstance(message, JSONRPCResponse)
+    assert message.result == {"value": None, "text": "a\ufffd\ufffd"}
+
+
+def test_a_result_that_is_no_object_is_an_error_of_its_call() -> None:
+    message = read_message(b'{"id": 1, "result": [1]}')
+    assert isinstance(message, JSONRPCError) and message.id == 1
+
+
+def test_a_reference_of_a_schema_is_followed_within_the_schema_only() -> None:
+    assert Checker(SCHEMA).problems({"name": "a", "where": {"city": 1}}) != []
+    outside = {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/schema.json"}}}
+    assert Checker(outside).problems({"a": 1}) == []
+
+
+def test_a_pattern_of_another_language_is_left_to_the_server() -> None:
+    assert read_object({"name": "abc"}, SCHEMA, Checker(SCHEMA)) == {"name": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"name": "a", "size": None, "where": '{"city": "b"}'}, {"name": "a", "where": {"city": "b"}}),
+        ('{"name": "a", "size": "3"}', {"name": "a", "size": 3}),
+        ({"name": "a", "extra": None}, {"name": "a", "extra": None}),
+    ],
+)
+def test_arguments_with_a_certain_meaning_are_repaired_and_others_passed_as_they_are(given: Any, read: Any) -> None:
+    assert read_object(given, SCHEMA, Checker(SCHEMA)) == read
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"), [({}, ["name"]), ({"name": 1, "size": 10}, ["name", "size"]), ("[1]", ["arguments"])]
+)
+def test_arguments_that_break_the_schema_name_their_places(given: Any, fields: list[str]) -> None:
+    with pytest.raises(ServiceError) as refused:
+        read_object(given, SCHEMA, Checker(SCHEMA))
+    assert (refused.value.code, list(refused.value.fields)) == (ErrorCode.INVALID_ARGUMENT, fields)
+
+
+def test_a_list_keeps_usable_tools_and_says_what_it_repaired_and_refused() -> None:
+    listed = [
+        {
+            "name": "good",
+            "inputSchema": {"type": "object", "properties": {"a": {"x-mcp-header": "A"}}},
+            "_meta": {"a": 1},
+        },
+        {"name": "loose", "inputSchema": {"type": "array"}, "description": None},
+        {"name": "good", "inputSchema": {"type": "object"}},
+        {"name": "名字"},
+        "no tool",
+    ]
+    listing = read_listing(listed)
+    assert listing.tools["good"] == {"description": "", "inputSchema": {"type": "object", "properties": {"a": {}}}}
+    assert listing.repaired == ("loose",)
+    assert [name for name, _ in listing.refused] == ["good", "'名字'", "None"]
+
+
+def test_an_output_schema_that_the_reviewer_took_out_of_the_lock_is_no_difference() -> None:
+    listing = read_listing([{"name": "a", "inputSchema": {"type": "object"}, "outputSchema": {"type": "object"}}])
+    without = {key: value for key, value in listing.tools["a"].items() if key != "outputSchema"}
+    assert compare(Lock({"a": without}, None), listing).count == 0
+    assert compare(Lock({"a": {**without, "title": "A"}}, None), listing).changed == {"a"}
+
+
+def test_a_secret_is_masked_wherever_an_answer_has_it_and_before_a_text_is_cut() -> None:
+    secret = "sk-0123456789"
+    text = "x" * 1995 + secret
+    answer = {"content": [{"type": "text", "text": text}], "structuredContent": {secret: [secret]}, "isError": True}
+    result = read_result(answer, Masker([secret]), 24_000)
+    assert secret[:4] not in json.dumps(result.model_dump(mode="json"))
+    assert result.structured_content == {"***": ["***"]}
+
+
+def test_a_structure_that_only_wraps_a_text_is_cut_like_the_text() -> None:
+    long = "字" * 50_000
+    answer = {"content": [{"type": "text", "text": long}], "structuredContent": {"result": long}}
+    result = read_result(answer, Masker([]), 10_000)
+    assert result.structured_content is not None and 9_000 < len(result.structured_content["result"]) <= 10_000
+
+
+def test_texts_are_cut_at_the_border_of_a_part() -> None:
+    parts = [{"type": "text", "text": letter * 600} for letter in "abc"]
+    result = read_result({"content": parts}, Masker([]), 1000)
+    texts = [part.text for part in result.content if part.type == "text"]
+    assert texts[0] == "a" * 600 and "1200" in texts[1] and len(texts) == 2
+
+
+def test_a_header_gets_the_value_of_a_secret_and_a_missing_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    far = {"transport": "streamable-http", "url": "https://example.com/mcp", "secrets": {"KEY": "optional"}}
+    settings = settings_of((), **far, headers={"Authorization": "Bearer ${KEY}"})
+    with pytest.raises(ValueError, match="KEY"):
+        Values(settings).headers()
+    monkeypatch.setenv("KEY", "0123456789")
+    assert Values(settings).headers() == {"Authorization": "Bearer 0123456789"}
