@@ -159,8 +159,11 @@ class Deployment:
         from infra.parts import image_interface
         from infra.rendering.gateway import inputs as gateway_inputs
         from infra.services.catalog import load_catalog
+        from infra.services.scan.review import refuse_poisoned_tools
 
-        specs = self.settings.select(load_catalog(ROOT / "mcp-servers"))
+        catalog = load_catalog(ROOT / "mcp-servers")
+        specs = self.settings.select(catalog)
+        refuse_poisoned_tools(specs, catalog)
         image_interface.refuse_incompatible_images(self.settings)
         gateway_inputs.configuration(self.settings, specs, {})
         gateway_inputs.tls_files(self.settings)

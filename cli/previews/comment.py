@@ -13,24 +13,32 @@ from cli.previews.model import KINDS, OPS, UNKNOWN, Effects, StackPreview, Step,
 from cli.previews.values import NOT_YET_KNOWN, changed_settings, shown_value, shown_variable
 from cli.terminal.masking import HIDDEN
 from infra.services.contract_diff import MARKS, Change
+from infra.services.scan import Finding, Level
 from messages import mark, tr
 
 #: The first line of the comment, by which a workflow finds it and updates it in place.
 MARKER = "<!-- dyber-preview -->"
 #: GitHub refuses longer comments.
 MAX_CHARACTERS = 60_000
+_FINDING_SIGNS = {Level.BLOCK: "❗", Level.WARN: "⚠️", Level.INFO: "ℹ️"}
 LOST, KEPT = mark("data will be deleted"), mark("data kept")
 
 
-def render(previews: Sequence[StackPreview], tools: Mapping[str, Sequence[Change]], revision: str = "") -> str:
+def render(
+    previews: Sequence[StackPreview],
+    tools: Mapping[str, Sequence[Change]],
+    revision: str = "",
+    findings: Mapping[str, Sequence[Finding]] | None = None,
+) -> str:
     """Return the comment.
 
-    `tools` are the changes of contracts by service, `revision` is the commit that was previewed.
+    `tools` are the changes of contracts by service, `revision` is the commit that was previewed, and `findings` are by
+    service what the scan finds in the new contracts.
     """
     parts = [MARKER, f"## {tr('Deployment preview')}" + (f" `{revision[:12]}`" if revision else "")]
     for item in previews:
         parts += ["", *_stack(item)]
-    parts += ["", *_tools(tools)]
+    parts += ["", *_tools(tools), *_findings(findings or {})]
     text = "\n".join(parts).rstrip() + "\n"
     if len(text) <= MAX_CHARACTERS:
         return text
@@ -137,6 +145,20 @@ def _tools(tools: Mapping[str, Sequence[Change]]) -> Iterator[str]:
         worst = MARKS[min(change.effect for change in changes)]
         yield from ("", f"<details open><summary><b>{service}</b> {worst}</summary>", "")
         yield from _block(lines)
+        yield "</details>"
+
+
+def _findings(findings: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
+    """Yield what the scan finds in new texts: those that stop and warn open, mere notes folded."""
+    for service, items in sorted(findings.items()):
+        if not items:
+            continue
+        worst = min(finding.level for finding in items)
+        state = "" if worst is Level.INFO else " open"
+        yield from ("", f"<details{state}><summary>{_FINDING_SIGNS[worst]} <b>{service}</b>: ")
+        yield f"{tr('what the scan of tools finds in new texts')}</summary>"
+        yield ""
+        yield from _block([line for finding in items for line in finding.lines()])
         yield "</details>"
 
 

@@ -11,6 +11,7 @@ from infra.parts import data_volumes, image_interface
 from infra.rendering.gateway import inputs as gateway_inputs
 from infra.services import catalog
 from infra.services.catalog import ServiceSpec
+from infra.services.scan.review import refuse_poisoned_tools
 from infra.settings.stack import StackSettings
 
 
@@ -30,7 +31,9 @@ def compose(
 
     The engine is asked last, when the settings are known to be right. Raises ConfigurationError for what cannot work.
     """
-    services = settings.select(catalog.load_catalog(root / "mcp-servers"))
+    all_services = catalog.load_catalog(root / "mcp-servers")
+    services = settings.select(all_services)
+    refuse_poisoned_tools(services, all_services)
     image_interface.refuse_incompatible_images(settings)
     gateway_inputs.configuration(settings, services, {})
     gateway_inputs.tls_files(settings)

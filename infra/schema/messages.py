@@ -259,10 +259,17 @@ MESSAGES: dict[str, str] = {
         "Volume {volume} holds the data of {other_service} in stack {other_stack}; {service} in stack {stack} cannot "
         "use it. Rename one of the services, or back that volume up and delete it: ./deploy.sh clean -s {other_stack}"
     ),
+    # mcp-servers/catalog/
+    "foreign_reaches": mark("internet: true needs reaches, the hosts it talks to, and reaches needs internet: true"),
+    "foreign_needs": mark("a required secret needs needs, which says where users get it"),
+    "foreign_service": mark("cannot be a service: {key}: {reason}"),
     # tools.lock.json
     "contract_not_readable": mark("cannot be read; write it anew: ./deploy.sh tools lock"),
     "contract_changed_by_hand": mark(
         "is not the hash of the tools in it (edited by hand?); write it anew: ./deploy.sh tools lock"
+    ),
+    "poisoned_tool": mark(
+        "{code}: {title}: {excerpt}\n  {explanation} {advice} To accept it, with a reason, in {file}"
     ),
 }
 #: By Pydantic's error type (https://docs.pydantic.dev/latest/errors/validation_errors/), its text with the values of

@@ -18,7 +18,7 @@ from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
 from infra.services.contract import Contract, load_lock
 from infra.services.ports import GATEWAY_PORTS
-from infra.services.source import Source
+from infra.services.source import AcceptedFinding, Source
 from infra.services.source_locks import load_program
 
 SPEC_FILE = "service.yaml"
@@ -55,6 +55,8 @@ class ServiceSpec(BaseModel):
 
     - `package` is the Python package in the service's folder that its containers run; a service without code of its
       own has a `source` instead, a program of others that runs behind the kit's bridge.
+    - `accepted` are the findings of the scan of tools that were reviewed, for a service with a `package`; those of a
+      service with a `source` are in it.
     - `tools` tells by name whether a tool only reads; `once_tools` are the reading tools whose calls the gateway must
       not repeat after a failure; `contract_sha256` is the hash of the contract (infra.services.contract). They come
       from the lock file beside service.yaml, and are empty without it, or from the contract promoted into the stack.
@@ -82,6 +84,7 @@ class ServiceSpec(BaseModel):
     port: Annotated[int, Field(ge=SERVICE_PORTS.start, lt=SERVICE_PORTS.stop)]
     package: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")] | None = None
     source: Source | None = None
+    accepted: tuple[AcceptedFinding, ...] = ()
     profile: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$"), AfterValidator(_profile_name)] | None = None
     debian_packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")], ...] = ()
     cpus: Annotated[float, Field(gt=0, le=64)] = 0.5
@@ -154,6 +157,11 @@ class ServiceSpec(BaseModel):
             "contract_sha256": reviewed.sha256,
         }
         return self.model_copy(update=changes)
+
+    @property
+    def accepted_findings(self) -> tuple[AcceptedFinding, ...]:
+        """The findings of the scan of tools that were reviewed."""
+        return (*self.accepted, *(self.source.accepted if self.source else ()))
 
     @property
     def alias(self) -> str:

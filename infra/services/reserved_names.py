@@ -21,7 +21,7 @@ WORDS = ("api-gateway", "redis-cache", "all", "full", "default")
 ENDINGS = ("contract", "direct", "secrets")
 #: Names with another meaning in the repository, Git, Docker's build context, pytest or Windows.
 ELSEWHERE = (
-    *("hub", "console", "test", "tests", "build", "dist", "and", "or", "not", "con", "prn", "aux", "nul"),
+    *("hub", "console", "catalog", "test", "tests", "build", "dist", "and", "or", "not", "con", "prn", "aux", "nul"),
     *(f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)),
 )
 #: Words of --profile that stand for several profiles or for none.

@@ -1,4 +1,4 @@
-"""Stands in for any platform with pages: a list that grows while scrolling, refusals, and a login by QR code.
+"""Stands in for any platform: a list that grows while scrolling, refusals, a login by QR code, and short links.
 
 `/posts?case=<case>` selects the behaviour; `app.state.login` is the state of the QR code, see `LOGIN_STATES`.
 """
@@ -25,6 +25,16 @@ REFUSED_CALLS: dict[str, tuple[int, Any]] = {
     "no-account": (200, {"code": -352, "msg": "风控"}),
 }
 NOTICES = {"deleted": "<div class='gone'>This post was deleted</div>", "captcha": "<div id='captcha'>slide</div>"}
+#: Where the short links lead, or the status of those that lead nowhere, by the last part of their path.
+SHORT_LINKS: dict[str, str | int] = {
+    "post1": "/posts?id=1",
+    "hop01": "/s/post1",
+    "loop1": "/s/loop1",
+    "gone1": 404,
+    "busy1": 429,
+    "down1": 502,
+    "away1": "http://169.254.169.254/latest/meta-data",
+}
 #: The status that the login page asks for, by the state of the QR code.
 LOGIN_STATES = {"waiting": 0, "scanned": 1, "proof": 1, "expired": 3, "done": 2}
 MEMBER_COOKIE = "member"
@@ -162,19 +172,30 @@ async def me(request: Request) -> Response:
     return PlainTextResponse(request.cookies.get(MEMBER_COOKIE, "guest"))
 
 
+async def short_link(request: Request) -> Response:
+    """Answer a short link, with a cookie that a browser would send back."""
+    code = request.path_params["code"]
+    request.app.state.followed.append((code, request.headers.get("cookie")))
+    leads = SHORT_LINKS[code]
+    answer = RedirectResponse(leads, 302) if isinstance(leads, str) else Response(status_code=leads)
+    answer.set_cookie("tracked", code)
+    return answer
+
+
 async def unhuman(request: Request) -> Response:
     """Serve the page of a captcha."""
     return _page("<p>verify</p>")
 
 
 def create_site() -> Starlette:
-    """Return the stand-in; its `state` holds the state of the login and the visitors of the list."""
+    """Return the stand-in; its `state` holds the state of the login, the visitors of the list, and the short links."""
     app = Starlette(
         routes=[
             Route("/posts", posts),
             Route("/login", login),
             Route("/me", me),
             Route("/code.png", code_picture),
+            Route("/s/{code}", short_link),
             Route("/account/unhuman", unhuman),
             Route("/data/v1/posts", posts_call),
             Route("/data/v1/comments", comments_call),
@@ -188,4 +209,6 @@ def create_site() -> Starlette:
     app.state.code_host = "www.inn.example"
     app.state.picture_url = ""
     app.state.visitors = []
+    #: The short links that were followed, each with the cookies that were sent.
+    app.state.followed = []
     return app

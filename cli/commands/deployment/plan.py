@@ -31,6 +31,8 @@ from infra.services import contract_diff
 from infra.services.catalog import load_catalog
 from infra.services.contract import Contract, load_lock
 from infra.services.contract_diff import Change
+from infra.services.scan import Finding
+from infra.services.scan.review import new_findings
 from infra.settings.names import stack_file
 from messages import tr
 from toolchain.home import DyberHome
@@ -70,9 +72,9 @@ def plan(
                 else:
                     previews.append(_preview(stack, directory / f"{stack}.plan.json", base))
     comment = directory / COMMENT
-    comment.write_text(
-        render(previews, _tools(base) if base else {}, git_output(ROOT, "rev-parse", "HEAD")), encoding="utf-8"
-    )
+    changes, findings = _tools(base) if base else ({}, {})
+    text = render(previews, changes, git_output(ROOT, "rev-parse", "HEAD"), findings)
+    comment.write_text(text, encoding="utf-8")
     out.print(tr("written: ") + str(comment), markup=False)
     if any(item.preview is None for item in previews):
         raise typer.Exit(FAILED)
@@ -180,13 +182,16 @@ def _document(text: str) -> dict[str, Any] | None:
         return None
 
 
-def _tools(base: str) -> dict[str, Sequence[Change]]:
-    """Return by service how the contracts in the repository changed since `base`."""
+def _tools(base: str) -> tuple[dict[str, Sequence[Change]], dict[str, Sequence[Finding]]]:
+    """Return by service how the contracts in the repository changed since `base`, and what the scan finds in them."""
     changes: dict[str, Sequence[Change]] = {}
-    for name, spec in load_catalog(contracts.SERVERS).items():
-        before, after = contracts.lock_at(base, name), load_lock(spec.folder)
-        changes[name] = contract_diff.compare(before or Contract({}), after or Contract({}))
-    return changes
+    findings: dict[str, Sequence[Finding]] = {}
+    catalog = load_catalog(contracts.SERVERS)
+    for name, spec in catalog.items():
+        before, after = contracts.lock_at(base, name) or Contract({}), load_lock(spec.folder) or Contract({})
+        changes[name] = contract_diff.compare(before, after)
+        findings[name] = new_findings(spec, before, after, catalog)
+    return changes, findings
 
 
 commands = typer.Typer()

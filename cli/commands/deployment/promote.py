@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from cli.commands.reading import StackOption, YesOption
-from cli.commands.settings import tools
+from cli.commands.settings import findings, tools
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.release import contracts
@@ -25,6 +25,7 @@ from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.contract import Contract
 from infra.services.contract_diff import Effect
 from infra.services.hidden_tools import hidden_tools
+from infra.services.scan.review import problems_of
 from messages import tr
 from toolchain.home import DyberHome
 
@@ -65,6 +66,7 @@ def promote(
         out.print(tr("{target} already has this release; no changes.", target=target))
         return
     breaks = _show(record, deployment, specs, before)
+    _refuse_poisoned(record, specs)
     if breaks and not accept_breaking and (yes or not sys.stdin.isatty()):
         raise StackError(
             tr("some tools change in ways that break callers; nothing was written"),
@@ -83,6 +85,17 @@ def promote(
         tr("To go back: revert the file (git revert), deploy again."),
         markup=False,
     )
+
+
+def _refuse_poisoned(record: Release, specs: list[ServiceSpec]) -> None:
+    """Raise StackError if the scan finds something in a contract to be promoted that stops and that nobody accepted."""
+    catalog = load_catalog(contracts.SERVERS)
+    problems = [problem.text() for spec in specs for problem in problems_of(spec, record.contracts[spec.name], catalog)]
+    if problems:
+        raise StackError(
+            "\n".join([tr("some tools may mislead agents; nothing was written"), *problems]),
+            tr("read the tools; if they are harmless, accept the findings as shown above, then promote again"),
+        )
 
 
 def write(deployment: Deployment, changes: Mapping[KeyPath, str | int | None]) -> None:
@@ -141,8 +154,10 @@ def _show(record: Release, deployment: Deployment, specs: list[ServiceSpec], bef
         present = before.get(spec.name)
         if present is None:
             out.print(f"{spec.name}: {tr('new in this stack')}", markup=False)
+            findings.show_new(spec, Contract({}), record.contracts[spec.name])
             continue
         tools.show(spec.name, present, record.contracts[spec.name])
+        findings.show_new(spec, present, record.contracts[spec.name])
         hidden = hidden_tools(record.contracts[spec.name].read_only, spec.environment)
         tools.show_hidden(spec.name, deployment.stack.name, hidden)
         breaks |= any(

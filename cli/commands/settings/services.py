@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from cli.commands.reading import StackOption, YesOption
+from cli.commands.settings import reviewed_servers
+from cli.commands.settings.reviewed_servers import ListOption
 from cli.deployment.environment import activate
 from cli.engine import stored_data
 from cli.services import kinds, naming, removal, scaffold
@@ -33,6 +35,7 @@ commands = typer.Typer()
         "./deploy.sh add-service weibo --port 8003 --title 微博 --deploy",
         "./deploy.sh add-service zhihu --kind api",
         "./deploy.sh add-service douban --kind browser --title 豆瓣",
+        "./deploy.sh add-service --list",
     )
 )
 def add_service(
@@ -50,8 +53,12 @@ def add_service(
     deploy: Annotated[bool, typer.Option("--deploy", help=tr("Deploy it at once"))] = False,
     yes: YesOption = False,
     stack: StackOption = "dev",
+    listed: ListOption = False,
 ) -> None:
     """Add an MCP service, whose folder is made from an example of its kind."""
+    if listed:
+        reviewed_servers.show()
+        return
     catalog = load_catalog(SERVERS)
     if name is None and yes:
         raise typer.BadParameter(tr("with --yes, give the name: ./deploy.sh add-service weibo"))

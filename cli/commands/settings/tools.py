@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from cli.commands.reading import AcceptedYesOption, StackOption
+from cli.commands.settings import findings
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.release import contracts
@@ -59,7 +60,9 @@ def tools_lock(
             out.print(f"[green]✓[/] {spec.name}: {tr('no changes')}")
             continue
         differs = True
-        show(spec.name, _locked(spec, readable=check), actual)
+        before = _locked(spec, readable=check)
+        show(spec.name, before, actual)
+        findings.show_new(spec, before, actual)
         if not check:
             file.write_text(text, encoding="utf-8")
             out.print(tr("written: ") + str(file.relative_to(ROOT)), markup=False)
@@ -116,13 +119,22 @@ def tools_diff(
     activate(DyberHome.from_environment())
     differs = False
     compared = set()
+    specs = {spec.name: spec for spec in _specs(service)}
     for name, before, after, hidden in _pairs(service, against, stack):
         differs |= show(name, before, after)
+        findings.show_new(specs[name], before, after)
         for where, names in hidden.items():
             show_hidden(name, where, names)
         compared.add(name)
     if differs | _report_silent(stack, service, against, compared):
         raise typer.Exit(FAILED)
+
+
+tools_app.command(
+    "scan",
+    help=tr("Look for texts in the contracts that mislead agents; exit code 1 if one stops a service"),
+    epilog=examples("./deploy.sh tools scan", "./deploy.sh tools scan template", "./deploy.sh tools scan --json"),
+)(findings.tools_scan)
 
 
 def _report_silent(stack: str, service: str | None, against: str | None, compared: set[str]) -> bool:

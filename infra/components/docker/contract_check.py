@@ -14,6 +14,7 @@ from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import Contract, load_lock, printed_contract
+from infra.services.scan.review import problems_of
 from messages import tr
 
 #: How many lines of a difference are shown.
@@ -84,7 +85,8 @@ def difference(spec: ServiceSpec, exit_code: int | None, output: str | None) -> 
             last=last,
         )
     if actual.sha256 == spec.contract_sha256 and actual.read_only == spec.tools:
-        return ""
+        # A contract that was promoted from elsewhere has no lock file here, so it is looked at only now.
+        return "\n".join(problem.text() for problem in problems_of(spec, actual, {}))
     return tr(
         "The tools of service {name} are not those of its contract; it was not put in service, the old container keeps "
         "serving. If the change is intended: ./deploy.sh tools lock {name}, review it and commit it; in a pinned "

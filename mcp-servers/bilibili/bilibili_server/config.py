@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
-from dyber_kit import environment_number
-from dyber_kit.browser.platform_settings import PlatformSettings
+from dyber_kit.browser.platform_settings import PlatformSettings, number_field
 
 DEFAULT_BASE_URL = "https://www.bilibili.com"
 
@@ -27,19 +25,7 @@ class SiteSettings(PlatformSettings):
     jitter_seconds: float = 3.0
     daily_pages: int = 300
     shared_pace: bool = True
-    cache_seconds: float = 1800.0
-
-    @classmethod
-    def from_environment(cls, _data_dir: Path | None = None) -> SiteSettings:
-        """Read the settings from environment variables.
-
-        Raises:
-            ValueError: A variable has a value that cannot be used; the message names it.
-        """
-        return cls(
-            **cls.environment_values(),
-            cache_seconds=environment_number("BILIBILI_CACHE_SECONDS", 1800, 0, 86_400),
-        )
+    cache_seconds: float = number_field(1800.0, 0, 86_400)
 
     def origin(self, subdomain: str) -> str:
         """Return the origin of another part of the site, such as `search`.

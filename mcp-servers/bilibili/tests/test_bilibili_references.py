@@ -11,10 +11,10 @@ from bilibili_server.config import SiteSettings
 from bilibili_server.model.references import (
     VideoReference,
     first_link,
-    is_short_link,
     parse_user,
     parse_video,
     search_url,
+    short_link_form,
     user_url,
     video_url,
 )
@@ -86,10 +86,11 @@ def test_everything_else_is_refused_as_a_user(given):
 
 
 def test_only_share_links_are_followed():
-    assert is_short_link("https://b23.tv/abc1234", SITE) and is_short_link("http://bili2233.cn/abc1234", SITE)
+    form = short_link_form(SITE)
+    assert form.matches("https://b23.tv/abc1234") and form.matches("http://bili2233.cn/abc1234")
     others = [f"https://b23.tv/{BVID}", "https://b23.tv/av170001", "https://example.com/abc1234", "https://b23.tv/a/b"]
-    assert [link for link in others if is_short_link(link, SITE)] == []
-    assert not is_short_link("https://www.bilibili.com/abc1234", SITE)
+    assert [link for link in others if form.matches(link)] == []
+    assert not form.matches("https://www.bilibili.com/abc1234")
 
 
 def test_each_part_of_the_site_has_its_address():

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dyber_kit import environment_number
-from dyber_kit.browser.platform_settings import PlatformSettings, environment_origin
+from dyber_kit.browser.platform_settings import PlatformSettings, number_field, origin_field
 
 DEFAULT_BASE_URL = "https://www.douyin.com"
 DEFAULT_API_URL = "https://www.iesdouyin.com"
@@ -26,18 +25,5 @@ class SiteSettings(PlatformSettings):
     base_url: str = DEFAULT_BASE_URL
     daily_pages: int = 300
     shared_pace: bool = True
-    api_url: str = DEFAULT_API_URL
-    cache_seconds: float = 1800.0
-
-    @classmethod
-    def from_environment(cls, _data_dir: object = None) -> SiteSettings:
-        """Read the settings from environment variables.
-
-        Raises:
-            ValueError: A variable has a value that cannot be used; the message names it.
-        """
-        return cls(
-            **cls.environment_values(),
-            api_url=environment_origin("DOUYIN_API_URL", DEFAULT_API_URL),
-            cache_seconds=environment_number("DOUYIN_CACHE_SECONDS", 1800, 0, 86_400),
-        )
+    api_url: str = origin_field(DEFAULT_API_URL)
+    cache_seconds: float = number_field(1800.0, 0, 86_400)

@@ -55,7 +55,7 @@ async def test_a_login_by_qr_code_is_seen_when_it_is_confirmed(ask, result, stat
 async def test_a_second_code_makes_the_first_void(result):
     await result("login_qrcode")
     second = await result("login_qrcode")
-    assert second.structured_content["replaced"] and "之前的二维码已作废" in second.structured_content["warnings"]
+    assert second.structured_content["replaced"] and "之前的二维码已作废" in second.structured_content["next_step"]
 
 
 def test_an_imported_session_is_kept_and_its_values_are_not_shown(

@@ -66,7 +66,7 @@ def test_a_link_of_both_leads_to_the_video_that_is_open():
 
 def test_the_short_link_of_a_share_text_is_recognised():
     assert first_link(SHARE_TEXT) == "https://v.douyin.com/iAbC-d_9/"
-    assert SITE.is_short_link("https://v.douyin.com/iAbC-d_9/")
+    assert SITE.short_links.matches("https://v.douyin.com/iAbC-d_9/")
     assert first_link("看看 v.douyin.com/iAbC-d_9/ 吧") == "https://v.douyin.com/iAbC-d_9/"
 
 
@@ -81,7 +81,7 @@ def test_the_short_link_of_a_share_text_is_recognised():
     ],
 )
 def test_other_addresses_are_no_short_links(url):
-    assert not SITE.is_short_link(first_link(url))
+    assert not SITE.short_links.matches(first_link(url))
 
 
 @pytest.mark.parametrize(

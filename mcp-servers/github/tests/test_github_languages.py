@@ -18,19 +18,28 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 def chinese_literals(code: str) -> list[int]:
-    """Return the lines of Chinese texts, except for titles of tools and of prompts, and the descriptions of arguments."""
+    """Return the lines of Chinese texts that messages may have.
+
+    What agents and users read in lists may be Chinese: titles and descriptions of tools, prompts and arguments, and the
+    instructions.
+    """
     tree = ast.parse(code)
+    described = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncFunctionDef) and isinstance(node.body[0], ast.Expr)
+    }
     for_people = {
         id(keyword.value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         for keyword in node.keywords
-        if keyword.arg in ("title", "description")
+        if keyword.arg in ("title", "description", "instructions")
     }
     return [
         node.lineno
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in for_people
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in for_people | described
         if CHINESE.search(node.value)
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx2
 import pytest
 from dyber_kit.contract import all_tools, tools_contract
@@ -34,13 +36,24 @@ def test_the_tools_cost_few_tokens():
 
 
 def test_each_description_begins_with_what_the_tool_does():
-    verbs = {"Search", "List", "Read", "Compute", "Show", "Open", "Comment"}
-    assert {tool["description"].split()[0] for tool in published()} <= verbs
+    verbs = ("搜", "在默认分支上搜", "列出", "现在热门", "读", "分段读", "统计", "看", "新建", "评论")
+    assert [tool["name"] for tool in published() if not tool["description"].startswith(verbs)] == []
+
+
+def test_descriptions_and_arguments_are_explained_in_chinese():
+    texts = [tool["description"] for tool in published()]
+    texts += [
+        argument.get("description", "")
+        for tool in published()
+        for name, argument in tool["inputSchema"]["properties"].items()
+        if name not in ("dry_run", "confirmation", "body")
+    ]
+    assert [text for text in texts if not re.search("[\u4e00-\u9fff]", text)] == []
 
 
 def test_the_next_part_of_a_file_is_promised_without_a_request_only_soon_after():
     descriptions = {tool["name"]: tool["description"] for tool in published()}
-    assert "soon after, it costs no request" in descriptions["github_read_file"]
+    assert "不久之内" in descriptions["github_read_file"] and "不费请求" in descriptions["github_read_file"]
 
 
 def test_only_two_tools_write_and_none_deletes():

@@ -6,7 +6,7 @@ import pytest
 from dyber_kit import ErrorCode, ServiceError
 
 from weibo_server.config import WeiboSettings
-from weibo_server.model.references import UserReference, bid_of, is_short_link, mid_of, parse_post, parse_user
+from weibo_server.model.references import UserReference, bid_of, mid_of, parse_post, parse_user, short_link_form
 
 BASE = "https://weibo.com"
 MID, BID, UID = "5312356647437845", "R5bs4vcVf", "1795308214"
@@ -127,7 +127,7 @@ def test_names_of_users_cannot_change_the_path_of_a_page():
      ("http://t.cn/a/b", False), ("https://weibo.com/u/1", False)],
 )  # fmt: skip
 def test_short_links_are_recognised(url, expected):
-    assert is_short_link(url, WeiboSettings().short_url) is expected
+    assert short_link_form(WeiboSettings().base_url).matches(url) is expected
 
 
 def test_settings_are_read_from_the_environment_and_hide_the_secret(monkeypatch):
@@ -136,7 +136,7 @@ def test_settings_are_read_from_the_environment_and_hide_the_secret(monkeypatch)
     monkeypatch.setenv("WEIBO_APP_SECRET", "hunter2hunter2")
     settings = WeiboSettings.from_environment()
     assert {settings.api_url, settings.mobile_url, settings.login_url} == {"http://127.0.0.1:9"}
-    assert settings.short_url == "http://127.0.0.1:9/t.cn"
+    assert short_link_form(settings.base_url).matches("http://127.0.0.1:9/t.cn/A6abcdef")
     assert "hunter2" not in repr(settings)
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar
 
-from dyber_kit import environment_number, environment_secret
-from dyber_kit.browser.platform_settings import PlatformSettings, environment_origin
+from dyber_kit.browser.platform_settings import PlatformSettings, number_field, origin_field, secret_field
 
 WEB_URL = "https://weibo.com"
 _API_URL = "https://open-im.api.weibo.com"
 _MOBILE_URL = "https://m.weibo.cn"
 _LOGIN_URL = "https://passport.weibo.com"
-_SHORT_URL = "http://t.cn"
 
 
 @dataclass(frozen=True)
@@ -38,35 +35,10 @@ class WeiboSettings(PlatformSettings):
     interval_seconds: float = 4.0
     jitter_seconds: float = 3.0
     shared_pace: bool = True
-    api_url: str = _API_URL
-    mobile_url: str = _MOBILE_URL
-    login_url: str = _LOGIN_URL
-    app_id: str | None = field(default=None, repr=False)
-    app_secret: str | None = field(default=None, repr=False)
-    daily_requests: int = 1000
-    cache_seconds: float = 1800.0
-
-    @property
-    def short_url(self) -> str:
-        """Return the start of short links."""
-        return _SHORT_URL if self.base_url == WEB_URL else f"{self.base_url}/t.cn"
-
-    @classmethod
-    def from_environment(cls, _data_dir: Path | None = None) -> WeiboSettings:
-        """Read the settings from environment variables.
-
-        Raises:
-            ValueError: A variable has a value that cannot be used; the message names it.
-        """
-        values = cls.environment_values()
-        base = values["base_url"]
-        return cls(
-            **values,
-            api_url=environment_origin("WEIBO_API_URL", _API_URL if base == WEB_URL else base),
-            mobile_url=environment_origin("WEIBO_MOBILE_URL", _MOBILE_URL if base == WEB_URL else base),
-            login_url=environment_origin("WEIBO_LOGIN_URL", _LOGIN_URL if base == WEB_URL else base),
-            app_id=environment_secret("WEIBO_APP_ID"),
-            app_secret=environment_secret("WEIBO_APP_SECRET"),
-            daily_requests=int(environment_number("WEIBO_DAILY_REQUESTS", 1000, 1, 1_000_000)),
-            cache_seconds=environment_number("WEIBO_CACHE_SECONDS", 1800, 0, 86_400),
-        )
+    api_url: str = origin_field(_API_URL, follows_base=WEB_URL)
+    mobile_url: str = origin_field(_MOBILE_URL, follows_base=WEB_URL)
+    login_url: str = origin_field(_LOGIN_URL, follows_base=WEB_URL)
+    app_id: str | None = secret_field()
+    app_secret: str | None = secret_field()
+    daily_requests: int = number_field(1000, 1, 1_000_000)
+    cache_seconds: float = number_field(1800.0, 0, 86_400)

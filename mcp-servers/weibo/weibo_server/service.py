@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Any
 
-from dyber_kit import Metrics, ServiceApp, Settings, create_app
-from dyber_kit.browser.logins import Logins
-from dyber_kit.browser.pages import Pages
-from dyber_kit.browser.pool import BrowserPool, BrowserSettings
-from dyber_kit.browser.sessions import SessionStore
+from dyber_kit import ServiceApp, Settings
+from dyber_kit.browser.pool import BrowserSettings
 from dyber_kit.upstream.api.quotas import Quota
-from dyber_kit.upstream.cache import Cache
-from dyber_kit.upstream.privacy import Privacy
-from dyber_kit.upstream.shared_limits import SharedLimits
+from dyber_kit.website.accounts import Accounts
+from dyber_kit.website.app import Website
 
 from weibo_server.analysis.sampling import Sampler
 from weibo_server.browsing.platform import PLATFORM
 from weibo_server.config import WeiboSettings
-from weibo_server.login.accounts import Accounts
+from weibo_server.login.members import Members
 from weibo_server.login.page import login_page
+from weibo_server.model.answers import LoginCode, LoginStatus
+from weibo_server.model.references import short_link_form
 from weibo_server.reading.hot import HotReader
-from weibo_server.reading.links import Links
 from weibo_server.reading.lists import ListReader
 from weibo_server.reading.memory import Memory
 from weibo_server.reading.official import OfficialApi
@@ -33,7 +29,6 @@ from weibo_server.texts import tr_lazy
 from weibo_server.tools.prompts import PROMPTS
 from weibo_server.tools.read_tools import Readers, read_tools
 
-NAME = "weibo"
 VERSION = "1.0.0"
 DEFAULT_PORT = 8006
 
@@ -46,47 +41,31 @@ def build_app(
     """Return the service's application; all settings default to those of the environment."""
     settings = settings or Settings.from_environment(DEFAULT_PORT)
     config = weibo_settings or WeiboSettings.from_environment(settings.data_dir)
-    metrics = Metrics(NAME)
-    sessions = SessionStore(settings.data_dir) if settings.data_dir else None
-    browser = BrowserPool(browser_settings or BrowserSettings.from_environment(), sessions, metrics)
-    shared = SharedLimits.from_environment(NAME, metrics=metrics)
-    pages = Pages(PLATFORM, browser, sessions, config, settings.data_dir, metrics, shared)
+    website = Website(PLATFORM, login_page(config), VERSION, settings, config, browser_settings)
+    pages = website.pages
     quota = Quota(
         "weibo-official",
         per_day=config.daily_requests,
         title=tr_lazy("Weibo's official API (WEIBO_DAILY_REQUESTS)"),
         data_dir=settings.data_dir,
-        shared=shared,
-        metrics=metrics,
+        shared=website.shared,
+        metrics=website.metrics,
     )
-    official = OfficialApi(config, quota, metrics)
-    cache = Cache.from_environment(NAME, VERSION, metrics=metrics)
-    parser = Parser(Privacy.create(settings.privacy, settings.data_dir))
-    memory = Memory(cache, f"{settings.privacy}", config.cache_seconds, settings.max_answer_chars)
+    official = OfficialApi(config, quota, website.metrics)
+    website.on_stop(official.close)
+    parser = Parser(website.privacy)
+    memory = Memory(website.cache, f"{settings.privacy}", config.cache_seconds, settings.max_answer_chars)
     reader = SiteReader(pages, config)
-    links = Links(config, pages, cache, metrics)
+    links = website.short_links(short_link_form(config.base_url), config.cache_seconds)
     lists = ListReader(reader, pages, parser, memory)
     posts = PostReader(reader, pages, links, parser, memory, config)
-    login = login_page(config)
-    logins = Logins(pages, login)
+    members = Members(reader, pages, parser)
 
-    @asynccontextmanager
-    async def running() -> AsyncIterator[None]:
-        async with browser.running():
-            try:
-                yield
-            finally:
-                await logins.cancel()
-                await links.close()
-                await official.close()
-                await cache.close()
-                if shared:
-                    await shared.close()
+    async def official_facts(_: str) -> dict[str, Any]:
+        return {"official_api": official.configured, "official_left_today": await official.left_today()}
 
-    return create_app(
-        name=NAME,
+    return website.app(
         title="微博 MCP",
-        version=VERSION,
         instructions=(
             "微博，只读。热搜榜与智搜用官方接口，很快；帖子、评论、用户经一个浏览器，一次一个页面，每个约 10 秒，一次只问一件事。"
             "post 原样传回，链接也行；没有值的字段不出现；lower_bounds 里的数是“至少”；时间都是北京时间。"
@@ -94,7 +73,8 @@ def build_app(
         ),
         tools=read_tools(
             Readers(
-                accounts=Accounts(reader, pages, logins, login, official, parser),
+                accounts=Accounts(pages, website.logins, members.shown, LoginStatus, LoginCode, official_facts),
+                members=members,
                 hot=HotReader(official, reader, pages, memory),
                 lists=lists,
                 posts=posts,
@@ -102,11 +82,5 @@ def build_app(
             )
         ),
         prompts=PROMPTS,
-        accounts=config.accounts,
         rest=rest_routes(lists, posts),
-        lifespan=running,
-        ready=browser.problem,
-        details=browser.about,
-        settings=settings,
-        metrics=metrics,
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from dyber_kit import environment_number
-from dyber_kit.browser.platform_settings import PlatformSettings, environment_origin
+from dyber_kit.browser.platform_settings import PlatformSettings, number_field, origin_field
 
 DEFAULT_BASE_URL = "https://www.xiaohongshu.com"
 DEFAULT_CREATOR_URL = "https://creator.xiaohongshu.com"
@@ -27,20 +26,16 @@ class SiteSettings(PlatformSettings):
 
     base_url: str = DEFAULT_BASE_URL
     shared_pace: bool = True
-    creator_url: str = DEFAULT_CREATOR_URL
-    cache_seconds: float = 1800.0
+    creator_url: str = origin_field(DEFAULT_CREATOR_URL)
+    cache_seconds: float = number_field(1800.0, 0, 86_400)
     uploads: Path | None = None
 
     @classmethod
-    def from_environment(cls, data_dir: Path | None) -> SiteSettings:
-        """Read the settings from environment variables.
+    def from_environment(cls, data_dir: Path | None = None) -> Self:
+        """Read the settings from environment variables, for a folder of data.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
         """
-        return cls(
-            **cls.environment_values(),
-            creator_url=environment_origin("XHS_CREATOR_URL", DEFAULT_CREATOR_URL),
-            cache_seconds=environment_number("XHS_CACHE_SECONDS", 1800, 0, 86_400),
-            uploads=data_dir / "uploads" if data_dir else None,
-        )
+        settings = super().from_environment(data_dir)
+        return replace(settings, uploads=data_dir / "uploads" if data_dir else None)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import urlsplit
 
-from dyber_kit import environment_flag, environment_number, environment_secret
-from dyber_kit.browser.platform_settings import PlatformSettings, environment_origin
+from dyber_kit.browser.platform_settings import (
+    PlatformSettings,
+    flag_field,
+    number_field,
+    origin_field,
+    secret_field,
+)
 
 DEFAULT_BASE_URL = "https://www.zhihu.com"
 DEFAULT_API_URL = "https://developer.zhihu.com"
@@ -38,14 +42,14 @@ class ZhihuSettings(PlatformSettings):
     jitter_seconds: float = 3.0
     daily_pages: int = 300
     shared_pace: bool = True
-    api_url: str = DEFAULT_API_URL
-    secret: str | None = field(default=None, repr=False)
-    allow_ask: bool = False
-    search_per_day: int = 5000
-    hot_per_day: int = 100
-    answers_per_day: int = 100
-    ask_per_day: int = 100
-    cache_seconds: float = 1800.0
+    api_url: str = origin_field(DEFAULT_API_URL)
+    secret: str | None = secret_field(SECRET_SETTING)
+    allow_ask: bool = flag_field(False)
+    search_per_day: int = number_field(5000, 0, 1_000_000)
+    hot_per_day: int = number_field(100, 0, 1_000_000)
+    answers_per_day: int = number_field(100, 0, 1_000_000)
+    ask_per_day: int = number_field(100, 0, 1_000_000)
+    cache_seconds: float = number_field(1800.0, 0, 86_400)
 
     @property
     def articles_url(self) -> str:
@@ -54,23 +58,3 @@ class ZhihuSettings(PlatformSettings):
         if parts.netloc.startswith("www."):
             return f"{parts.scheme}://zhuanlan.{parts.netloc.removeprefix('www.')}"
         return self.base_url
-
-    @classmethod
-    def from_environment(cls, _data_dir: Path | None = None) -> ZhihuSettings:
-        """Read the settings from environment variables.
-
-        Raises:
-            ValueError: A variable has a value that cannot be used; the message names it.
-        """
-        per_day = {
-            name: int(environment_number(f"ZHIHU_{name.upper()}", getattr(cls, name), 0, 1_000_000))
-            for name in ("search_per_day", "hot_per_day", "answers_per_day", "ask_per_day")
-        }
-        values: dict[str, Any] = {**cls.environment_values(), **per_day}
-        return cls(
-            **values,
-            api_url=environment_origin("ZHIHU_API_URL", DEFAULT_API_URL),
-            secret=environment_secret(SECRET_SETTING),
-            allow_ask=environment_flag(ASK_SETTING, False),
-            cache_seconds=environment_number("ZHIHU_CACHE_SECONDS", 1800, 0, 86_400),
-        )

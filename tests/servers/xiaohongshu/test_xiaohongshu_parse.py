@@ -14,11 +14,11 @@ from xiaohongshu_server.model.references import (
     NoteReference,
     UserReference,
     first_link,
-    is_short_link,
     note_url,
     parse_note,
     parse_user,
     search_url,
+    short_link_form,
     user_url,
 )
 from xiaohongshu_server.model.times import china_day
@@ -219,4 +219,4 @@ def test_the_first_link_of_a_pasted_text_is_returned(text, link):
     ],
 )
 def test_only_share_links_of_the_platform_are_followed(url, short):
-    assert is_short_link(url, BASE) is short
+    assert short_link_form(BASE).matches(url) is short

@@ -9,6 +9,7 @@ from dyber_kit.browser.platforms import Calls, Layout, Platform
 from dyber_kit.browser.visits import Snapshot
 
 from bilibili_server.browsing.walls import WALLS
+from bilibili_server.config import SiteSettings
 
 LOGIN_COOKIE = "SESSDATA"
 NAV_CALL = "/web-interface/nav"
@@ -44,11 +45,12 @@ PLATFORM = Platform(
 )  # fmt: skip
 
 
-def login_page(origin: str) -> LoginPage:
-    """Return the login page on the origin that logs users in.
+def login_page(settings: SiteSettings) -> LoginPage:
+    """Return the login page, which is on an origin of its own.
 
     It leads members to the site. A session that the site has ended still has its cookie, so the cookie does not count.
     """
+    origin = settings.origin("passport")
 
     def member(snapshot: Snapshot) -> bool | None:
         if snapshot["qr"]:
@@ -63,6 +65,8 @@ def login_page(origin: str) -> LoginPage:
         path=_LOGIN_PATH,
         member=member,
         code_tool="bilibili_login_qrcode",
+        status_tool="bilibili_login_status",
+        app="哔哩哔哩",
         code_call=CODE_CALL,
         status_call=CODE_STATUS_CALL,
         status_field="code",

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dyber_kit import ErrorCode
+from dyber_kit.browser.login_steps import scan_step
 from dyber_kit.browser.walls import COMMON_STATUSES, COMMON_TEXTS, Refusal, Walls
 
-from bilibili_server.texts import tr_lazy
-
-LOGIN_STEP = tr_lazy(
-    "Call bilibili_login_qrcode and let the user scan the code with the Bilibili app; or an operator imports cookies, "
-    "see the README of the Bilibili service"
-)
+#: What to do where a login is required.
+LOGIN_STEP = scan_step("哔哩哔哩", "bilibili_login_qrcode")
 #: The site takes the visitor for a program. It wants a check that only a person may pass, in a browser of theirs.
 RISK = Refusal(ErrorCode.ACCESS_RESTRICTED, whole_account=True)
 #: The comments of a video are closed.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
+from dyber_kit.website.login_answers import LoginQrCode, LoginState
+
 from bilibili_server.model.schema import Answer, Item
 
 Source = Literal["browser", "web", "cache"]
@@ -222,32 +224,16 @@ class User(Answer):
     fetched_at: str
 
 
-class LoginStatus(Answer):
-    """Says whether an account is logged in; null while the site may not be asked."""
+class LoginStatus(LoginState, Answer):
+    """Says whether an account is logged in; `logged_in` has no value while the site may not be asked."""
 
-    account: str
-    logged_in: bool | None
-    nickname: str | None = None
     mid: str | None = None
-    login_pending: bool = False
-    login_step: str | None = None
-    login_expires_at: str | None = None
-    risk: Literal["ok", "captcha", "limited", "restricted"] = "ok"
-    paused_until: str | None = None
-    session_age_s: int | None = None
-    next_step: str | None = None
     source: Source = "browser"
     fetched_at: str
 
 
-class LoginCode(Answer):
+class LoginCode(LoginQrCode, Answer):
     """Describes a QR code that logs an account in; the picture and a drawing are in the content."""
 
-    account: str
-    logged_in: bool
-    url: str | None = None
-    replaced: bool = False
-    expires_at: str | None = None
-    next_step: str
     source: Source = "browser"
     fetched_at: str

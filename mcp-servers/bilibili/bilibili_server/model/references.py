@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlencode
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.language import Text
+from dyber_kit.website.links import LinkFinder, ShortLinkForm, is_at, split_link, within
 
 from bilibili_server.config import SiteSettings
 from bilibili_server.texts import tr_lazy
@@ -22,11 +23,9 @@ SHORT_LINK_DOMAINS = ("b23.tv", "bili2233.cn", "acg.tv")
 _BVID = re.compile(r"BV1[1-9A-HJ-NP-Za-km-z]{9}", re.IGNORECASE)
 _AVID = re.compile(r"av(\d{1,17})", re.IGNORECASE)
 _MID = re.compile(r"(?:uid|mid)?[:：\s]*(\d{1,17})", re.IGNORECASE)
-_LINK = re.compile(
-    r"(?:https?://|bilibili://|(?<![\w.@:/-])(?:[a-z]+\.)?(?:bilibili\.com|b23\.tv|bili2233\.cn)/)[^\s<>\"'，。！；、】）]+",
-    re.IGNORECASE,
-)
-_SHORT_PATH = re.compile(r"/[A-Za-z0-9]{5,12}/?")
+_LINKS = LinkFinder(["bilibili.com", "b23.tv", "bili2233.cn"], ["bilibili"])
+# A link of the same hosts with the id of a video, or with a number, is not a short link.
+_SHORT_PATH = rf"/(?!(?i:{_BVID.pattern}|{_AVID.pattern}|\d+)/?$)[A-Za-z0-9]{{5,12}}/?"
 _VIDEO_NEXT_STEP = tr_lazy("Give the bvid of a result (BV…), an av number, or the link of a video as people share it")
 _USER_NEXT_STEP = tr_lazy("Give the mid of a result, or the link of a user's space")
 
@@ -81,7 +80,9 @@ def parse_user(text: str, settings: SiteSettings) -> str:
     parts = _platform_url(text, settings, _USER_NEXT_STEP)
     # space.bilibili.com/1, www.bilibili.com/space/1, m.bilibili.com/space/1, bilibili://space/1
     is_space = (
-        (parts.hostname or "").startswith("space") or parts.path.startswith("/space/") or _same_site(parts, settings)
+        (parts.hostname or "").startswith("space")
+        or parts.path.startswith("/space/")
+        or is_at(parts, settings.base_url)
     )
     digits = re.search(r"/(\d{1,17})(?:/|$)", parts.path)
     if not is_space or digits is None:
@@ -93,21 +94,13 @@ def parse_user(text: str, settings: SiteSettings) -> str:
 
 def first_link(text: str) -> str:
     """Return the first link in a pasted text (`【标题-哔哩哔哩】 https://b23.tv/…`), else the text."""
-    match = _LINK.search(text)
-    link = match[0] if match else text.strip()
-    return link if "://" in link or match is None else f"https://{link}"
+    return _LINKS.first(text) or text.strip()
 
 
-def is_short_link(url: str, settings: SiteSettings) -> bool:
-    """Return whether `url` is a share link whose redirects must be followed to know its target."""
-    parts = _split(url)
-    if parts is None or not _SHORT_PATH.fullmatch(parts.path):
-        return False
-    name = parts.path.strip("/")
-    if _video_id(name) or name.isdigit():
-        return False
-    of_stand_in = _same_site(parts, settings) and settings.origin("search") == settings.base_url
-    return of_stand_in or _within(parts.hostname or "", SHORT_LINK_DOMAINS)
+def short_link_form(settings: SiteSettings) -> ShortLinkForm:
+    """Return which links are share links whose redirects must be followed to know their target."""
+    serves_all = settings.origin("search") == settings.base_url
+    return ShortLinkForm(SHORT_LINK_DOMAINS, _SHORT_PATH, [settings.base_url] if serves_all else [], _SHORT_PATH)
 
 
 def video_url(video_id: str, settings: SiteSettings, page: int = 1, seconds: int | None = None) -> str:
@@ -138,31 +131,12 @@ def _video_id(text: str) -> str | None:
     return None
 
 
-def _within(host: str, domains: tuple[str, ...]) -> bool:
-    host = host.rstrip(".").lower()
-    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-def _same_site(parts: SplitResult, settings: SiteSettings) -> bool:
-    base = urlsplit(settings.base_url)
-    return (parts.hostname, parts.port) == (base.hostname, base.port)
-
-
 def _platform_url(text: str, settings: SiteSettings, next_step: Text) -> SplitResult:
-    parts = _split(first_link(text))
+    parts = split_link(first_link(text))
     if parts is None or parts.scheme not in ("http", "https", "bilibili") or not parts.hostname:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("This is neither a known id nor a link"), next_step)
-    if parts.scheme == "bilibili" or _same_site(parts, settings):
+    if parts.scheme == "bilibili" or is_at(parts, settings.base_url):
         return parts
-    if not _within(parts.hostname, PLATFORM_DOMAINS) or parts.port not in (None, 80, 443):
+    if not within(parts.hostname, PLATFORM_DOMAINS) or parts.port not in (None, 80, 443):
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link does not belong to Bilibili"), next_step)
     return parts

@@ -1,9 +1,9 @@
-"""Reads what needs neither a browser nor a signature: share links, hot words, and files with subtitles."""
+"""Reads what needs neither a browser nor a signature: hot words, and files with subtitles."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
 from dyber_kit import ErrorCode, Metrics, ServiceError
@@ -11,13 +11,9 @@ from dyber_kit.upstream.http import ENDPOINT, create_client, host_allowed
 
 from bilibili_server.browsing.walls import WALLS
 from bilibili_server.config import SiteSettings
-from bilibili_server.model.references import PLATFORM_DOMAINS, is_short_link
-from bilibili_server.texts import tr_lazy
 
 #: Where the site keeps subtitles and pictures.
 _FILE_HOSTS = ("*.hdslb.com", "*.bilibili.com")
-_MAX_REDIRECTS = 4
-_NEXT_STEP = tr_lazy("Open the short link in a browser and copy the full link from its address bar")
 
 
 class HttpReader:
@@ -27,29 +23,12 @@ class HttpReader:
         self._settings = settings
         base_host = urlsplit(settings.base_url).hostname or ""
         self._file_hosts = (*_FILE_HOSTS, base_host)
-        subdomains = [f"*.{domain}" for domain in PLATFORM_DOMAINS]
         self._client = create_client(
-            [*PLATFORM_DOMAINS, *subdomains, *self._file_hosts],
+            self._file_hosts,
             metrics=metrics,
             attempts=2,
             follow_redirects=False,
         )
-
-    async def expand(self, url: str) -> str:
-        """Return where a short link leads."""
-        for _ in range(_MAX_REDIRECTS):
-            if not is_short_link(url, self._settings):
-                return url
-            answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
-            location = answer.headers.get("location")
-            if wall := WALLS.of_answer(answer.status_code, _body(answer)):
-                raise wall.error()
-            if not answer.is_redirect or not location:
-                raise ServiceError(
-                    ErrorCode.NOT_FOUND, tr_lazy("The short link is no longer valid, or is not known"), _NEXT_STEP
-                )
-            url = urljoin(url, location)
-        raise ServiceError(ErrorCode.NOT_FOUND, tr_lazy("The short link leads to ever more links"), _NEXT_STEP)
 
     async def hot_words(self, limit: int) -> list[Any]:
         """Return the objects of the words that people search for most."""

@@ -74,7 +74,8 @@ class Site:
 
     Args:
         reader: Reads pages.
-        http: Reads share links and hot words.
+        http: Reads hot words.
+        shares: Reads which video or user a caller names.
         pages: Knows the accounts.
         parser: Turns the site's objects into models.
         cache: Caches answers.
@@ -86,6 +87,7 @@ class Site:
         self,
         reader: SiteReader,
         http: HttpReader,
+        shares: Shares,
         pages: Pages,
         parser: Parser,
         cache: Cache,
@@ -93,13 +95,13 @@ class Site:
         max_answer_chars: int,
     ) -> None:
         self.settings = settings
+        self.shares = shares
         self._reader = reader
         self._http = http
         self._pages = pages
         self._parser = parser
         self._max_answer_chars = max_answer_chars
         self._memory = Memory(cache, parser.names, settings.cache_seconds, max_answer_chars - _FRAME_CHARS)
-        self.shares = Shares(http, pages, self._memory, settings)
 
     async def hot(self, kind: HotKind, limit: int, cursor: str, verbose: bool, account: str = "") -> HotList:
         """Return entries of a hot list from `cursor` on."""

@@ -10,10 +10,10 @@ from typing import Annotated
 from dyber_kit import AccountName, tool
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
+from dyber_kit.website.accounts import Accounts
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from bilibili_server.accounts import Accounts
 from bilibili_server.analysis import MOST_SAMPLED, Analyzer
 from bilibili_server.model.analysis import Analysis
 from bilibili_server.model.answers import (
@@ -36,7 +36,9 @@ Verbose = Annotated[bool, Field(description="连同 url、mid、封面等")]
 Limit = Annotated[int, Field(description="条数", ge=1, le=50)]
 
 
-def read_tools(site: Site, subtitles: Subtitles, analyzer: Analyzer, accounts: Accounts) -> list[ToolDeclaration]:
+def read_tools(
+    site: Site, subtitles: Subtitles, analyzer: Analyzer, accounts: Accounts[LoginStatus]
+) -> list[ToolDeclaration]:
     """Return the tools in the order in which agents see them."""
 
     @tool(title="B站登录状态", read_only=True, open_world=True)

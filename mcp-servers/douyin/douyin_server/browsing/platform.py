@@ -63,6 +63,7 @@ def _starts_as_member(snapshot: Snapshot) -> bool | None:
 LOGIN = LoginPage(
     path="/",
     code_tool="douyin_login_qrcode",
+    status_tool="douyin_login_status",
     paths=LOGIN_FLAG,
     member=_starts_as_member,
     opener=":is(p, span, button):text-is('登录')",

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dyber_kit import ErrorCode
+from dyber_kit.browser.login_steps import scan_step
 from dyber_kit.browser.walls import COMMON_STATUSES, COMMON_TEXTS, Walls
 
-LOGIN_NEXT_STEP = (
-    "请调用 douyin_login_qrcode，让用户用抖音手机 App 扫码登录（建议使用专门的账号）；"
-    "也可由管理员导入 Cookie，见抖音服务 README 的“先登录”"
-)
 #: The boxes that ask guests to log in. They also cover pages whose data guests may see.
 LOGIN_BOX = "#login-panel-new, #douyin-login-new-id, [id^='login-full-panel'], [id^='douyin_login_comp']"
 _CAPTCHA_BOXES = ("#captcha-verify-image", "#captcha_container", "#captcha-verify_container")
 
 WALLS = Walls(
     title="抖音",
-    login_step=LOGIN_NEXT_STEP,
+    login_step=scan_step("抖音", "douyin_login_qrcode"),
     statuses=COMMON_STATUSES,
     codes={"8": ErrorCode.LOGIN_REQUIRED},
     code_fields=("status_code",),

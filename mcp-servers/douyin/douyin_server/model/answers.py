@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dyber_kit.website.login_answers import LoginQrCode, LoginState
+
 from douyin_server.model.schema import Answer, Item
 
 VideoType = Literal["video", "images"]
@@ -174,37 +176,11 @@ class ResolvedLink(Answer):
     url: str
 
 
-class LinkTarget(Answer):
-    """Holds the address to which a short link leads; no tool returns it."""
+class LoginStatus(LoginState, Answer):
+    """Reports whether an account's browser is logged in."""
 
-    url: str
-
-
-class LoginStatus(Answer):
-    """Reports whether an account's browser is logged in; `logged_in` is left out while that is unknown.
-
-    `risk` is the reason why the platform refuses requests; until `paused_until` no page is opened. `login_step` is the
-    step that a login by QR code waits for, or how it ended.
-    """
-
-    account: str
-    logged_in: bool | None = None
-    nickname: str | None = None
     user_ref: str | None = None
-    session_age_s: int | None = None
-    login_pending: bool = False
-    login_step: Literal["scan", "confirm", "sms_code", "captcha", "second_code", "expired", "failed"] | None = None
-    login_expires_at: str | None = None
-    risk: Literal["ok", "captcha", "limited", "restricted"] = "ok"
-    paused_until: str | None = None
-    next_step: str | None = None
 
 
-class LoginCode(Answer):
+class LoginCode(LoginQrCode, Answer):
     """Describes a QR code to scan with the phone's app; its picture and drawing are separate parts of the result."""
-
-    account: str
-    logged_in: bool
-    replaced: bool = False
-    expires_at: str | None = None
-    next_step: str

@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
-from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlencode
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.language import Text
+from dyber_kit.website.links import ShortLinkForm, is_at, split_link, within
 
 from douyin_server.browsing.platform import DOMAINS
 from douyin_server.model.filters import SearchFilters
@@ -29,8 +30,8 @@ _PLATFORM_LINK = re.compile(
     rf"(?:https?://|(?<![a-z0-9.@/-]))(?:[a-z0-9-]+\.)*(?:ies)?douyin\.com/{_END}", re.IGNORECASE
 )
 _ANY_LINK = re.compile(rf"[a-z][a-z0-9]*://{_END}", re.IGNORECASE)
-_SHORT_PATH = re.compile(r"/[A-Za-z0-9_-]{4,32}/?")
-_STAND_IN_PATH = re.compile(r"/s/[A-Za-z0-9_-]{1,32}/?")
+_SHORT_PATH = r"/[A-Za-z0-9_-]{4,32}/?"
+_SHORT_PATH_OF_SITE = r"/s/[A-Za-z0-9_-]{1,32}/?"
 _APP_SCHEMES = ("snssdk1128", "aweme", "douyin")
 _VIDEO_PARAMETERS = ("modal_id", "aweme_id", "vid", "item_id")
 _USER_PARAMETERS = ("sec_uid", "sec_user_id")
@@ -58,7 +59,9 @@ class References:
 
     def __init__(self, base_url: str, api_url: str) -> None:
         self._base_url = base_url
-        self._sites = [_place(urlsplit(url)) for url in (base_url, api_url)]
+        self._sites = (base_url, api_url)
+        #: Share links whose redirects must be followed to know their target.
+        self.short_links = ShortLinkForm([SHORT_LINK_HOST], _SHORT_PATH, self._sites, _SHORT_PATH_OF_SITE)
 
     def video(self, text: str) -> VideoReference:
         """Read a video's id, or a text with the link of a video. Raises ServiceError (INVALID_ARGUMENT)."""
@@ -88,16 +91,6 @@ class References:
             raise _refused(tr_lazy("The link leads neither to a video nor to a profile"), _VIDEO_STEP, "url")
         return reference
 
-    def is_short_link(self, url: str) -> bool:
-        """Return whether `url` is a share link whose redirects must be followed to know its target."""
-        parts = _split(url)
-        if parts is None:
-            return False
-        if (parts.hostname or "").lower() == SHORT_LINK_HOST:
-            return parts.port in (None, 80, 443) and _SHORT_PATH.fullmatch(parts.path) is not None
-        # A stand-in for the site also serves the short links.
-        return _place(parts) in self._sites and _STAND_IN_PATH.fullmatch(parts.path) is not None
-
     def video_url(self, video_id: str, kind: str = "video") -> str:
         """Return the address of a video, or of a set of pictures when `kind` is another."""
         return f"{self._base_url}/{'video' if kind == 'video' else 'note'}/{video_id}"
@@ -116,11 +109,11 @@ class References:
         return f"{self._base_url}/search/{quote(keyword, safe='')}?{query}"
 
     def _platform_address(self, text: str, next_step: Text, field: str) -> SplitResult:
-        parts = _split(first_link(text))
+        parts = split_link(first_link(text))
         if parts is None or not parts.scheme or not parts.hostname:
             raise _refused(tr_lazy("No id and no link was recognised"), next_step, field)
         known_host = within(parts.hostname, DOMAINS) and parts.port in (None, 80, 443)
-        known = parts.scheme in ("http", "https") and (known_host or _place(parts) in self._sites)
+        known = parts.scheme in ("http", "https") and (known_host or any(is_at(parts, site) for site in self._sites))
         if not known and parts.scheme not in _APP_SCHEMES:
             raise _refused(tr_lazy("The link is not one of Douyin"), next_step, field)
         return parts
@@ -144,12 +137,6 @@ def is_user_id(value: object) -> bool:
 def is_video_id(value: object) -> bool:
     """Return whether `value` has the form of the id of a video."""
     return isinstance(value, str) and _VIDEO_ID.fullmatch(value) is not None
-
-
-def within(host: str, domains: tuple[str, ...]) -> bool:
-    """Return whether `host` is one of `domains` or a subdomain of one."""
-    host = host.rstrip(".").lower()
-    return any(host == domain or host.endswith("." + domain) for domain in domains)
 
 
 def _video(parts: SplitResult) -> VideoReference | None:
@@ -177,19 +164,6 @@ def _user(parts: SplitResult) -> UserReference | None:
 def _parameter(parts: SplitResult, names: tuple[str, ...]) -> str:
     query = parse_qs(parts.query)
     return next((query[name][0] for name in names if name in query), "")
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-def _place(parts: SplitResult) -> tuple[str | None, int | None]:
-    return parts.hostname, parts.port
 
 
 def _refused(message: Text, next_step: Text, field: str) -> ServiceError:

@@ -1,4 +1,4 @@
-"""Reads what is behind share links over HTTP: redirects of short links, and the data of shared videos.
+"""Reads the data of shared videos over HTTP.
 
 Until August 2026 a share page had the video's data in itself; since then its script asks for the data by a call that
 needs no login and no signature. Both are read, the present way first.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
 from dyber_kit import ErrorCode, Metrics, ServiceError
@@ -18,26 +18,23 @@ from dyber_kit.upstream.http import ENDPOINT, create_client
 from douyin_server.browsing.platform import DOMAINS
 from douyin_server.browsing.walls import WALLS
 from douyin_server.config import SiteSettings
-from douyin_server.model.references import References, VideoReference
+from douyin_server.model.references import VideoReference
 from douyin_server.reading.parse import Json, as_object, id_of
 from douyin_server.texts import tr_lazy
 
-_MAX_REDIRECTS = 4
 # Other callers wait while a request is under way.
 _TIMEOUT_SECONDS = 5.0
 _ROUTER_DATA = re.compile(r"window\._ROUTER_DATA\s*=\s*")
 #: The parameter with which the site also answers for sets of pictures.
 _PICTURES = {"request_source": "200"}
 _ACCOUNT_WALLS = (ErrorCode.CAPTCHA_REQUIRED, ErrorCode.RATE_LIMITED)
-_LINK_STEP = tr_lazy("Open the short link in a browser, and give the whole address from there")
 
 
 class Shares:
-    """Follows share links, and reads shared videos without a browser; callers hold a turn of an account."""
+    """Reads shared videos without a browser; callers hold a turn of an account."""
 
-    def __init__(self, settings: SiteSettings, references: References, metrics: Metrics | None = None) -> None:
+    def __init__(self, settings: SiteSettings, metrics: Metrics | None = None) -> None:
         self._api_url = settings.api_url
-        self._references = references
         own_hosts = [urlsplit(url).hostname or "" for url in (settings.base_url, settings.api_url)]
         self._client = create_client(
             [*DOMAINS, *(f"*.{domain}" for domain in DOMAINS), *own_hosts],
@@ -46,27 +43,6 @@ class Shares:
             attempts=2,
             follow_redirects=False,
         )
-
-    async def expand(self, url: str) -> str:
-        """Return the target of a short link.
-
-        Raises:
-            ServiceError: NOT_FOUND for an invalid short link; UPSTREAM_UNREACHABLE without an answer;
-                CAPTCHA_REQUIRED or RATE_LIMITED.
-        """
-        for _ in range(_MAX_REDIRECTS):
-            answer = await self._client.get(url, extensions={ENDPOINT: "short_link"})
-            _refuse_failure(answer)
-            if wall := WALLS.of_status(answer.status_code):
-                if wall.code in _ACCOUNT_WALLS:
-                    raise wall.error()
-            location = answer.headers.get("location")
-            if not answer.is_redirect or not location:
-                raise ServiceError(ErrorCode.NOT_FOUND, tr_lazy("The short link is no longer valid"), _LINK_STEP)
-            url = urljoin(url, location)
-            if not self._references.is_short_link(url):
-                return url
-        raise ServiceError(ErrorCode.NOT_FOUND, tr_lazy("The short link redirects too often"), _LINK_STEP)
 
     async def video(self, reference: VideoReference) -> Json | None:
         """Return the site's object of a shared video; None when the share pages do not have it.

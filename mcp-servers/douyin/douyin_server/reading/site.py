@@ -12,6 +12,7 @@ from dyber_kit.calling.cursors import answer_chars, fit_items
 from dyber_kit.times import iso_local
 from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.text import clean_text, parse_time
+from dyber_kit.website.links import ShortLinks
 
 from douyin_server.analysis import analyze
 from douyin_server.config import SiteSettings
@@ -20,7 +21,6 @@ from douyin_server.model.answers import (
     Comment,
     Comments,
     HotList,
-    LinkTarget,
     ResolvedLink,
     SearchResults,
     User,
@@ -41,7 +41,7 @@ from douyin_server.texts import tr, tr_lazy
 MAX_LISTED = 200
 _HOT_SECONDS = _SEARCH_SECONDS = 300.0
 _VIDEO_SECONDS = 600.0
-_USER_SECONDS = _LINK_SECONDS = 1800.0
+_USER_SECONDS = 1800.0
 # Characters of an answer besides its list.
 _FRAME_CHARS = 1500
 #: Failures of a page after which the share pages may still have the video.
@@ -60,7 +60,8 @@ class Site:
 
     Args:
         reader: Reads pages in the browser.
-        shares: Reads share links over HTTP.
+        shares: Reads shared videos over HTTP.
+        links: Follows short links.
         pages: Knows the accounts and their pace.
         references: Reads references.
         parser: Turns the site's objects into models.
@@ -73,6 +74,7 @@ class Site:
         self,
         reader: PageReader,
         shares: Shares,
+        links: ShortLinks,
         pages: Pages,
         references: References,
         parser: Parser,
@@ -82,6 +84,7 @@ class Site:
     ) -> None:
         self._reader = reader
         self._shares = shares
+        self._links = links
         self._pages = pages
         self._references = references
         self._parser = parser
@@ -291,8 +294,12 @@ class Site:
 
     async def resolve(self, link: str) -> ResolvedLink:
         """Return the video or user that a link, or a text with a link, points to."""
-        expanded = await self._expanded(self._pages.account(""), link)
-        target = self._references.target(expanded.url)
+        source: Literal["web", "cache"] = "web"
+        fetched_at, address = datetime.now(UTC), first_link(link)
+        if self._links.form.matches(address):
+            followed = await self._links.follow(address)
+            link, fetched_at, source = followed.url, followed.fetched_at, "cache" if followed.kept else "web"
+        target = self._references.target(link)
         kind: Literal["video", "user"]
         if isinstance(target, VideoReference):
             kind, ref = "video", target.video_id
@@ -300,28 +307,20 @@ class Site:
         else:
             kind, ref = "user", target.user_ref
             url = self._references.user_url(target.user_ref)
-        return ResolvedLink(kind=kind, ref=ref, url=url, source=expanded.source, fetched_at=expanded.fetched_at)
+        return ResolvedLink(kind=kind, ref=ref, url=url, source=source, fetched_at=stamp(fetched_at))
 
     async def _video_reference(self, account: str, video: str) -> VideoReference:
         """Return the video that a caller names."""
-        return self._references.video((await self._expanded(account, video)).url)
+        return self._references.video(await self._expanded(account, video))
 
     async def _user_reference(self, account: str, user: str) -> UserReference:
         """Return the user that a caller names."""
-        return self._references.user((await self._expanded(account, user)).url)
+        return self._references.user(await self._expanded(account, user))
 
-    async def _expanded(self, account: str, text: str) -> LinkTarget:
+    async def _expanded(self, account: str, text: str) -> str:
         """Return the target of a text's short link, which is followed in a turn of the account; else the text."""
         link = first_link(text)
-
-        async def load() -> LinkTarget:
-            async with self._pages.turn(account):
-                url = await self._shares.expand(link)
-            return LinkTarget(url=url, source="web", fetched_at=stamp(datetime.now(UTC)))
-
-        if not self._references.is_short_link(link):
-            return LinkTarget(url=text, source="web", fetched_at=stamp(datetime.now(UTC)))
-        return await self._memory.answer(LinkTarget, f"link:{link}", _LINK_SECONDS, load)
+        return await self._links.expand(link, account) if self._links.form.matches(link) else text
 
     async def _shared(self, account: str, reference: VideoReference) -> Json | None:
         """Return the site's object of a shared video; None when the share pages do not have it or do not answer."""

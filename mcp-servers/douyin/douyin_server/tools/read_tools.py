@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from dyber_kit import AccountName, tool
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
-from dyber_kit.times import iso_local
-from mcp.types import CallToolResult, ImageContent, TextContent
+from dyber_kit.website.accounts import Accounts
+from mcp.types import CallToolResult
 from pydantic import Field
 
-from douyin_server.login.accounts import Accounts
 from douyin_server.model.analysis import Analysis
 from douyin_server.model.answers import (
     Comments,
@@ -29,9 +27,7 @@ from douyin_server.model.answers import (
     VideoList,
 )
 from douyin_server.model.filters import Board, PublishTime, SearchFilters, Sort
-from douyin_server.reading.parse import stamp
 from douyin_server.reading.site import Site
-from douyin_server.texts import tr
 
 VideoArgument = Annotated[
     str, Field(description="video_id、链接，或整段分享文字（v.douyin.com 短链也行）", min_length=1, max_length=2000)
@@ -43,7 +39,7 @@ Verbose = Annotated[bool, Field(description="连同 url、user_ref 等")]
 Limit = Annotated[int, Field(description="条数", ge=1, le=40)]
 
 
-def read_tools(site: Site, accounts: Accounts) -> list[ToolDeclaration]:
+def read_tools(site: Site, accounts: Accounts[LoginStatus]) -> list[ToolDeclaration]:
     """Return the tools in the order in which agents see them."""
 
     @tool(title="抖音热榜", read_only=True, open_world=True)
@@ -141,37 +137,9 @@ def read_tools(site: Site, accounts: Accounts) -> list[ToolDeclaration]:
     @tool(title="抖音扫码登录", read_only=True, open_world=True, idempotent=False)
     async def douyin_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
         """取登录二维码，给用户用抖音 App 扫。未登录时才用；新码使旧码作废，等待时用 douyin_login_status 查看。"""
-        return await login_code(accounts, account)
+        return await accounts.code(account)
 
     return [
         douyin_hot_list, douyin_get_video, douyin_get_comments, douyin_search, douyin_get_user,
         douyin_list_user_videos, douyin_analyze, douyin_resolve_link, douyin_login_status, douyin_login_qrcode,
     ]  # fmt: skip
-
-
-async def login_code(accounts: Accounts, account: str) -> CallToolResult:
-    """Return a QR code as a picture and as text, with its structured description."""
-    account, code = await accounts.code(account)
-    now = stamp(datetime.now(UTC))
-    if code is None:
-        step = tr("The account is logged in already; no scan is needed")
-        answer = LoginCode(account=account, logged_in=True, next_step=step, fetched_at=now)
-        return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-    answer = LoginCode(
-        account=account,
-        logged_in=False,
-        replaced=code.replaced is not None,
-        expires_at=iso_local(code.expires_at),
-        next_step=tr(
-            "Have the user scan the code with the Douyin app and confirm on the phone, then look with "
-            "douyin_login_status; do not get another code before that. Where pictures are not shown, put the drawing "
-            "below unchanged into a monospaced block with a dark background"
-        ),
-        fetched_at=now,
-    )
-    if code.replaced:
-        answer.warnings.append(tr("The earlier code has become void"))
-    parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
-    if code.text:
-        parts.append(TextContent(type="text", text=code.text))
-    return CallToolResult(content=parts, structured_content=answer.model_dump(mode="json"))

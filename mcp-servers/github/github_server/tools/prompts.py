@@ -1,5 +1,8 @@
 """Declares the prompts, which users choose by name."""
 
+# Users read the docstrings of the prompts, whose Chinese sentences do not end in ".".
+# ruff: noqa: D400, D415
+
 from __future__ import annotations
 
 from typing import Annotated
@@ -14,7 +17,7 @@ Repo = Annotated[str, Field(description="仓库：owner/name 或链接", min_len
 
 @prompt(title="看懂一个项目")
 async def github_explain_repo(repo: Repo) -> str:
-    """Explain what a project is, how alive it is, and how to begin with it."""
+    """看一个项目是什么、还活跃吗、怎样开始用"""
     return tr(
         "Explain the GitHub project {repo}:\n"
         "1. github_get_repo reads its numbers and README: which problem it solves, for whom, under which licence;\n"
@@ -32,7 +35,7 @@ async def github_explain_repo(repo: Repo) -> str:
 async def github_review_pull(
     pull: Annotated[str, Field(description="拉取请求：owner/name#编号 或链接", min_length=1, max_length=1000)],
 ) -> str:
-    """Review a pull request: what it changes, its risks, and questions to its author."""
+    """评审一个拉取请求：改了什么、有什么风险、要问作者什么"""
     return tr(
         "Review the pull request {pull}:\n"
         "1. Read the changes with github_get_pull (patch=true), all files as long as there is a next_cursor; read the "
@@ -51,7 +54,7 @@ async def github_review_pull(
 async def github_explain_failure(
     repo: Annotated[str, Field(description="仓库 owner/name，或一次运行的链接", min_length=1, max_length=1000)],
 ) -> str:
-    """Find out why the latest workflow run failed, and which change caused it."""
+    """查最近一次构建为什么失败、是哪个改动引起的"""
     return tr(
         "Find out why GitHub Actions failed for {repo}:\n"
         "1. For the link of a run, use github_get_run at once; else take the latest failed run of github_list_runs "

@@ -1,5 +1,8 @@
 """Declares the MCP tools that write, each in two steps; they are offered only with DYBER_READ_ONLY=false."""
 
+# Agents read the docstrings of the tools, whose Chinese sentences do not end in ".".
+# ruff: noqa: D400, D415
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,12 +34,12 @@ def write_tools(writer: Writer, references: References, writes: Writes) -> list[
     @tool(title="新建 GitHub 议题", read_only=False, open_world=True, destructive=False, idempotent=False)
     async def github_create_issue(
         repo: Repo,
-        title: Annotated[str, Field(description="One line", min_length=1, max_length=MAX_TITLE_CHARS)],
+        title: Annotated[str, Field(description="一行", min_length=1, max_length=MAX_TITLE_CHARS)],
         body: Annotated[str, Field(description="Markdown", max_length=MAX_TEXT_CHARS)] = "",
         dry_run: DryRun = True,
         confirmation: Confirmation = "",
     ) -> WriteResult:
-        """Open an issue. First a dry run (default); search for duplicates before."""
+        """新建议题。先搜有没有相同的；先预演（默认），用户同意再提交。"""
         writer.require_token()
         name = references.repository(repo)
         headline = written("title", title, lines=False)
@@ -64,7 +67,7 @@ def write_tools(writer: Writer, references: References, writes: Writes) -> list[
         dry_run: DryRun = True,
         confirmation: Confirmation = "",
     ) -> WriteResult:
-        """Comment on an issue or pull request. First a dry run (default)."""
+        """评论议题或拉取请求。先预演（默认），用户同意再提交。"""
         writer.require_token()
         target = references.issue(issue)
         text = written("body", body, lines=True)

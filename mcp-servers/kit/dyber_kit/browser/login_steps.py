@@ -26,6 +26,22 @@ _SCAN_WORD, _SMS_WORD = "扫码", "短信"
 _CAPTCHA_WORDS = ("滑块", "拖动", "点击验证", "请通过验证", "安全验证")
 
 
+def scan_step(app: Text | str, code_tool: str) -> Text:
+    """Return the next step where a login is required, for `Walls.login_step`.
+
+    Args:
+        app: The name of the phone's app that scans codes.
+        code_tool: The tool that gets a code.
+    """
+    return tr_lazy(
+        "Call {tool} (not again while a code waits to be scanned) and have the user scan the code with the {app} app "
+        "on a phone, preferably with a separate account; or the operator imports cookies, see “Log in first” in the "
+        "README of this service",
+        tool=code_tool,
+        app=app,
+    )
+
+
 @dataclass(frozen=True)
 class LoginPage:
     """Describes how a platform logs users in by QR code; the picture is `Layout.login_code`.
@@ -34,6 +50,8 @@ class LoginPage:
         path: Path of the page that shows the code to guests.
         origin: Origin of that page, where it is on another site than the platform's `base_url`; else "".
         code_tool: The tool that gets a new code, such as `xhs_login_qrcode`.
+        status_tool: The tool that tells how far a login is, such as `xhs_login_status`.
+        app: The name of the phone's app where it is not the platform's own; else "".
         paths: The parts of the page's state that `member` needs.
         member: Returns whether the visitor is logged in, and None while the page does not say; without it, a member is
             who has the platform's `login_cookie` and is shown no code and no login box.
@@ -48,6 +66,8 @@ class LoginPage:
 
     path: str
     code_tool: str
+    status_tool: str
+    app: Text | str = ""
     paths: Paths = field(default_factory=dict)
     member: Callable[[Snapshot], bool | None] | None = None
     opener: str = ""

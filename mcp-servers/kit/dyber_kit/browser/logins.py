@@ -79,8 +79,8 @@ class Logins:
     """
 
     def __init__(self, pages: Pages, login: LoginPage) -> None:
+        self.login = login
         self._pages = pages
-        self._login = login
         self._settings = pages.settings
         self._watching: asyncio.Task[None] | None = None
         self._account: str | None = None
@@ -92,6 +92,11 @@ class Logins:
     def progress(self, account: str) -> Progress | None:
         """Return the progress of this account's latest code; None without one, or after it has logged in."""
         return self._progress if self._account == account else None
+
+    def advice(self, progress: Progress) -> str:
+        """Return what to do at this point of a login, in the language of the current request."""
+        title, attached = self._pages.platform.title, self._pages.attached
+        return self.login.advice(title, progress.step, progress.expires_at, attached)
 
     async def start(self, account: str) -> Code | None:
         """Return a new code for `account`, which replaces any other; None when the account is already logged in.
@@ -137,7 +142,7 @@ class Logins:
         """Get a code in a separate page, and keep that page open until the code is scanned or has expired."""
         try:
             async with self._pages.waiting_page(account) as page:
-                visit = Visit(page, self._pages.platform, self._login.paths, self._settings.page_seconds)
+                visit = Visit(page, self._pages.platform, self.login.paths, self._settings.page_seconds)
                 code = await self._show(account, visit, replaced)
                 if code is not None:
                     self._progress = Progress("scan", True, code.expires_at)
@@ -155,7 +160,7 @@ class Logins:
 
     async def _show(self, account: str, visit: Visit, replaced: Step | None) -> Code | None:
         async with self._pages.turn(account):
-            await visit.open(f"{self._login.origin or self._settings.base_url}{self._login.path}")
+            await visit.open(f"{self.login.origin or self._settings.base_url}{self.login.path}")
             if await self._starts_logged_in(visit):
                 return None
             source, png = await self._picture(visit)
@@ -164,7 +169,7 @@ class Logins:
             png=as_png(rows) if rows else png,
             expires_at=datetime.now(UTC) + timedelta(seconds=self._settings.login_seconds),
             text=as_text(rows) if rows else None,
-            url=self._address(visit.last_answer(self._login.code_call).get(self._login.code_field)),
+            url=self._address(visit.last_answer(self.login.code_call).get(self.login.code_field)),
             replaced=replaced,
         )
 
@@ -175,14 +180,14 @@ class Logins:
             ServiceError: The site's refusal, or UPSTREAM_CHANGED when no picture appears.
         """
         started = time.monotonic()
-        clicks_left = 1 if self._login.opener else 0
+        clicks_left = 1 if self.login.opener else 0
         while (waited := time.monotonic() - started) < self._settings.page_seconds / 2:
             snapshot = await visit.snapshot()
             source = snapshot["qr"] if snapshot else ""
             if not source and clicks_left and waited > _UNASKED_SECONDS:
                 clicks_left = 0
                 with contextlib.suppress(PlaywrightError):
-                    await visit.page.locator(self._login.opener).first.click(timeout=_CLICK_MS)
+                    await visit.page.locator(self.login.opener).first.click(timeout=_CLICK_MS)
             if source.startswith("data:image/"):
                 try:
                     return source, base64.b64decode(source.partition("base64,")[2], validate=True)
@@ -234,7 +239,7 @@ class Logins:
                 self._progress = None
                 logger.info("logged in", extra={"account": account})
                 return
-            step = self._login.step_of(snapshot, self._status(visit), _is_captcha(visit.refused))
+            step = self.login.step_of(snapshot, self._status(visit), _is_captcha(visit.refused))
             if step == "expired":
                 break
             self._progress = Progress(step, True, until)
@@ -243,9 +248,9 @@ class Logins:
 
     def _status(self, visit: Visit) -> object:
         """Return the platform's last status of the code; some calls for it have the code's id in their names."""
-        end = self._login.status_call
+        end = self.login.status_call
         names = [name for name in visit.answers if end and name.endswith(end)]
-        return visit.last_answer(names[-1]).get(self._login.status_field) if names else None
+        return visit.last_answer(names[-1]).get(self.login.status_field) if names else None
 
     def _end(self, step: Step) -> None:
         if self._progress is not None:
@@ -253,7 +258,7 @@ class Logins:
 
     async def _starts_logged_in(self, visit: Visit) -> bool:
         """Wait until the page says whether its visitor is a member; members do not get the login box."""
-        member = self._login.member
+        member = self.login.member
         if member is None:
             await visit.until(lambda snapshot: _asks_for_login(snapshot) or snapshot["complete"] or None)
             self._first_cookie = await self._login_cookie(visit)
@@ -271,10 +276,10 @@ class Logins:
         return await visit.until(known)
 
     async def _is_member(self, visit: Visit, snapshot: Snapshot) -> bool:
-        if self._login.member is None:
+        if self.login.member is None:
             # A login gives a new session, so the cookie of the ended session says nothing.
             return await self._login_cookie(visit) not in ("", self._first_cookie)
-        return self._login.member(snapshot) is True
+        return self.login.member(snapshot) is True
 
     async def _login_cookie(self, visit: Visit) -> str:
         """Return the value of the login cookie; "" without one."""

@@ -1,16 +1,30 @@
-"""Reads the settings that every service with a browser has: address, accounts and pace."""
+"""Reads the settings of services with a browser: address, accounts and pace, and the fields that a service adds.
+
+    @dataclass(frozen=True)
+    class SiteSettings(PlatformSettings):
+        PREFIX: ClassVar[str] = "DEMO"
+
+        base_url: str = "https://www.example.com"
+        api_url: str = origin_field("https://api.example.com")
+        cache_seconds: float = number_field(1800.0, 0, 86_400)
+        token: str | None = secret_field()
+
+The variable of a field is the prefix with the field's name: DEMO_CACHE_SECONDS.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from dyber_kit.browser.sessions import DEFAULT_ACCOUNT
 from dyber_kit.language import tr
-from dyber_kit.settings import environment_number
+from dyber_kit.settings import environment_flag, environment_number, environment_secret
 
 _ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 #: Lowest and highest value of each number.
@@ -23,6 +37,49 @@ _BOUNDS = {
     "pause_seconds": (0, 86_400),
     "login_seconds": (10, 600),
 }
+#: In the metadata of a field: reads its value from the variable of this name, given the values of the base class.
+_READ, _VARIABLE = "read", "variable"
+Read = Callable[[str, Mapping[str, Any]], Any]
+
+
+def number_field(default: float, low: float, high: float) -> Any:
+    """Return a field for a number within bounds; the number is whole when the default is an `int`."""
+
+    def read(name: str, _: Mapping[str, Any]) -> float:
+        value = environment_number(name, default, low, high)
+        return int(value) if isinstance(default, int) else value
+
+    return field(default=default, metadata={_READ: read})
+
+
+def origin_field(default: str, *, follows_base: str = "") -> Any:
+    """Return a field for the origin of another part of the platform.
+
+    Args:
+        default: The origin when the variable is not set.
+        follows_base: The usual `base_url`; another one, such as that of a stand-in, also takes the place of `default`.
+    """
+
+    def read(name: str, base: Mapping[str, Any]) -> str:
+        moved = follows_base and base["base_url"] != follows_base
+        return environment_origin(name, base["base_url"] if moved else default)
+
+    return field(default=default, metadata={_READ: read})
+
+
+def flag_field(default: bool) -> Any:
+    """Return a field for a switch."""
+    return field(default=default, metadata={_READ: lambda name, _: environment_flag(name, default)})
+
+
+def secret_field(variable: str = "") -> Any:
+    """Return a field for a secret, which `repr` does not show and which is None when it is not set.
+
+    Args:
+        variable: The full name of the variable, where it is not the prefix with the field's name.
+    """
+    metadata = {_READ: lambda name, _: environment_secret(name), _VARIABLE: variable}
+    return field(default=None, repr=False, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -60,22 +117,41 @@ class PlatformSettings:
     shared_pace: bool = False
 
     @classmethod
-    def environment_values(cls) -> dict[str, Any]:
-        """Return the values of the fields above from environment variables; `shared_pace` is not one of them.
+    def from_environment(cls, _data_dir: Path | None = None) -> Self:
+        """Read the settings from environment variables.
 
         Raises:
             ValueError: A variable has a value that cannot be used; the message names it.
         """
-        values = {
+        return cls(**cls.environment_values())
+
+    @classmethod
+    def environment_values(cls) -> dict[str, Any]:
+        """Return the values of all fields but `shared_pace` from environment variables.
+
+        Raises:
+            ValueError: A variable has a value that cannot be used; the message names it.
+        """
+        numbers = {
             name: environment_number(f"{cls.PREFIX}_{name.upper()}", getattr(cls, name), *bounds)
             for name, bounds in _BOUNDS.items()
         }
-        return {
-            **values,
-            "daily_pages": int(values["daily_pages"]),
+        base = {
+            **numbers,
+            "daily_pages": int(numbers["daily_pages"]),
             "base_url": environment_origin(f"{cls.PREFIX}_BASE_URL", cls.base_url),
             "accounts": _accounts(f"{cls.PREFIX}_ACCOUNTS"),
         }
+        return {**base, **{name: read(variable, base) for name, variable, read in cls._added_fields()}}
+
+    @classmethod
+    def _added_fields(cls) -> list[tuple[str, str, Read]]:
+        """Return name, variable and reader of each field that a service added with one of the functions above."""
+        return [
+            (item.name, item.metadata.get(_VARIABLE) or f"{cls.PREFIX}_{item.name.upper()}", item.metadata[_READ])
+            for item in fields(cls)
+            if _READ in item.metadata
+        ]
 
 
 def environment_origin(name: str, default: str) -> str:

@@ -54,6 +54,20 @@ def prompt(*, title: str) -> Callable[[Function], PromptDeclaration]:
     return lambda function: PromptDeclaration(function=function, title=title)
 
 
+def task(opening: str, steps: Sequence[str], *, report: str, care: str, condition: str = "") -> str:
+    """Return the text of a prompt that leads an agent through a task.
+
+    Args:
+        opening: What the user wants.
+        steps: What to do one after the other, each with the tool to call; they are numbered.
+        report: What to tell the user at the end.
+        care: What to beware of all the time, the same for all prompts of a service.
+        condition: What the user asks for besides, on a line of its own; "" for nothing.
+    """
+    numbered = (f"{number}. {step}" for number, step in enumerate(steps, 1))
+    return "\n".join([opening, *([condition] if condition else []), *numbered, report, care])
+
+
 class ServicePrompt(Prompt):
     """Renders a declared prompt under `Calls`: reads its arguments leniently, and answers failures with a next step."""
 

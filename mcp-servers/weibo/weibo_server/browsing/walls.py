@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.browser.login_steps import scan_step
 from dyber_kit.browser.walls import COMMON_STATUSES, COMMON_TEXTS, Meaning, Refusal, Walls, platform_words
 
-LOGIN_STEP = (
-    "请调用 weibo_login_qrcode，让用户用微博 App 扫码登录（建议使用专门的账号）；"
-    "也可由管理员导入 Cookie，见微博服务 README 的“先登录”"
-)
 #: Stands for an answer in which the site says that there is nothing.
 EMPTY: Mapping[str, Any] = {"ok": 1, "data": None}
 #: Statuses of the QR code of a login; they are answers, and no refusals.
@@ -33,7 +30,7 @@ _TEXTS: Mapping[str, Meaning] = {
 # Words on pages are no signs: users write them, too. A page without data is told to ask, and the answer decides.
 WALLS = Walls(
     title="微博",
-    login_step=LOGIN_STEP,
+    login_step=scan_step("微博", "weibo_login_qrcode"),
     statuses={**COMMON_STATUSES, 414: ErrorCode.RATE_LIMITED, 418: ErrorCode.RATE_LIMITED, 432: ErrorCode.RATE_LIMITED},
     codes={
         "20003": ErrorCode.NOT_FOUND,

@@ -1,1 +1,1 @@
-"""Logs accounts in by QR code, and reports whether they are logged in."""
+"""Describes how accounts are logged in by QR code, and reads who is logged in."""

@@ -30,6 +30,7 @@ def login_page(settings: WeiboSettings) -> LoginPage:
         origin=settings.login_url,
         path=f"{_SIGN_IN}?entry=miniblog&source=miniblog&url={quote(settings.base_url, safe='')}%2F",
         code_tool="weibo_login_qrcode",
+        status_tool="weibo_login_status",
         member=member,
         code_call=CODE_IMAGE,
         status_call=CODE_STATUS,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
+
+from dyber_kit.website.login_answers import LoginQrCode, LoginState
 
 from weibo_server.model.schema import Answer, Item
-
-Risk = Literal["ok", "captcha", "limited", "restricted"]
 
 
 class HotWord(Item):
@@ -166,27 +166,13 @@ class User(Answer):
     url: str | None = None
 
 
-class LoginStatus(Answer):
+class LoginStatus(LoginState, Answer):
     """Tells whether an account is logged in, whether pages are paused, and what is left of the official API."""
 
-    account: str
-    logged_in: bool | None = None
-    nickname: str | None = None
     user_id: str | None = None
-    login_step: str | None = None
-    login_expires_at: str | None = None
-    risk: Risk = "ok"
-    paused_until: str | None = None
     official_api: bool
     official_left_today: int | None = None
-    next_step: str | None = None
 
 
-class LoginCode(Answer):
+class LoginCode(LoginQrCode, Answer):
     """Describes the QR code that comes with it as a picture and as text."""
-
-    account: str
-    logged_in: bool
-    replaced: bool = False
-    expires_at: str | None = None
-    next_step: str

@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote
 
 from dyber_kit import ErrorCode, ServiceError
+from dyber_kit.website.links import LinkFinder, ShortLinkForm, is_at, split_link
 
+from weibo_server.config import WEB_URL
 from weibo_server.texts import tr_lazy
 
-_LINK = re.compile(r"(?:https?|sinaweibo)://[^\s<>\"'，。！；、】）》]+", re.IGNORECASE)
-_BARE_LINK = re.compile(
-    r"(?<![\w.@/-])(?:(?:www\.|m\.|share\.api\.)?weibo\.c(?:om|n)|t\.cn)/[^\s<>\"'，。！；、】）》]+", re.IGNORECASE
-)
+_LINKS = LinkFinder(["weibo.com", "weibo.cn", "t.cn"], ["sinaweibo"])
 _HOSTS = {
     "weibo.com", "www.weibo.com", "m.weibo.com", "weibo.cn", "www.weibo.cn", "m.weibo.cn", "share.api.weibo.cn",
     "card.weibo.com", "h5.video.weibo.com", "s.weibo.com", "passport.weibo.com",
@@ -28,7 +27,7 @@ _UID = re.compile(r"\d{5,12}")
 _NAME = re.compile(r"[\w\u00b7-]{1,30}")
 _CUSTOM = re.compile(r"[A-Za-z][A-Za-z0-9_-]{2,30}")
 _CONTAINER = re.compile(r"(?:100505|107603|230283)(\d{5,12})")
-_SHORT_CODE = re.compile(r"[A-Za-z0-9]{4,12}")
+_SHORT_PATH = r"/[A-Za-z0-9]{4,12}/*"
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # First segments of paths on the site that are no names of users.
 _NO_NAMES = {
@@ -137,24 +136,15 @@ def parse_user(text: str, base_url: str) -> UserReference:
     raise _unknown_user()
 
 
-def first_link(text: str) -> str | None:
-    """Return the first link in a text, with its scheme; None without one."""
-    if match := _LINK.search(text):
-        return match[0]
-    bare = _BARE_LINK.search(text)
-    return f"https://{bare[0]}" if bare else None
+def first_link(text: str) -> str:
+    """Return the first link in a text, with its scheme; the text itself when it has none."""
+    return _LINKS.first(text) or text
 
 
-def is_short_link(url: str, short_url: str) -> bool:
-    """Return whether a link has to be followed to know what it leads to.
-
-    Args:
-        url: The link.
-        short_url: What short links start with, such as `http://t.cn`.
-    """
-    start = short_url.partition("://")[2] + "/"
-    rest = url.partition("://")[2]
-    return rest.startswith(start) and _SHORT_CODE.fullmatch(rest[len(start) :].rstrip("/")) is not None
+def short_link_form(base_url: str) -> ShortLinkForm:
+    """Return which links have to be followed to know what they lead to; a stand-in for the site serves them itself."""
+    sites = [] if base_url == WEB_URL else [base_url]
+    return ShortLinkForm(["t.cn"], _SHORT_PATH, sites, rf"/t\.cn{_SHORT_PATH}")
 
 
 def bid_of(mid: str) -> str:
@@ -193,15 +183,13 @@ def _mid(value: str) -> str | None:
 
 def _link(text: str, base_url: str) -> SplitResult | None:
     """Return the first link in a text; None without one. Raises ServiceError (INVALID_ARGUMENT) for other sites."""
-    url = first_link(text)
+    url = _LINKS.first(text)
     if url is None:
         return None
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        raise _other_site() from None
-    if parts.scheme != "sinaweibo" and host not in _HOSTS and parts.netloc != urlsplit(base_url).netloc:
+    parts = split_link(url)
+    if parts is None:
+        raise _other_site()
+    if parts.scheme != "sinaweibo" and parts.hostname not in _HOSTS and not is_at(parts, base_url):
         raise _other_site()
     return parts
 

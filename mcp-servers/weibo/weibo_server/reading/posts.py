@@ -8,14 +8,14 @@ from typing import Any, Literal
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.upstream.breaker import is_wall
+from dyber_kit.website.links import ShortLinks
 
 from weibo_server.browsing.platform import COMMENTS, LONG_TEXT, PROFILE, SHOW
 from weibo_server.browsing.walls import EMPTY
 from weibo_server.config import WeiboSettings
 from weibo_server.model.answers import Comment, CommentList, Post, User
-from weibo_server.model.references import PostReference, UserReference, bid_of, parse_post, parse_user
+from weibo_server.model.references import PostReference, UserReference, bid_of, first_link, parse_post, parse_user
 from weibo_server.model.schema import Notice
-from weibo_server.reading.links import Links
 from weibo_server.reading.memory import Memory, stamp
 from weibo_server.reading.paging import Part, Position, SitePage, read_part, start_of
 from weibo_server.reading.parse import Parser, count_of, is_cut, long_text, number_id, post_url, user_id, verified
@@ -44,7 +44,7 @@ class PostReader:
         self,
         reader: SiteReader,
         pages: Pages,
-        links: Links,
+        links: ShortLinks,
         parser: Parser,
         memory: Memory,
         settings: WeiboSettings,
@@ -128,12 +128,17 @@ class PostReader:
         return await self._memory.answer(User, f"{account}:{user}", _USER_SECONDS, load)
 
     async def post_reference(self, post: str, account: str) -> PostReference:
-        """Return the post that a caller names. Raises ServiceError: INVALID_ARGUMENT, or like `Links.expand`."""
-        return parse_post(await self._links.expand(post, account), self._base_url)
+        """Return the post that a caller names. Raises ServiceError: INVALID_ARGUMENT, or like `ShortLinks.follow`."""
+        return parse_post(await self._expanded(post, account), self._base_url)
 
     async def user_reference(self, user: str, account: str) -> UserReference:
         """Return the user that a caller names. Raises like `post_reference`."""
-        return parse_user(await self._links.expand(user, account), self._base_url)
+        return parse_user(await self._expanded(user, account), self._base_url)
+
+    async def _expanded(self, text: str, account: str) -> str:
+        """Return the target of the first link of a text when it is a short link, else the text."""
+        link = first_link(text)
+        return await self._links.expand(link, account) if self._links.form.matches(link) else text
 
     async def _show(self, page: SitePageVisit, reference: PostReference) -> Body:
         raw = await page.answer(SHOW, {"id": reference.mid, "locale": "zh-CN", "isGetLongText": "true"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from dyber_kit import prompt
-from dyber_kit.calling.prompts import PromptDeclaration
+from dyber_kit.calling.prompts import PromptDeclaration, task
 from pydantic import Field
 
 # Users read the docstrings of the prompts, whose Chinese sentences do not end in ".".
@@ -23,12 +23,15 @@ async def weibo_brief_hot(
 ) -> str:
     """把现在的热搜归类，挑几件讲清楚来龙去脉"""
     focus = f"我最关心：{interest}。" if interest.strip() else ""
-    return (
-        f"请做一份微博热搜简报。{focus}\n"
-        "1. 用 weibo_hot_list(limit=50) 看主榜；有官方凭证时，再看一个与我关心的方面最近的榜单。\n"
-        "2. 把热搜归成几类，挑 3 件：有官方凭证就用 weibo_ai_search 看摘要，已登录就用 weibo_search_posts(sort=hot) 找原帖。\n"
-        "3. 每件写：发生了什么、谁在说、有什么分歧、还不清楚什么，带上帖子链接。\n"
-        "最后注明 attribution 里的来源与时间。\n" + _CARE
+    return task(
+        f"请做一份微博热搜简报。{focus}",
+        [
+            "用 weibo_hot_list(limit=50) 看主榜；有官方凭证时，再看一个与我关心的方面最近的榜单。",
+            "把热搜归成几类，挑 3 件：有官方凭证就用 weibo_ai_search 看摘要，已登录就用 weibo_search_posts(sort=hot) 找原帖。",
+            "每件写：发生了什么、谁在说、有什么分歧、还不清楚什么，带上帖子链接。",
+        ],
+        report="最后注明 attribution 里的来源与时间。",
+        care=_CARE,
     )
 
 
@@ -37,13 +40,18 @@ async def weibo_research_topic(
     topic: Annotated[str, Field(description="话题、品牌或事件", min_length=1, max_length=100)],
 ) -> str:
     """看一个话题在微博上怎么被讨论：主要说法、代表性帖子、评论里的分歧"""
-    return (
-        f"请调研微博上关于“{topic}”的讨论。\n"
-        f"1. 用 weibo_analyze(keyword={topic!r}, sample=30) 看整体情况；未登录时改用 weibo_ai_search。\n"
-        "2. 从 top_posts 里选 2、3 条，用 weibo_get_post(comments=20) 读全文和评论。\n"
-        f"3. 用 weibo_search_posts(keyword={topic!r}, sort='latest') 看最新的说法有没有变化。\n"
-        "最后写一页：主要说法与各自的依据、代表性帖子、评论里的分歧、时间线。"
-        "每个结论都带上帖子链接；写明样本大小和 caveats，不要把样本说成全体。\n" + _CARE
+    return task(
+        f"请调研微博上关于“{topic}”的讨论。",
+        [
+            f"用 weibo_analyze(keyword={topic!r}, sample=30) 看整体情况；未登录时改用 weibo_ai_search。",
+            "从 top_posts 里选 2、3 条，用 weibo_get_post(comments=20) 读全文和评论。",
+            f"用 weibo_search_posts(keyword={topic!r}, sort='latest') 看最新的说法有没有变化。",
+        ],
+        report=(
+            "最后写一页：主要说法与各自的依据、代表性帖子、评论里的分歧、时间线。"
+            "每个结论都带上帖子链接；写明样本大小和 caveats，不要把样本说成全体。"
+        ),
+        care=_CARE,
     )
 
 
@@ -54,12 +62,15 @@ async def weibo_review_account(
     ] = "me",
 ) -> str:
     """分析一个账号写什么、什么受欢迎、何时发布"""
-    return (
-        f"请分析微博账号：{user}\n"
-        "1. 用 weibo_get_user 看资料。\n"
-        "2. 用 weibo_analyze(user=…, sample=30) 看帖子；warnings 说不全时要写明。\n"
-        "3. 从 top_posts 里选 2 条，用 weibo_get_post 读全文和评论。\n"
-        "最后写：内容方向、受欢迎的帖子有什么共同点、发布时间、读者关心什么、三条具体建议。\n" + _CARE
+    return task(
+        f"请分析微博账号：{user}",
+        [
+            "用 weibo_get_user 看资料。",
+            "用 weibo_analyze(user=…, sample=30) 看帖子；warnings 说不全时要写明。",
+            "从 top_posts 里选 2 条，用 weibo_get_post 读全文和评论。",
+        ],
+        report="最后写：内容方向、受欢迎的帖子有什么共同点、发布时间、读者关心什么、三条具体建议。",
+        care=_CARE,
     )
 
 

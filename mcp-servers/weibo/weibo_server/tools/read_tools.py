@@ -9,30 +9,27 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from dyber_kit import AccountName, tool
-from dyber_kit.browser.login_steps import PROOFS
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
-from dyber_kit.times import iso_local
-from mcp.types import CallToolResult, ImageContent, TextContent
+from dyber_kit.website.accounts import Accounts
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from weibo_server.analysis.answers import Analysis
 from weibo_server.analysis.sampling import Sampler
-from weibo_server.login.accounts import Accounts
+from weibo_server.login.members import Members
 from weibo_server.model.answers import AiSearch, CommentList, HotList, LoginCode, LoginStatus, Post, PostList, User
 from weibo_server.model.references import UserReference
 from weibo_server.reading.hot import MOST_HOT_WORDS, Board, HotReader
 from weibo_server.reading.lists import ListReader, Sort
-from weibo_server.reading.memory import stamp
 from weibo_server.reading.posts import CommentSort, PostReader
-from weibo_server.texts import tr
 
 #: The name by which callers mean the user who is logged in.
 ME = "me"
 
 PostArgument = Annotated[str, Field(description="结果里的 post、微博链接或分享文字", min_length=1, max_length=1000)]
 UserArgument = Annotated[
-    str, Field(description="用户编号、准确的昵称或主页链接；me 是登录的账号自己", min_length=1, max_length=1000)
+    str, Field(description="编号、准确的昵称或主页链接；me 是登录的账号", min_length=1, max_length=1000)
 ]
 Account = Annotated[str, AccountName(), Field(description="账号名；留空是第一个", max_length=32)]
 Cursor = Annotated[str, Field(description="上次的 next_cursor，其他参数不变", max_length=MAX_CURSOR_CHARS)]
@@ -45,7 +42,8 @@ Keyword = Annotated[str, Field(description="词，或 #话题#", min_length=1, m
 class Readers:
     """Holds what the tools ask."""
 
-    accounts: Accounts
+    accounts: Accounts[LoginStatus]
+    members: Members
     hot: HotReader
     lists: ListReader
     posts: PostReader
@@ -54,7 +52,7 @@ class Readers:
     async def user(self, user: str, account: str) -> UserReference:
         """Return the user that a caller names."""
         if user.strip() == ME:
-            return await self.accounts.me(account)
+            return await self.members.reference(account)
         return await self.posts.user_reference(user, account)
 
 
@@ -72,7 +70,7 @@ def hot_tools(readers: Readers) -> list[ToolDeclaration]:
         limit: Annotated[int, Field(description="条数", ge=1, le=MOST_HOT_WORDS)] = 20,
         verbose: Verbose = False,
     ) -> HotList:
-        """现在的热搜：名次、词、热度、新或热。给用户看时连同 attribution。看一个词的内容用 weibo_search_posts 或 weibo_ai_search。"""
+        """现在的热搜：名次、词、热度。给用户看时连同 attribution。看一个词的内容用 weibo_ai_search。"""
         return await readers.hot.hot_list(board, limit, verbose)
 
     @tool(title="微博智搜", read_only=True, open_world=True)
@@ -92,12 +90,12 @@ def hot_tools(readers: Readers) -> list[ToolDeclaration]:
         verbose: Verbose = False,
         account: Account = "",
     ) -> PostList:
-        """按词搜帖子，须登录。正文只有开头（truncated），全文与评论用 weibo_get_post。空表示没有结果，先看 warnings。约 10 秒。"""
+        """按词搜帖子，须登录。正文只有开头（truncated），全文与评论用 weibo_get_post。空表示没有结果，先看 warnings。"""
         return await readers.lists.search(keyword, sort, limit, cursor, verbose, account)
 
     @tool(title="微博热门", read_only=True, open_world=True)
     async def weibo_hot_timeline(limit: Limit = 10, verbose: Verbose = False, account: Account = "") -> PostList:
-        """网站首页推荐的热门帖子，每次不同，不能翻页。不是热搜榜。"""
+        """首页推荐的热门帖子，每次不同，不能翻页。不是热搜榜。"""
         return await readers.lists.timeline(limit, verbose, account)
 
     return [weibo_hot_list, weibo_ai_search, weibo_search_posts, weibo_hot_timeline]
@@ -109,12 +107,12 @@ def post_tools(readers: Readers) -> list[ToolDeclaration]:
     @tool(title="读取微博", read_only=True, open_world=True)
     async def weibo_get_post(
         post: PostArgument,
-        comments: Annotated[int, Field(description="附带的热门评论条数", ge=0, le=50)] = 10,
+        comments: Annotated[int, Field(description="附带的热门评论数", ge=0, le=50)] = 10,
         max_chars: Annotated[int, Field(description="正文最多字数", ge=100, le=20000)] = 4000,
         verbose: Verbose = False,
         account: Account = "",
     ) -> Post:
-        """读一条微博：全文、转发的原文、图片、数量、作者和前几条评论。更多评论用 weibo_get_comments。约 10 秒。"""
+        """读一条微博：全文、转发的原文、图片、数量、作者和前几条评论。更多评论用 weibo_get_comments。"""
         return await readers.posts.post(post, comments, max_chars, verbose, account)
 
     @tool(title="读取微博评论", read_only=True, open_world=True)
@@ -161,7 +159,7 @@ def user_tools(readers: Readers) -> list[ToolDeclaration]:
         sample: Annotated[int, Field(description="帖子条数", ge=5, le=50)] = 30,
         account: Account = "",
     ) -> Analysis:
-        """统计一批帖子：互动、互动最多的、作者、话题、常见词、发布时间。keyword、user 填一个。结论要连同 caveats；时间按北京。"""
+        """统计一批帖子：互动、最热的、作者、话题、常见词、发布时间。keyword、user 填一个。结论要连同 caveats。"""
         reference = await readers.user(user, account) if user.strip() and not keyword.strip() else None
         return await readers.sampler.analyze(keyword, user, reference, sample, account)
 
@@ -179,36 +177,6 @@ def login_tools(readers: Readers) -> list[ToolDeclaration]:
     @tool(title="微博扫码登录", read_only=True, open_world=True, idempotent=False)
     async def weibo_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
         """取登录二维码，给用户用微博 App 扫。未登录时才用；新码使旧码作废，等待时用 weibo_login_status 查看。"""
-        return await login_code(readers.accounts, account)
+        return await readers.accounts.code(account)
 
     return [weibo_login_status, weibo_login_qrcode]
-
-
-async def login_code(accounts: Accounts, account: str) -> CallToolResult:
-    """Return a QR code as a picture and as text, with its structured description."""
-    account, code = await accounts.code(account)
-    if code is None:
-        answer = LoginCode(
-            account=account, logged_in=True, next_step=tr("Already logged in; nothing to scan"), fetched_at=stamp()
-        )
-        return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-    next_step = tr(
-        "Let the user scan the code with Weibo's app and confirm on the phone, then look with weibo_login_status; do "
-        "not get another code before. Without pictures, show the text below unchanged in a monospaced block on a dark "
-        "background"
-    )
-    if code.replaced:
-        where = f" ({PROOFS[code.replaced]})" if code.replaced in PROOFS else ""
-        next_step = tr("The code of before is void{where}. {next_step}", where=where, next_step=next_step)
-    answer = LoginCode(
-        account=account,
-        logged_in=False,
-        replaced=code.replaced is not None,
-        expires_at=iso_local(code.expires_at),
-        next_step=next_step,
-        fetched_at=stamp(),
-    )
-    parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
-    if code.text:
-        parts.append(TextContent(type="text", text=code.text))
-    return CallToolResult(content=parts, structured_content=answer.model_dump(mode="json"))

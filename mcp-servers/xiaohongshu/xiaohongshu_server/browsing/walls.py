@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dyber_kit import ErrorCode
+from dyber_kit.browser.login_steps import scan_step
 from dyber_kit.browser.walls import COMMON_STATUSES, COMMON_TEXTS, Refusal, Walls
 
-from xiaohongshu_server.texts import tr_lazy
-
-LOGIN_NEXT_STEP = tr_lazy(
-    "Call xhs_login_qrcode (not while a code waits to be scanned: xhs_login_status tells) and let the user scan the "
-    "code with the Xiaohongshu app on a phone, preferably with a separate account; or the operator imports cookies, "
-    "see “先登录” in the README of the xiaohongshu service"
-)
 NO_RESULT_TEXTS = ("没有找到相关内容", "没找到相关内容", "未找到相关内容")
 # The site shows these words after too many visits; the page works again later.
 _SLOW_DOWN = {
@@ -22,7 +16,7 @@ _SLOW_DOWN = {
 
 WALLS = Walls(
     title="小红书",
-    login_step=LOGIN_NEXT_STEP,
+    login_step=scan_step("小红书", "xhs_login_qrcode"),
     statuses={**COMMON_STATUSES, 461: ErrorCode.CAPTCHA_REQUIRED, 471: ErrorCode.CAPTCHA_REQUIRED},
     codes={
         "300011": Refusal(ErrorCode.ACCESS_RESTRICTED, whole_account=True),

@@ -1,1 +1,1 @@
-"""This package logs accounts in by QR code and reports whether they are logged in."""
+"""Describes how accounts are logged in by QR code."""

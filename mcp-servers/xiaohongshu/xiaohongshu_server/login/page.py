@@ -17,6 +17,7 @@ def _member(snapshot: Snapshot) -> bool | None:
 LOGIN = LoginPage(
     path=home_url(""),
     code_tool="xhs_login_qrcode",
+    status_tool="xhs_login_status",
     paths=ME,
     member=_member,
     code_call="/v1/login/qrcode/create",

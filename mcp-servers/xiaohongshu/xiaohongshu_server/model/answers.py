@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 from dyber_kit.answer_models import Answer, Item
+from dyber_kit.website.login_answers import LoginQrCode, LoginState
 from pydantic.json_schema import SkipJsonSchema
 
 Source = Literal["browser", "cache"]
@@ -203,37 +204,12 @@ class Suggestions(Answer):
     fetched_at: str
 
 
-class LoginStatus(Answer):
-    """Reports whether an account's browser is logged in; `logged_in` is left out while that is unknown.
+class LoginStatus(LoginState, Answer):
+    """Reports whether an account's browser is logged in, at the time `checked_at`."""
 
-    `risk` is the reason why the platform refuses requests; until `paused_until` no page is opened. `login_step` is the
-    step that a login by QR code waits for, or how it ended.
-    """
-
-    account: str
-    logged_in: bool | None = None
-    nickname: str | None = None
     user_id: str | None = None
-    session_age_s: int | None = None
-    login_pending: bool = False
-    login_step: Literal["scan", "confirm", "sms_code", "captcha", "second_code", "expired", "failed"] | None = None
-    login_expires_at: str | None = None
-    risk: Literal["ok", "captcha", "limited", "restricted"] = "ok"
-    paused_until: str | None = None
-    next_step: str | None = None
     checked_at: str
 
 
-class LoginCode(Answer):
-    """Describes a QR code to scan with the phone's app; its picture and drawing are separate parts of the result.
-
-    `url` is the content of the code, for clients that can only show an address. `replaced` is true when an earlier code
-    became invalid.
-    """
-
-    account: str
-    logged_in: bool
-    url: str | None = None
-    replaced: bool = False
-    expires_at: str | None = None
-    next_step: str
+class LoginCode(LoginQrCode, Answer):
+    """Describes a QR code to scan with the phone's app; its picture and drawing are separate parts of the result."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TypeGuard, TypeVar
-from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlencode
 
 from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.language import Text
+from dyber_kit.website.links import LinkFinder, ShortLinkForm, is_at, split_link, within
 
 from xiaohongshu_server.texts import tr_lazy
 
@@ -25,8 +26,9 @@ _PROFILE = "/user/profile/"
 _ID = re.compile(r"[0-9a-f]{24}")
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{1,200}")
 _SOURCE = re.compile(r"[a-z_]{1,32}")
-_LINK = re.compile(r"https?://[^\s<>\"'，。！；、】）]+")
-_SHORT_PATH = re.compile(r"/(?:[a-zA-Z]/)?[A-Za-z0-9]{1,32}/?")
+_LINKS = LinkFinder()
+_SHORT_PATH = r"/(?:[a-zA-Z]/)?[A-Za-z0-9]{1,32}/?"
+_SHORT_PATH_OF_SITE = r"/[a-zA-Z]/[A-Za-z0-9]{1,32}"
 _NOTE_NEXT_STEP = tr_lazy(
     "Use note_ref of a search result, or the complete link of the note from the browser's address bar"
 )
@@ -80,19 +82,12 @@ def parse_user(text: str, base_url: str) -> UserReference:
 
 def first_link(text: str) -> str:
     """Return the first URL in a pasted text ("标题… http://xhslink.com/o/… 复制后打开"), else the text."""
-    match = _LINK.search(text)
-    return match[0] if match else text.strip()
+    return _LINKS.first(text) or text.strip()
 
 
-def is_short_link(url: str, base_url: str) -> bool:
-    """Return whether `url` is a share link whose redirects must be followed to know its target."""
-    parts = _split(url)
-    if parts is None or not parts.hostname or not _SHORT_PATH.fullmatch(parts.path):
-        return False
-    if within(parts.hostname, SHORT_LINK_DOMAINS):
-        return parts.port in (None, 80, 443)
-    # A stand-in for the site also serves the short links.
-    return _same_site(parts, urlsplit(base_url)) and parts.path.count("/") == 2 and len(parts.path.split("/")[1]) == 1
+def short_link_form(base_url: str) -> ShortLinkForm:
+    """Return which links are share links whose redirects must be followed to know their target."""
+    return ShortLinkForm(SHORT_LINK_DOMAINS, _SHORT_PATH, [base_url], _SHORT_PATH_OF_SITE)
 
 
 def note_url(reference: NoteReference, base_url: str) -> str:
@@ -120,12 +115,6 @@ def is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
-def within(host: str, domains: tuple[str, ...]) -> bool:
-    """Return whether `host` is one of `domains` or a subdomain of one."""
-    host = host.rstrip(".")
-    return any(host == domain or host.endswith("." + domain) for domain in domains)
-
-
 def _query(reference: NoteReference | UserReference) -> str:
     if not reference.token:
         return ""
@@ -137,28 +126,15 @@ def _parsed(text: str, kind: type[Reference]) -> Reference | None:
     return kind(identifier, token or None) if is_id(identifier) and (not token or _TOKEN.fullmatch(token)) else None
 
 
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-def _same_site(parts: SplitResult, base: SplitResult) -> bool:
-    return (parts.hostname, parts.port) == (base.hostname, base.port)
-
-
 def _platform_url(text: str, base_url: str, next_step: Text) -> SplitResult:
-    parts = _split(first_link(text))
+    parts = split_link(first_link(text))
     if parts is None:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link is not well-formed"), next_step)
     host = (parts.hostname or "").rstrip(".")
     if parts.scheme not in ("http", "https") or not host:
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("This is neither a known id nor a link"), next_step)
     allowed = within(host, PLATFORM_DOMAINS) and parts.port in (None, 80, 443)
-    if not allowed and not _same_site(parts, urlsplit(base_url)):
+    if not allowed and not is_at(parts, base_url):
         raise ServiceError(ErrorCode.INVALID_ARGUMENT, tr_lazy("The link does not belong to Xiaohongshu"), next_step)
     return parts
 

@@ -9,6 +9,7 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.browser.pages import Pages
 from dyber_kit.calling.cursors import fit_items
 from dyber_kit.upstream.cache import Cache
+from dyber_kit.website.links import ShortLinks
 
 from xiaohongshu_server.browsing.walls import WALLS
 from xiaohongshu_server.config import SiteSettings
@@ -29,12 +30,10 @@ from xiaohongshu_server.model.references import (
     NoteReference,
     UserReference,
     first_link,
-    is_short_link,
     parse_note,
     parse_user,
 )
 from xiaohongshu_server.reading.hints import ORDERS, search_warnings, tab_warnings
-from xiaohongshu_server.reading.links import Links
 from xiaohongshu_server.reading.memory import Listing, Memory
 from xiaohongshu_server.reading.parse import Parser, comment_tokens, feed_tokens, stamp, text, user_tokens
 from xiaohongshu_server.reading.reader import SiteReader
@@ -69,7 +68,7 @@ class Site:
         self,
         reader: SiteReader,
         pages: Pages,
-        links: Links,
+        links: ShortLinks,
         parser: Parser,
         cache: Cache,
         site: SiteSettings,
@@ -275,18 +274,14 @@ class Site:
 
     async def note_reference(self, note: str) -> NoteReference:
         """Return the note that a caller names; without a token from the caller, the token last seen is used."""
-        if is_short_link(first_link(note), self._site.base_url):
-            note = await self._links.expand(note)
-        reference = parse_note(note, self._site.base_url)
+        reference = parse_note(await self._links.expand(first_link(note)), self._site.base_url)
         return NoteReference(reference.note_id, await self._memory.token(reference), reference.source)
 
     async def user_reference(self, user: str, account: str = "") -> UserReference:
         """Return the user that a caller names; without a token from the caller, the token last seen is used."""
         if user.strip() == ME:
             return UserReference(await self._own_id(self._pages.account(account)))
-        if is_short_link(first_link(user), self._site.base_url):
-            user = await self._links.expand(user)
-        reference = parse_user(user, self._site.base_url)
+        reference = parse_user(await self._links.expand(first_link(user)), self._site.base_url)
         return UserReference(reference.user_id, await self._memory.token(reference), reference.source)
 
     async def _own_id(self, account: str) -> str:

@@ -8,16 +8,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from dyber_kit import AccountName, tool
-from dyber_kit.browser.login_steps import PROOFS, Step
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
+from dyber_kit.website.accounts import Accounts
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, ImageContent, TextContent
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from xiaohongshu_server.analysis.answers import Analysis
 from xiaohongshu_server.analysis.sampling import Sampler
-from xiaohongshu_server.login.accounts import Accounts
 from xiaohongshu_server.model.answers import (
     Comments,
     LoginCode,
@@ -30,9 +29,7 @@ from xiaohongshu_server.model.answers import (
     UserList,
 )
 from xiaohongshu_server.model.filters import Distance, NoteType, PublishTime, Scope, SearchFilters, Sort, Tab
-from xiaohongshu_server.model.times import china_time
 from xiaohongshu_server.reading.site import ME, Site
-from xiaohongshu_server.texts import tr
 
 NoteArgument = Annotated[str, Field(description="note_ref、笔记链接或分享文字", max_length=1000)]
 UserArgument = Annotated[str, Field(description="user_ref 或主页链接；me 是登录的账号自己", max_length=1000)]
@@ -44,7 +41,7 @@ VerboseComments = Annotated[bool, Field(description="评论再加 user_ref、loc
 NoteLimit = Annotated[int, Field(description="篇数", ge=1, le=40)]
 
 
-def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDeclaration]:
+def read_tools(site: Site, accounts: Accounts[LoginStatus], sampler: Sampler) -> list[ToolDeclaration]:
     """Return the tools that change nothing, in the order in which agents see them."""
 
     @tool(title="小红书登录状态", read_only=True, open_world=True)
@@ -55,7 +52,7 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
     @tool(title="小红书扫码登录", read_only=True, open_world=True, idempotent=False)
     async def xhs_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
         """取登录二维码，给用户用小红书 App 扫。未登录时才用；新码使旧码作废，等待时用 xhs_login_status 查看。"""
-        return await login_code(accounts, account)
+        return await accounts.code(account)
 
     @tool(title="搜索小红书笔记", read_only=True, open_world=True)
     async def xhs_search_notes(
@@ -163,36 +160,3 @@ def read_tools(site: Site, accounts: Accounts, sampler: Sampler) -> list[ToolDec
         xhs_login_status, xhs_login_qrcode, xhs_search_notes, xhs_search_users, xhs_get_note, xhs_get_comments,
         xhs_get_user, xhs_user_notes, xhs_home_feed, xhs_suggest, xhs_analyze,
     ]  # fmt: skip
-
-
-async def login_code(accounts: Accounts, account: str) -> CallToolResult:
-    """Return a QR code as a picture and as text, with its structured description."""
-    account, code = await accounts.code(account)
-    if code is None:
-        answer = LoginCode(account=account, logged_in=True, next_step=tr("Logged in already; no scan is needed"))
-        return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-    notice = ""
-    if code.replaced:
-        notice = tr("The code before this one is no longer valid{step}. ", step=_last_step(code.replaced))
-    answer = LoginCode(
-        account=account,
-        logged_in=False,
-        url=code.url,
-        replaced=code.replaced is not None,
-        expires_at=china_time(code.expires_at),
-        next_step=tr(
-            "{notice}Let the user scan the code with the Xiaohongshu app and confirm on the phone, then look with "
-            "xhs_login_status; do not get another code before that. When the picture cannot be seen, put the drawing "
-            "below unchanged into a code block with a fixed-width font (on a dark background), or turn url into a QR "
-            "code",
-            notice=notice,
-        ),
-    )
-    parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
-    if code.text:
-        parts.append(TextContent(type="text", text=code.text))
-    return CallToolResult(content=parts, structured_content=answer.model_dump(mode="json"))
-
-
-def _last_step(step: Step) -> str:
-    return tr(" (it waited for: {proof})", proof=PROOFS[step]) if step in PROOFS else ""

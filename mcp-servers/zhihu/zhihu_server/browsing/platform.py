@@ -57,6 +57,7 @@ LOGIN = LoginPage(
     path=_LOGIN_PATH,
     member=is_member,
     code_tool="zhihu_login_qrcode",
+    status_tool="zhihu_status",
     code_call=_CODE_CALL,
     code_field="link",
     status_call="/scan_info",

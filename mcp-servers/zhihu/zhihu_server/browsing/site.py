@@ -225,25 +225,14 @@ class SiteReader:
     ) -> AsyncIterator[Visit]:
         """Open `url` in a page of `account`, and add the addresses that the page requests to `requested`.
 
-        See `Pages.visit`. Refusals tell what to do about them.
+        See `Pages.visit`.
         """
         seconds = self._pages.settings.page_seconds
-        try:
-            async with self._pages.page(self._pages.account(account)) as page:
-                if requested is not None:
-                    page.on("request", lambda request: requested.append(request.url))
-                async with visiting(page, self._pages.platform, url, paths, seconds) as visit:
-                    yield visit
-        except ServiceError as error:
-            if error.code in (ErrorCode.LOGIN_REQUIRED, ErrorCode.LOGIN_EXPIRED):
-                error.lazy_next_step = LOGIN_STEP
-            raise
-
-
-LOGIN_STEP = tr_lazy(
-    "Call zhihu_login_qrcode and have the user scan the code with the Zhihu app, or ask the operator to import cookies "
-    "(see the README of this service)"
-)
+        async with self._pages.page(self._pages.account(account)) as page:
+            if requested is not None:
+                page.on("request", lambda request: requested.append(request.url))
+            async with visiting(page, self._pages.platform, url, paths, seconds) as visit:
+                yield visit
 
 
 def _soon(visit: Visit, find: Callable[[Snapshot], Value | None]) -> Callable[[Snapshot], Value | None]:

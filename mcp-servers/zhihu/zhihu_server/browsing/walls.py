@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dyber_kit import ErrorCode
+from dyber_kit.browser.login_steps import scan_step
 from dyber_kit.browser.walls import COMMON_STATUSES, COMMON_TEXTS, Refusal, Walls
 
 _UNUSUAL = {
@@ -13,6 +14,7 @@ _UNUSUAL = {
 
 WALLS = Walls(
     title="知乎",
+    login_step=scan_step("知乎", "zhihu_login_qrcode"),
     statuses=COMMON_STATUSES,
     codes={
         "100": ErrorCode.LOGIN_REQUIRED,

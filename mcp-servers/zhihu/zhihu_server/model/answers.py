@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dyber_kit.website.login_answers import LoginQrCode, LoginState
+
 from zhihu_server.model.schema import Answer, Item
 
 
@@ -196,31 +198,19 @@ class QuotaItem(Item):
     used_here: int
 
 
-class Status(Answer):
-    """Tells what can be used at present. `risk` is why no page is opened until `paused_until`."""
+class Status(LoginState, Answer):
+    """Tells what can be used at present, and whether an account is logged in."""
 
     official: bool
     ask_allowed: bool
     quotas: list[QuotaItem]
     quotas_reset_at: str
-    account: str
-    logged_in: bool | None = None
-    nickname: str | None = None
-    login_step: str | None = None
-    session_days: float | None = None
-    risk: str = "ok"
-    paused_until: str | None = None
-    next_step: str | None = None
 
 
-class LoginCode(Answer):
+class LoginCode(LoginQrCode, Answer):
     """Describes a QR code to scan with the app; its picture and drawing are separate parts of the result."""
 
-    account: str
-    logged_in: bool
-    url: str | None = None
-    expires_at: str | None = None
-    next_step: str
+    source: str = "browser"
 
 
 class Spread(Item):

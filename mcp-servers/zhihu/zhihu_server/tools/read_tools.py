@@ -11,12 +11,11 @@ from typing import Annotated
 from dyber_kit import AccountName, tool
 from dyber_kit.calling.cursors import MAX_CURSOR_CHARS
 from dyber_kit.calling.tools import ToolDeclaration
-from dyber_kit.times import iso_local
-from mcp.types import CallToolResult, ImageContent, TextContent
+from dyber_kit.website.accounts import Accounts
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from zhihu_server.analysis.questions import Analyzer
-from zhihu_server.login.accounts import Accounts
 from zhihu_server.model.answers import (
     Analysis,
     Comments,
@@ -30,12 +29,11 @@ from zhihu_server.model.answers import (
     User,
 )
 from zhihu_server.official.api import Model
-from zhihu_server.reading.common import Source, now
+from zhihu_server.reading.common import Source
 from zhihu_server.reading.contents import ContentReader
 from zhihu_server.reading.lists import Kind, ListReader, Period, Scope, Sort
 from zhihu_server.reading.questions import AnswerSort, QuestionReader
 from zhihu_server.reading.users import Tab, UserReader
-from zhihu_server.texts import tr
 
 Account = Annotated[str, AccountName(), Field(description="账号名；留空是第一个", max_length=32)]
 QuestionArgument = Annotated[str, Field(description="question:编号、编号或链接", min_length=1, max_length=1000)]
@@ -51,7 +49,7 @@ SourceArgument = Annotated[Source, Field(description="auto 官方接口优先；
 class Readers:
     """Holds what the tools ask."""
 
-    accounts: Accounts
+    accounts: Accounts[Status]
     lists: ListReader
     questions: QuestionReader
     contents: ContentReader
@@ -181,42 +179,11 @@ def account_tools(readers: Readers) -> list[ToolDeclaration]:
         account: Account = "",
     ) -> Status:
         """看官方接口今天的额度、是否登录、扫码到哪一步、暂停到几时；查额度不花额度。按 next_step 做。"""
-        return await readers.accounts.status(account, check_login)
+        return await readers.accounts.status(account, check_login=check_login)
 
     @tool(title="知乎扫码登录", read_only=True, open_world=True, idempotent=False)
     async def zhihu_login_qrcode(account: Account = "") -> Annotated[CallToolResult, LoginCode]:
         """取登录二维码，给用户用知乎 App 扫。未登录时才用；新码使旧码作废，等待时用 zhihu_status 查看。"""
-        return await login_code(readers.accounts, account)
+        return await readers.accounts.code(account)
 
     return [zhihu_status, zhihu_login_qrcode]
-
-
-async def login_code(accounts: Accounts, account: str) -> CallToolResult:
-    """Return a QR code as a picture and as text, with its structured description."""
-    account, code = await accounts.code(account)
-    if code is None:
-        answer = LoginCode(
-            source="browser",
-            fetched_at=now(),
-            account=account,
-            logged_in=True,
-            next_step=tr("The account is logged in; no code is needed"),
-        )
-        return CallToolResult(content=[], structured_content=answer.model_dump(mode="json"))
-    answer = LoginCode(
-        source="browser",
-        fetched_at=now(),
-        account=account,
-        logged_in=False,
-        url=code.url,
-        expires_at=iso_local(code.expires_at),
-        next_step=tr(
-            "Have the user scan the code with the Zhihu app and confirm, then look at zhihu_status; do not get another "
-            "code before that. If the picture cannot be shown, show the drawing below in a monospaced block"
-        ),
-        warnings=[tr("An earlier code is void now")] if code.replaced else [],
-    )
-    parts: list[ImageContent | TextContent] = [ImageContent(type="image", data=code.base64, mime_type="image/png")]
-    if code.text:
-        parts.append(TextContent(type="text", text=code.text))
-    return CallToolResult(content=parts, structured_content=answer.model_dump(mode="json"))

@@ -33,6 +33,7 @@ PLATFORM = replace(INN, domains=("inn.example",), login_cookie=MEMBER_COOKIE)
 LOGIN = LoginPage(
     path="/login",
     code_tool="inn_login_qrcode",
+    status_tool="inn_login_status",
     opener="button",
     code_call="/v1/login/create",
     status_call="/login/status",  # the end of the name suffices
@@ -109,7 +110,7 @@ async def test_what_is_no_picture_or_of_another_site_is_no_code(logins, inn, add
 
 async def test_the_login_page_may_be_on_another_site_than_the_platform(logins, inn, monkeypatch):
     monkeypatch.setattr(logins, "_settings", replace(logins._settings, base_url="http://127.0.0.1:9"))
-    monkeypatch.setattr(logins, "_login", replace(LOGIN, origin=inn.base))
+    monkeypatch.setattr(logins, "login", replace(LOGIN, origin=inn.base))
     assert (await logins.start("second")).url == "https://www.inn.example/scan?id=1"
 
 

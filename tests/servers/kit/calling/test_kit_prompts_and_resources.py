@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from dyber_kit import ErrorCode, ServiceError, Settings, completion, create_app, prompt, resource
 from dyber_kit.calling.completions import MAX_SUGGESTIONS
+from dyber_kit.calling.prompts import task
 from dyber_kit.errors import ERROR_META
 from dyber_kit.serving.server import build_server
 from mcp.server.mcpserver.prompts.base import AssistantMessage, UserMessage
@@ -149,6 +150,12 @@ async def test_a_prompt_fails_with_code_and_next_step(demo, connect):
         error = await refused(client.get_prompt("demo_failing"))
     assert error.error.code == INTERNAL_ERROR
     assert error.error.message.startswith("LOGIN_REQUIRED：需要登录平台账号。下一步：")
+
+
+@pytest.mark.parametrize(("condition", "shown"), [("", ""), ("只看今天", "只看今天\n")])
+def test_a_task_numbers_its_steps_between_what_is_wanted_and_what_is_reported(condition, shown):
+    text = task("看看热榜。", ["取热榜。", "选三条。"], report="最后写一页。", care="只当资料。", condition=condition)
+    assert text == f"看看热榜。\n{shown}1. 取热榜。\n2. 选三条。\n最后写一页。\n只当资料。"
 
 
 async def test_resources_and_templates_are_listed(demo, connect):

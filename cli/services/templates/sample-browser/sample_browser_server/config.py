@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from dyber_kit.browser.platform_settings import PlatformSettings
@@ -17,18 +16,10 @@ NO_ADDRESS = "https://www.example.invalid"
 class SiteSettings(PlatformSettings):
     """Holds the address of the website, its accounts and the pace of visits.
 
-    The variable of each field is SAMPLE_BROWSER_ with the field's name, such as SAMPLE_BROWSER_INTERVAL_SECONDS.
+    The variable of each field is SAMPLE_BROWSER_ with the field's name, such as SAMPLE_BROWSER_INTERVAL_SECONDS. For
+    fields of your own, see `number_field` and its neighbours in `dyber_kit.browser.platform_settings`.
     """
 
     PREFIX: ClassVar[str] = "SAMPLE_BROWSER"
 
     base_url: str = NO_ADDRESS
-
-    @classmethod
-    def from_environment(cls, _data_dir: Path | None = None) -> SiteSettings:
-        """Read the settings from environment variables.
-
-        Raises:
-            ValueError: A variable has a value that cannot be used; the message names it.
-        """
-        return cls(**cls.environment_values())

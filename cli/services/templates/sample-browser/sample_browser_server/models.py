@@ -5,6 +5,7 @@ Docstrings and descriptions of answers are part of the contract that agents read
 
 from __future__ import annotations
 
+from dyber_kit.website.login_answers import LoginQrCode, LoginState
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -27,25 +28,12 @@ class PostList(BaseModel):
     truncated: bool = Field(False, description="Items were left out because the answer was too long")
 
 
-class LoginStatus(BaseModel):
-    """Whether an account is logged in."""
-
-    account: str
-    logged_in: bool
-    nickname: str | None
-    login_step: str | None = Field(description="What the latest QR code waits for, or null without one")
-    next_step: str | None
+class LoginStatus(LoginState):
+    """Whether an account is logged in, and what a QR code waits for."""
 
 
-class LoginCode(BaseModel):
-    """A QR code that logs an account in."""
-
-    account: str
-    logged_in: bool
-    url: str | None = Field(description="Content of the QR code")
-    drawing: str | None = Field(description="The QR code as text; show it in a monospaced block")
-    expires_at: str | None
-    next_step: str
+class LoginCode(LoginQrCode):
+    """A QR code that logs an account in; its picture and drawing are separate parts of the result."""
 
 
 class WirePost(BaseModel):

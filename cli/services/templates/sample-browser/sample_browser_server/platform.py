@@ -27,6 +27,7 @@ PLATFORM = Platform(
 LOGIN = LoginPage(
     path="/login",
     code_tool=LOGIN_TOOL,
+    status_tool="sample_browser_login_status",
     code_call="/v1/login/create",
     status_call="/v1/login/status",
     statuses={1: "confirm", 2: "confirm", 3: "expired"},

@@ -77,7 +77,7 @@ async def test_each_refusal_has_its_code(service: str, site: StandIn, case: str,
 async def test_a_login_by_qr_code_is_seen_when_it_is_confirmed(service: str, site: StandIn) -> None:
     async with Client(f"{service}/mcp") as client:
         before = (await client.call_tool(STATUS, {})).structured_content
-        code = (await client.call_tool(CODE, {})).structured_content
+        shown = await client.call_tool(CODE, {})
         waiting = (await client.call_tool(STATUS, {})).structured_content
         site.app.state.scanned = True
         while waiting["login_step"] in ("scan", "confirm"):
@@ -85,7 +85,9 @@ async def test_a_login_by_qr_code_is_seen_when_it_is_confirmed(service: str, sit
             waiting = (await client.call_tool(STATUS, {})).structured_content
         again = (await client.call_tool(CODE, {})).structured_content
     assert (before["logged_in"], CODE in before["next_step"]) == (False, True)
-    assert (code["url"], "█" in code["drawing"]) == (f"{site.base}/scan?id=1", True)
+    code = shown.structured_content
+    assert (code["url"], code["logged_in"]) == (f"{site.base}/scan?id=1", False)
+    assert [part.type for part in shown.content] == ["text", "image", "text"] and "█" in shown.content[-1].text
     assert (waiting["logged_in"], waiting["nickname"], again["logged_in"]) == (True, "an", True)
 
 

@@ -1,1 +1,0 @@
-"""This package logs accounts in by QR code and reports whether they are logged in."""

@@ -1,1 +1,0 @@
-"""Logs accounts in, and tells the state of the service."""
