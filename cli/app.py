@@ -72,7 +72,11 @@ LISTED = {
     ),
     "add-service": Listed(
         "settings.services:add_service",
-        tr("Add an MCP service, whose folder is made from an example of its kind"),
+        tr("Add an MCP service: from an example of its kind, or an existing MCP server (--from, --import)"),
+    ),
+    "update-service": Listed(
+        "settings.update_services:update_service",
+        tr("Bring the source of a service to another version, after showing everything that changes"),
     ),
     "remove-service": Listed(
         "settings.services:remove_service",

@@ -110,6 +110,30 @@ def graceful_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
+@contextmanager
+def interrupt_afterwards() -> Iterator[None]:
+    """On Ctrl-C, wait until the block has ended, which Pulumi does by itself, and raise KeyboardInterrupt then."""
+    interrupted = False
+
+    def handler(signum: int, frame: Any) -> None:
+        nonlocal interrupted
+        interrupted = True
+        err.print(tr("Stopping: letting the running step end …"))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    previous = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    except DeployError:
+        if interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if interrupted:
+        raise KeyboardInterrupt
+
+
 def changed(changes: Mapping[str, int]) -> int:
     """Return how many resources an update changed, given the number of changes by kind."""
     return sum(count for op, count in changes.items() if op not in ("same", "refresh", "read"))

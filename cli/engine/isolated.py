@@ -1,4 +1,4 @@
-"""Runs a command in a container of its own, without a network, rights or a way to change its image."""
+"""Runs a command in a container of its own, without rights, a way to change its image or, by default, a network."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ def run(
     *,
     data: int | None = None,
     seconds: float = 120,
+    network: str = "none",
 ) -> str:
     """Run a command in a new container of an image and return its standard output.
 
-    `data` is the user that gets a folder for data in memory, if any. `files` is a tar with files that the command finds in FOLDER. An image that the engine does not have is pulled.
+    `data` is the user that gets a folder for data in memory, if any. `files` is a tar with files that the command
+    finds in FOLDER. `network` is a network of the engine. An image that the engine does not have is pulled.
     Raises CommandFailed when the exit code is not 0, and EngineError.
     """
     try:
@@ -43,7 +45,7 @@ def run(
                 # A container whose own files are read-only takes files only into a volume, which is removed with it.
                 volumes=None if files is None else [FOLDER],
                 host_config=client.create_host_config(
-                    network_mode="none",
+                    network_mode=network,
                     read_only=True,
                     tmpfs={"/tmp": "", **({} if data is None else {DATA_FOLDER: f"uid={data},gid={data}"})},
                     cap_drop=["ALL"],

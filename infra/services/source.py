@@ -49,6 +49,8 @@ _OCI = re.compile(
     r"@(?P<version>sha256:[0-9a-f]{64})"
 )
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+#: A secret in an address: a whole segment of its path, or the whole value of a parameter.
+_SECRET_PART = re.compile(r"(?:(?<=[^/:]/)|(?<=[?&])([A-Za-z0-9_.~-]+=))\$\{[A-Z][A-Z0-9_]*\}(?=[/?&]|$)")
 _CHILD_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _FINDING = r"^[A-Z][0-9]{2}$"
@@ -109,7 +111,12 @@ class Source(BaseModel):
     pypi: str | None = Field(None, description=mark("A package of PyPI with its exact version"))
     go: str | None = Field(None, description=mark("The import path of a Go program with the version of its module"))
     oci: str | None = Field(None, description=mark("An image with its digest"))
-    url: str | None = Field(None, description=mark("The address of a server that runs elsewhere"))
+    url: str | None = Field(
+        None,
+        description=mark(
+            "The address of a server that runs elsewhere; a parameter or a segment of its path may be ${SECRET}"
+        ),
+    )
     command: Annotated[str, Field(max_length=200)] = Field(
         "",
         description=mark(
@@ -200,9 +207,9 @@ class Source(BaseModel):
 
     @property
     def wanted_names(self) -> set[str]:
-        """The variables and secrets of the service that `environment` and `headers` use."""
-        in_headers = {name for value in self.headers.values() for name in _PLACEHOLDER.findall(value)}
-        return {*self.environment.values(), *in_headers}
+        """The variables and secrets of the service that `environment`, `headers` and `url` use."""
+        sent = [*self.headers.values(), self.url or ""]
+        return {*self.environment.values(), *(name for text in sent for name in _PLACEHOLDER.findall(text))}
 
     @property
     def uses_data(self) -> bool:
@@ -311,6 +318,7 @@ def _split_requirement(reference: str) -> tuple[str, str]:
 
 
 def _check_address(address: str, *, private_network: bool) -> None:
+    address = _SECRET_PART.sub("x", address)
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""

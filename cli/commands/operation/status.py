@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,10 +22,10 @@ from cli.inventory.health_report import ServiceHealth
 from cli.inventory.members import GONE
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
-from cli.terminal.console import err, fail, out
+from cli.terminal.console import Activities, err, fail, out
 from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
-from infra.services.catalog import load_catalog
+from infra.services.catalog import ServiceSpec, load_catalog
 from infra.settings.stack import StackSettings
 from messages import mark, tr
 from toolchain.home import DyberHome
@@ -99,10 +99,23 @@ def ps(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         fail(missing.message(), missing.next_step(stack))
 
 
-@commands.command(epilog=examples("./deploy.sh list", "./deploy.sh list --json"))
-def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
+@commands.command(epilog=examples("./deploy.sh list", "./deploy.sh list --json", "./deploy.sh list --sources"))
+def list_services(
+    as_json: JsonOption = False,
+    sources: Annotated[
+        bool,
+        typer.Option(
+            "--sources",
+            help=tr("Ask the registries which services with a source have newer versions; exit code 1 then"),
+        ),
+    ] = False,
+    stack: StackOption = "dev",
+) -> None:
     """List all services of mcp-servers/, and which of them this stack runs."""
     catalog = load_catalog(ROOT / "mcp-servers")
+    if sources:
+        _list_sources(catalog, as_json)
+        return
     states = _states(stack)
     hidden = _hidden(_settings(stack))
     rows: list[dict[str, Any]] = [
@@ -133,6 +146,29 @@ def list_services(as_json: JsonOption = False, stack: StackOption = "dev") -> No
             str(row["description"] or row["title"]),
         )
     print_table(table)
+
+
+def _list_sources(catalog: Mapping[str, ServiceSpec], as_json: bool) -> None:
+    """Print the locked and the newest version of each source; exit code 1 if one is outdated or not known."""
+    from cli.services.adding import outdated
+
+    home = DyberHome.from_environment()
+    with Activities(home.logs / "sources.log") as display:
+        activate(home)
+        states = outdated.states(catalog.values(), home, display)
+    if as_json:
+        print_json([state.as_json() for state in states])
+    elif not states:
+        out.print(tr("No service has a source."))
+    else:
+        table = _table(tr("service"), tr("source"), tr("locked"), tr("newest"), "")
+        for state in states:
+            word = tr("outdated: ./deploy.sh update-service {name}", name=state.service) if state.is_outdated else ""
+            newest = Text(state.newest or "-", style="yellow" if state.is_outdated else "green")
+            table.add_row(state.service, state.kind, state.locked or "-", newest, state.problem or word)
+        print_table(table)
+    if any(state.is_outdated or state.problem for state in states):
+        raise typer.Exit(FAILED)
 
 
 def _show_unused_data(data: list[StoredData], stack: str) -> None:

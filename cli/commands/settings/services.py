@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.commands.reading import StackOption, YesOption
-from cli.commands.settings import reviewed_servers
+from cli.commands.settings import client_imports, foreign_services, reviewed_servers
+from cli.commands.settings.foreign_services import Given
 from cli.commands.settings.reviewed_servers import ListOption
 from cli.deployment.environment import activate
 from cli.engine import stored_data
@@ -18,6 +21,7 @@ from cli.system.checkout import ROOT
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, INTERRUPTED, examples
 from infra.schema.problems import ConfigurationError
+from infra.services import foreign_catalog
 from infra.services.catalog import SPEC_FILE, load_catalog
 from messages import tr
 from toolchain.errors import SetupError
@@ -36,11 +40,19 @@ commands = typer.Typer()
         "./deploy.sh add-service zhihu --kind api",
         "./deploy.sh add-service douban --kind browser --title 豆瓣",
         "./deploy.sh add-service --list",
+        "./deploy.sh add-service amap",
+        "./deploy.sh add-service --from npm:howtocook-mcp",
+        "./deploy.sh add-service files --from npm:@modelcontextprotocol/server-filesystem --argument /data",
+        "./deploy.sh add-service --from 'uvx mcp-server-time --local-timezone=Asia/Shanghai'",
+        "./deploy.sh add-service --import ~/.cursor/mcp.json",
     )
 )
 def add_service(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help=tr("The service's name; asked for when left out"))] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help=tr("The service's name; asked for when left out. With --import: only this server")),
+    ] = None,
     port: Annotated[str | None, typer.Option(help=tr("Port; the lowest free one when left out"))] = None,
     title: Annotated[str | None, typer.Option(help=tr("Title shown to people, such as 微博"))] = None,
     kind: Annotated[
@@ -51,13 +63,83 @@ def add_service(
         ),
     ] = None,
     deploy: Annotated[bool, typer.Option("--deploy", help=tr("Deploy it at once"))] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            help=tr(
+                "An existing MCP server: npm:NAME, pypi:NAME, go:MODULE, oci:IMAGE, url:ADDRESS, registry:FILE, or a "
+                "whole command line"
+            ),
+        ),
+    ] = None,
+    configuration: Annotated[
+        str | None,
+        typer.Option(
+            "--import", metavar="FILE", help=tr("All servers in the configuration of an MCP client, such as mcp.json")
+        ),
+    ] = None,
+    program: Annotated[str, typer.Option("--bin", help=tr("With --from: the program of the package"))] = "",
+    number: Annotated[
+        int | None, typer.Option("--package", help=tr("With --from registry: the number of the package"))
+    ] = None,
+    argument: Annotated[
+        list[str] | None, typer.Option("--argument", help=tr("With --from: an argument of the server; repeatable"))
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header",
+            metavar="HEADER",
+            help=tr("With --from url: a header, such as 'Authorization: Bearer ${TOKEN}' with a secret; repeatable"),
+        ),
+    ] = None,
+    requirement: Annotated[
+        list[str] | None,
+        typer.Option("--with", help=tr("With --from pypi: a further requirement, such as mcp<2; repeatable")),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help=tr("A variable of the server or an answer; repeatable")),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", metavar="NAME", help=tr("A secret that the server needs; repeatable")),
+    ] = None,
+    internet: Annotated[
+        bool | None, typer.Option("--internet/--no-internet", help=tr("Whether the server may reach the Internet"))
+    ] = None,
+    read: Annotated[
+        str, typer.Option("--read", metavar="NAMES", help=tr("Tools that only read, with commas; * for all"))
+    ] = "",
+    write: Annotated[str, typer.Option("--write", metavar="NAMES", help=tr("Tools that write"))] = "",
+    off: Annotated[str, typer.Option("--off", metavar="NAMES", help=tr("Tools that are switched off"))] = "",
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", help=tr("private-address, or a finding with a reason: CODE=REASON; repeatable")),
+    ] = None,
     yes: YesOption = False,
     stack: StackOption = "dev",
     listed: ListOption = False,
 ) -> None:
-    """Add an MCP service, whose folder is made from an example of its kind."""
+    """Add an MCP service: from an example of its kind, or from an existing MCP server."""
     if listed:
         reviewed_servers.show()
+        return
+    given = Given(
+        SERVERS, stack, yes, name, port, title, program, number, internet,
+        arguments=argument or (), headers=header or (), requirements=requirement or (), values=_assignments(values or []),
+        secrets=secret or (), read=_names(read), write=_names(write), off=_names(off), accept=accept or (),
+    )  # fmt: skip
+    if source is not None or configuration is not None:
+        if kind is not None or (source is not None and configuration is not None):
+            raise typer.BadParameter(tr("give only one of --kind, --from and --import"))
+        _add_foreign(context, source, configuration, given, deploy)
+        return
+    reviewed = foreign_catalog.load(SERVERS) if kind is None else {}
+    if name in reviewed:
+        _tell_next(context, foreign_services.add_reviewed(reviewed[name], given), given, deploy)
         return
     catalog = load_catalog(SERVERS)
     if name is None and yes:
@@ -70,16 +152,24 @@ def add_service(
     name = naming.checked_name(name, folders)
     if port is None and asking:
         port = _ask(tr("Port of the service (8003 or higher): "))
-    number = naming.checked_port(port or "", catalog)
-    title = naming.checked_title(f"{name} MCP" if title is None else title)
+    if name in reviewed:
+        added = foreign_services.add_reviewed(reviewed[name], replace(given, port=port))
+        _tell_next(context, added, given, deploy)
+        return
+    service_port = naming.checked_port(port or "", catalog)
+    checked_title = naming.checked_title(f"{name} MCP" if title is None else title)
     if kind is None and asking:
-        chosen = kinds.checked_kind(_ask_kind())
+        answer = _ask_kind()
+        if ":" in answer or " " in answer:
+            _add_foreign(context, answer, None, replace(given, name=name, port=str(service_port)), deploy)
+            return
+        chosen = kinds.checked_kind(answer)
     identifiers = naming.Identifiers(name)
     try:
-        scaffold.create(SERVERS, identifiers, number, title, chosen)
+        scaffold.create(SERVERS, identifiers, service_port, checked_title, chosen)
     except FileExistsError:
         naming.checked_name(name, {name})
-    _created(identifiers, number, stack, deploy)
+    _created(identifiers, service_port, stack, deploy)
     if deploy:
         _run_command(context, "deploy", ["--stack", stack])
 
@@ -116,6 +206,45 @@ def remove_service(
         if part.name == deleted_stack:
             part.delete_data()
     _removed(name, removal.move_aside(ROOT, folder), deployed, deleted_stack)
+
+
+def _add_foreign(
+    context: typer.Context, source: str | None, configuration: str | None, given: Given, deploy: bool
+) -> None:
+    """Add existing MCP servers."""
+    if source is not None:
+        _tell_next(context, foreign_services.add_from(source, given), given, deploy)
+    else:
+        _tell_next(context, client_imports.import_file(configuration or "", given), given, deploy)
+
+
+def _tell_next(context: typer.Context, names: str | list[str] | None, given: Given, deploy: bool) -> None:
+    """Deploy the services that were added, or tell how to."""
+    added = [names] if isinstance(names, str) else names
+    if not added:
+        return
+    if deploy:
+        _run_command(context, "deploy", ["--stack", given.stack])
+        return
+    option = "" if given.stack == "dev" else f" deploy -s {given.stack}"
+    out.print(tr("Next: ") + f"./deploy.sh{option}", markup=False)
+    for name in added:
+        out.print(tr("Its address after the deployment: <gateway>/api/{name}/mcp", name=name), markup=False)
+
+
+def _assignments(words: list[str]) -> dict[str, str]:
+    """Return the values of --set by name. Raises typer.BadParameter."""
+    result = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            raise typer.BadParameter(tr("--set takes NAME=VALUE"))
+        result[name.strip()] = value
+    return result
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in re.split(r"[\s,，、]+", text) if name]
 
 
 def _check_settings(name: str) -> None:
@@ -186,6 +315,8 @@ def _ask_kind() -> str:
     """Read the kind; where the input ends, it is the default, because earlier releases did not ask for it."""
     for kind in kinds.KINDS.values():
         err.print(f"  {kind.name:<8} {tr(kind.summary)}", markup=False, highlight=False)
+    about = tr("an existing MCP server: npm:NAME, pypi:NAME, an address, or a whole command line")
+    err.print(f"  {'npm:…':<8} {about}", markup=False, highlight=False)
     err.print(tr("Kind of the service (plain if left empty): "), end="", markup=False)
     return _line() or ""
 

@@ -233,6 +233,12 @@ async def test_arguments_that_break_the_locked_schema_are_refused_before_they_ar
     assert [call["params"]["arguments"] for call in received(journal, "tools/call")] == [{"mark": 7}]
 
 
+async def test_the_kernel_ends_the_child_before_the_bridge_when_memory_runs_out(foreign: Bridge) -> None:
+    async with Client(f"{foreign.base}/mcp") as client:
+        _, pid = text_of(await client.call_tool("count", {})).split()
+    assert int(Path(f"/proc/{pid}/oom_score_adj").read_text()) > int(Path("/proc/self/oom_score_adj").read_text())
+
+
 async def test_the_child_gets_its_own_variables_only(foreign: Bridge) -> None:
     async with Client(f"{foreign.base}/mcp") as client:
         names = text_of(await client.call_tool("environment", {})).split()

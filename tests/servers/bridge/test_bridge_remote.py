@@ -35,6 +35,7 @@ class Remote:
         self.refusal: int | None = None
         self.redirect: str | None = None
         self.authorizations: set[str] = set()
+        self.keys: set[str] = set()
         self.description = "Add two numbers"
         self.calls = 0
         self._app: ASGIApp = self._new()
@@ -55,6 +56,7 @@ class Remote:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             self.authorizations.add(Request(scope).headers.get("authorization", ""))
+            self.keys.add(Request(scope).query_params.get("key", ""))
             if self.redirect:
                 await RedirectResponse(self.redirect, 307)(scope, receive, send)
                 return
@@ -123,6 +125,24 @@ async def test_a_remote_server_gets_the_header_with_the_secret(
         async with Client(f"{far.base}/mcp") as client:
             assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
     assert remote.authorizations == {f"Bearer {TOKEN}"}
+
+
+async def test_a_remote_server_gets_the_secret_in_its_address_and_no_text_shows_it(
+    remote: Remote, address: str, far_lock: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = f"{TOKEN}&+/="
+    monkeypatch.setenv("FAR_KEY", secret)
+    url = f"{address}/mcp?lang=zh&key=${{FAR_KEY}}"
+    settings = remote_settings(address, url=url, secrets={"FAR_KEY": "required"})
+    remote.keys.clear()
+    with bridge(settings, far_lock) as far:
+        async with Client(f"{far.base}/mcp") as client:
+            assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
+            remote.refusal = 503
+            refused = await client.call_tool("add", {"a": 1, "b": 2})
+            assert refused.is_error
+            assert TOKEN not in text_of(refused)
+    assert remote.keys == {secret}
 
 
 async def test_a_session_that_the_remote_server_has_forgotten_is_opened_again_and_the_call_sent_once(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 MASK = "***"
 # Shorter values, such as a number, occur in ordinary texts.
@@ -19,7 +20,9 @@ class Masker:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= _SHORTEST}, key=len, reverse=True)
+        # In an address a secret is written with percent signs.
+        written = {form for secret in secrets if len(secret) >= _SHORTEST for form in (secret, quote(secret, safe=""))}
+        self._secrets = sorted(written, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Return a text without the secrets."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -40,7 +40,8 @@ class BridgeSettings(BaseModel):
         transport: How the server is spoken to.
         command: Arguments with which the child is started, its program first; empty for a remote server. No shell reads
             them. A folder below DYBER_DATA that ends with `/` is made if it is missing.
-        url: Address of the server, for the two HTTP transports; of a child, on 127.0.0.1.
+        url: Address of the server, for the two HTTP transports; of a child, on 127.0.0.1. `${NAME}` in its path or
+            query is replaced by the secret or variable NAME.
         listens: Variable of a child that gets the port of `url`, on which it has to listen.
         headers: Headers of every HTTP request; `${NAME}` in a value is replaced by the secret or variable NAME.
         era: Protocol of the server: `legacy` begins with `initialize`, `modern` is that of 2026-07-28.
@@ -189,20 +190,25 @@ class Values:
         """
         return {name: self._filled(name, template) for name, template in self._settings.headers.items()}
 
+    def address(self) -> str:
+        """Return the address of the server, with the values of the names in it.
+
+        Raises:
+            ValueError: The address names a variable that is not set; the message names it.
+        """
+        return self._filled("", self._settings.url or "")
+
     def _filled(self, header: str, template: str) -> str:
         text, *parts = template.split("${")
         for part in parts:
             name, closed, rest = part.partition("}")
             value = self.get(name)
             if not closed or value is None:
-                raise ValueError(
-                    tr(
-                        "The header {header} needs {name}, which is not set",
-                        header=header,
-                        name=name if closed else part,
-                    )
-                )
-            text += value + rest
+                missing = name if closed else part
+                if not header:
+                    raise ValueError(tr("The address of the server needs {name}, which is not set", name=missing))
+                raise ValueError(tr("The header {header} needs {name}, which is not set", header=header, name=missing))
+            text += (value if header else quote(value, safe="")) + rest
         return text
 
 

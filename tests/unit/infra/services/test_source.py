@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec, load_catalog
+from infra.services.source import Source
 
 NPM: dict[str, Any] = {"npm": "@scope/server@1.2.3", "command": "server"}
 REMOTE: dict[str, Any] = {"url": "https://mcp.example.com/mcp", "transport": "streamable-http"}
@@ -176,3 +178,19 @@ def test_a_source_that_keeps_state_has_one_replica(
     tmp_path: Path, source: dict[str, Any], others: dict[str, Any]
 ) -> None:
     assert read(tmp_path, source, **others).max_replicas == 1
+
+
+@pytest.mark.parametrize(
+    "part", ["mcp?lang=zh&key=${MAP_KEY}", "${MAP_KEY}/mcp", "api/${MAP_KEY}", "a?key=${MAP_KEY}&b=1"]
+)
+def test_a_parameter_or_a_segment_of_an_address_can_be_a_secret(part: str) -> None:
+    source = Source.model_validate({**REMOTE, "url": f"https://mcp.example.com/{part}"})
+    assert source.wanted_names == {"MAP_KEY"}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://${KEY}.example.com/mcp", "https://${KEY}/mcp", "https://a.example/?x=a${KEY}"]
+)
+def test_no_other_part_of_an_address_can_be_a_secret(url: str) -> None:
+    with pytest.raises(ValidationError):
+        Source.model_validate({**REMOTE, "url": url})

@@ -76,12 +76,14 @@ class HttpEndpoint:
     async def _streams(self) -> AsyncIterator[TransportStreams]:
         client = await self._client()
         if self._settings.transport == "sse":
-            async with sse_client(self._url, httpx_client_factory=_always(client)) as streams:
+            async with sse_client(self._values.address(), httpx_client_factory=_always(client)) as streams:
                 yield streams
             return
         async with (
             client,
-            streamable_http_client(self._url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES) as streams,
+            streamable_http_client(
+                self._values.address(), http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES
+            ) as streams,
         ):
             yield streams
 

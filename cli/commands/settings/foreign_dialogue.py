@@ -1,0 +1,264 @@
+"""Asks people about foreign servers that are added, and shows them what a server is and what its tools do."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import typer
+from pydantic import SecretStr
+from rich.table import Table
+from rich.text import Text
+
+from cli.commands.operation.status import print_table
+from cli.services.adding import service_files, tool_kinds
+from cli.services.adding.adding import Candidate, Decisions
+from cli.services.importing.requests import Question, RefusedError, Remark, SourceRequest
+from cli.system.errors import StackError
+from cli.terminal.console import err, out
+from cli.terminal.usage import FAILED, INTERRUPTED
+from infra.services import scan
+from infra.services.scan import Finding, Level
+from messages import tr
+
+#: A finding that is accepted on the command line: its code and the reason.
+_ACCEPTED = re.compile(r"(?P<code>[A-Z]\d{2})=(?P<reason>.{5,500})")
+#: Is accepted on the command line: a remote server in a private network.
+PRIVATE_ADDRESS = "private-address"
+_STYLES = {tool_kinds.READ: "green", tool_kinds.WRITE: "yellow", tool_kinds.OFF: "dim"}
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """Shows a candidate to a person, and returns what is decided about its tools and findings.
+
+    `yes`: nobody is asked. `read`, `write`, `off` and `accepted` are decisions from the command line.
+    """
+
+    yes: bool
+    read: Sequence[str] = ()
+    write: Sequence[str] = ()
+    off: Sequence[str] = ()
+    accepted: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, candidate: Candidate) -> Decisions:
+        """Show the candidate and return the decisions; raises typer.Exit where it is not accepted."""
+        given = tool_kinds.decisions(candidate.contract, read=self.read, write=self.write, off=self.off)
+        if names := tool_kinds.unknown(candidate.contract, [*self.read, *self.write, *self.off]):
+            raise typer.BadParameter(
+                tr(
+                    "the server has no tool {names}; its tools: {known}",
+                    names=", ".join(names),
+                    known=", ".join(candidate.contract.tools),
+                )
+            )
+        show_package(candidate)
+        known = {kind.name: kind.kind for kind in candidate.kinds if kind.origin == tool_kinds.DECIDED}
+        show_tools(tool_kinds.kinds(candidate.contract, {**known, **given}))
+        accepted = self.accepted_findings(candidate.findings)
+        undecided = [
+            kind.name for kind in candidate.kinds if kind.origin == tool_kinds.NO_HINT and kind.name not in given
+        ]
+        if undecided and not self.yes:
+            given |= _ask_kinds(candidate, undecided)
+        return Decisions(given, accepted)
+
+    def accepted_findings(self, findings: Sequence[Finding]) -> list[dict[str, str]]:
+        """Show findings, and return the acceptances of those that would stop the service.
+
+        Raises typer.Exit for a finding that is not accepted.
+        """
+        show_findings(findings)
+        result = []
+        for finding in scan.blocking(findings):
+            reason = self.accepted.get(finding.code, "")
+            if not reason and not self.yes:
+                err.print(
+                    tr("Why is {code} acceptable here? (empty: do not add the service) ", code=finding.code),
+                    end="",
+                    markup=False,
+                )
+                reason = line() or ""
+            if len(reason) < 5:
+                err.print(
+                    tr("Not added: {code} stops it. To accept it: --accept '{code}=REASON'", code=finding.code),
+                    markup=False,
+                )
+                raise typer.Exit(FAILED)
+            result.append({"code": finding.code, "tool": finding.tool, "sha256": finding.sha256, "reason": reason})
+        return result
+
+
+def acceptances(words: Collection[str]) -> tuple[bool, dict[str, str]]:
+    """Return whether a private address is accepted, and the accepted findings by code. Raises typer.BadParameter."""
+    findings: dict[str, str] = {}
+    for word in words:
+        if word == PRIVATE_ADDRESS:
+            continue
+        match = _ACCEPTED.fullmatch(word.strip())
+        if not match:
+            raise typer.BadParameter(
+                tr("--accept takes {private} or CODE=REASON, such as 'T01=checked by hand'", private=PRIVATE_ADDRESS)
+            )
+        findings[match["code"]] = match["reason"]
+    return PRIVATE_ADDRESS in words, findings
+
+
+def answered(
+    request: Callable[[Mapping[str, str]], SourceRequest], given: Mapping[str, str], *, yes: bool
+) -> SourceRequest:
+    """Return a request without open questions; asks a person unless `yes`.
+
+    Raises RefusedError, typer.BadParameter naming the values that are missing, and typer.Exit without an answer.
+    """
+    answers = dict(given)
+    while True:
+        made = request(answers)
+        open_questions = [question for question in made.questions if question.key not in answers]
+        if not open_questions:
+            return made
+        missing = [question.key for question in open_questions if yes and not question.default]
+        if missing:
+            options = " ".join(f"--set {key}=…" for key in missing)
+            raise typer.BadParameter(tr("values are missing; give them: {options}", options=options))
+        for question in open_questions:
+            answers[question.key] = question.default if yes else _answer(question)
+
+
+def ask_secrets(request: SourceRequest, *, yes: bool) -> dict[str, SecretStr]:
+    """Return the values of the request's secrets: those that it has, and those that a person types unseen."""
+    values = {name: secret.value for name, secret in request.secrets.items() if secret.value}
+    if yes or not sys.stdin.isatty():
+        return values
+    for name, secret in request.secrets.items():
+        if name in values:
+            continue
+        about = f" ({_plain(secret.description)})" if secret.description else ""
+        typed = typer.prompt(
+            tr("Secret {name}{about} (empty: later)", name=name, about=about),
+            default="",
+            hide_input=True,
+            show_default=False,
+            err=True,
+        )
+        if typed:
+            values[name] = SecretStr(str(typed))
+    return values
+
+
+def ask_internet(request: SourceRequest, *, yes: bool) -> bool:
+    """Return whether the server may reach the Internet, where the command line does not say it.
+
+    A server that wants a secret gets it for something on the Internet.
+    """
+    if request.internet is not None:
+        return request.internet
+    if request.secrets:
+        return True
+    if yes:
+        return False
+    err.print(tr("May it reach the Internet? (y/N): "), end="", markup=False)
+    return (line() or "").lower() in ("y", "yes")
+
+
+def confirmed(question: str) -> bool:
+    """Ask for a yes."""
+    err.print(question, end="", markup=False)
+    return (line() or "").lower() in ("y", "yes")
+
+
+def line() -> str | None:
+    """Return the next line of the input, or None at its end. Raises typer.Exit if it is interrupted."""
+    try:
+        text = sys.stdin.readline()
+    except KeyboardInterrupt:
+        err.print(tr("\nCancelled; nothing was changed."))
+        raise typer.Exit(INTERRUPTED) from None
+    return text.strip() if text else None
+
+
+def show_package(candidate: Candidate) -> None:
+    """Print what is known of a package: version, licence, number of packages, scripts, and warnings."""
+    package, report = candidate.package, candidate.report
+    facts = [package.reference]
+    if package.license:
+        facts.append(tr("licence {licence}", licence=_plain(package.license)[:60]))
+    if report.packages:
+        facts.append(tr("{count} packages", count=report.packages))
+    out.print(Text(" · ".join(facts), style="bold"))
+    if package.description:
+        out.print(Text(f"  {_plain(package.description)[:200]}"))
+    if package.deprecated:
+        out.print(Text(tr("  deprecated: {words}", words=_plain(package.deprecated)[:200]), style="yellow"))
+    if report.install_scripts:
+        names = ", ".join(report.install_scripts)
+        out.print(Text(tr("  scripts for installing that never run here: {names}", names=names), style="yellow"))
+    for text in (*report.warnings, *candidate.remarks):
+        out.print(Text(f"  {text}", style="yellow"))
+
+
+def show_tools(kinds: Sequence[tool_kinds.ToolKind]) -> None:
+    """Print what each tool does, and where that comes from."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in (tr("tool"), tr("does"), tr("says")):
+        table.add_column(column, overflow="fold")
+    for kind in kinds:
+        table.add_row(kind.name, Text(service_files.kind_word(kind.kind), style=_STYLES[kind.kind]), tr(kind.origin))
+    print_table(table)
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print the findings of the scan."""
+    styles = {Level.BLOCK: "red", Level.WARN: "yellow", Level.INFO: "dim"}
+    for finding in findings:
+        for text in finding.lines():
+            out.print(Text(text, style=styles[finding.level]))
+
+
+def show_remarks(remarks: Sequence[Remark], indent: str = "") -> None:
+    """Print remarks about a request."""
+    for remark in remarks:
+        err.print(Text(f"{indent}• {remark.text()}", style="yellow"))
+
+
+def refused(refusal: RefusedError) -> StackError:
+    """Return the error of the command line for a refusal."""
+    return StackError(refusal.reason.text(), refusal.next_step.text())
+
+
+def _answer(question: Question) -> str:
+    choices = f" [{', '.join(question.choices)}]" if question.choices else ""
+    offered = tr(" (empty: {default})", default=question.default) if question.default else ""
+    about = f": {_plain(question.description)}" if question.description else ""
+    err.print(f"{question.key}{about}{choices}{offered}: ", end="", markup=False)
+    text = line()
+    if text is None:
+        err.print(tr("\nNo answer; nothing was changed."))
+        raise typer.Exit(FAILED)
+    return text or question.default
+
+
+def _ask_kinds(candidate: Candidate, undecided: Sequence[str]) -> dict[str, str]:
+    """Ask which tools without a hint only read; an empty answer leaves them as writing."""
+    while True:
+        err.print(
+            tr(
+                "Which tools without a hint only read? Names, * for all, empty for none ({names}): ",
+                names=", ".join(undecided),
+            ),
+            end="",
+            markup=False,
+        )
+        names = re.split(r"[\s,，、]+", (line() or "").strip())
+        names = [name for name in names if name]
+        if not (wrong := [name for name in names if name != "*" and name not in undecided]):
+            chosen = undecided if "*" in names else names
+            return tool_kinds.decisions(candidate.contract, read=chosen)
+        err.print(tr("there is no such tool: {names}", names=", ".join(wrong)), markup=False)
+
+
+def _plain(text: str) -> str:
+    """Return a publisher's words as one line of printable characters."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())

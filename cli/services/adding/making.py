@@ -1,0 +1,132 @@
+"""Locks a source, builds its image and asks the server for its tools, until it works in one of the known ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from cli.deployment.image_build import build_image
+from cli.services.adding import locked_packages, service_files, tool_lists
+from cli.services.adding.tool_lists import Listed, ListingError
+from cli.services.sources import locking
+from cli.services.sources.packages import LockReport
+from cli.terminal.console import Activities
+from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
+from infra.services.contract import Contract
+from infra.settings.build import BuildSettings
+from messages import tr
+from toolchain.home import DyberHome
+
+#: Servers of before MCP's Python SDK 2 that do not bound its version need this.
+OLD_SDK = "mcp<2"
+
+
+@dataclass
+class Made:
+    """A service that was locked, built and asked.
+
+    Attributes:
+        content: Its service.yaml, completed by what was found out.
+        remarks: What was found out, in the user's language.
+        report: What its lock holds.
+        listed: Its tools.
+    """
+
+    content: dict[str, Any]
+    remarks: list[str] = field(default_factory=list)
+    report: LockReport = field(default_factory=lambda: LockReport(0))
+    listed: Listed = field(default_factory=lambda: Listed("", Contract({})))
+    lock_of: object = None
+
+
+#: Makes a block in which an image is built.
+Guard = Callable[[], AbstractContextManager[None]]
+
+
+class Maker:
+    """Makes services in folders beside mcp-servers/.
+
+    `build` is how images are built; each build is done within `guard()`, which decides what a Ctrl-C does then.
+    """
+
+    def __init__(self, home: DyberHome, display: Activities, build: BuildSettings, guard: Guard = nullcontext) -> None:
+        self._home, self._display, self._build, self._guard = home, display, build, guard
+
+    def make(
+        self,
+        folder: Path,
+        content: dict[str, Any],
+        secrets: Mapping[str, SecretStr],
+        transports: Sequence[str],
+        *,
+        upgrade: bool = False,
+    ) -> Made:
+        """Lock, build and ask the server in `folder`, over the first of `transports` that works.
+
+        With `upgrade`, what it depends on gets its newest versions too. Raises StackError, ConfigurationError,
+        EngineError, SetupError.
+        """
+        made = Made(content)
+        for position, transport in enumerate(transports):
+            if transport != "stdio":
+                made.content["source"]["transport"] = transport
+            try:
+                self._ask(folder, made, secrets, upgrade)
+                break
+            except ListingError:
+                if position + 1 < len(transports):
+                    continue
+                if not _may_need_the_old_sdk(folder, made.content):
+                    raise
+                self._with_old_sdk(folder, made, secrets, upgrade)
+        if len(transports) > 1:
+            made.remarks.append(tr("it answered over {transport}", transport=made.content["source"]["transport"]))
+        return made
+
+    def _with_old_sdk(self, folder: Path, made: Made, secrets: Mapping[str, SecretStr], upgrade: bool) -> None:
+        source = made.content["source"]
+        source["with"] = [*source.get("with", ()), OLD_SDK]
+        with self._display.phase(tr("It does not start with MCP's Python SDK 2; trying {sdk}", sdk=OLD_SDK)):
+            self._ask(folder, made, secrets, upgrade)
+        made.remarks.append(tr("it needs an older SDK: with: [{sdk}] was written", sdk=OLD_SDK))
+
+    def _ask(self, folder: Path, made: Made, secrets: Mapping[str, SecretStr], upgrade: bool) -> None:
+        made.content["source"].pop("era", None)
+        spec = self._locked(folder, made, upgrade)
+        image = self._image(spec, folder)
+        with self._display.phase(tr("Starting {name} and asking for its tools", name=spec.name), 10):
+            era = tool_lists.era(spec, image, secrets)
+        if era != "legacy":
+            made.content["source"]["era"] = era
+            spec = self._locked(folder, made, upgrade)
+            image = self._image(spec, folder)
+        with self._display.phase(tr("Reading the tools of {name}", name=spec.name), 5):
+            made.listed = tool_lists.tools(spec, image, secrets)
+
+    def _image(self, spec: ServiceSpec, folder: Path) -> str:
+        with self._guard():
+            return build_image(spec, self._build, self._display, folder.parent)
+
+    def _locked(self, folder: Path, made: Made, upgrade: bool) -> ServiceSpec:
+        service_files.write(folder, made.content)
+        spec = load_spec(folder / SPEC_FILE, locks=False)
+        assert spec.source
+        wanted_lock = (spec.source.reference, spec.source.requirements)
+        if made.lock_of != wanted_lock:
+            made.report = locking.write_locks(spec.source, folder, self._home, self._display, upgrade=upgrade)
+            made.lock_of = wanted_lock
+        return spec
+
+
+def _may_need_the_old_sdk(folder: Path, content: Mapping[str, Any]) -> bool:
+    """Tell whether a Python server that did not start was locked with MCP's SDK 2, which breaks older servers."""
+    source = content["source"]
+    if "pypi" not in source or any(re.match(r"mcp\b", requirement) for requirement in source.get("with", ())):
+        return False
+    return locked_packages.packages(folder, "pypi").get("mcp", "").startswith("2")

@@ -1,0 +1,169 @@
+"""Brings the source of a service to another version, and tells all that changes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from cli.services.adding import drafts, locked_packages, service_files, tool_kinds
+from cli.services.adding.adding import findings
+from cli.services.adding.locked_packages import PackageChanges
+from cli.services.adding.making import Guard, Maker
+from cli.services.adding.tool_kinds import ToolKind
+from cli.services.sources import locking
+from cli.services.sources.packages import Package
+from cli.terminal.console import Activities
+from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
+from infra.services.contract import LOCK_FILE, Contract, load_lock
+from infra.services.scan import Finding
+from infra.services.source import Source
+from infra.settings.build import BuildSettings
+from toolchain.home import DyberHome
+
+
+@dataclass(frozen=True)
+class Update:
+    """Everything that an update changes in a service.
+
+    Attributes:
+        service: The service's name.
+        before: The reference of the package so far.
+        after: The reference from now on.
+        packages: How the locked packages change.
+        scripts: Packages with scripts for installing that were not there before; they never run.
+        tools: The tools so far and from now on.
+        new_kinds: What the tools do that were not there before.
+        findings: What the scan found that nobody accepted and that was not found before.
+        other_keys: Keys of `source:` that change, such as `era`.
+        remarks: What was decided on the way, in the user's language.
+    """
+
+    service: str
+    before: str
+    after: str
+    packages: PackageChanges
+    scripts: tuple[str, ...]
+    tools: tuple[Contract, Contract]
+    new_kinds: tuple[ToolKind, ...]
+    findings: tuple[Finding, ...]
+    other_keys: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+
+    def __bool__(self) -> bool:
+        before, after = self.tools
+        return bool(self.before != self.after or self.packages or before != after or self.other_keys)
+
+
+#: Shows an update to a person, and returns decisions about new tools and accepted findings; an exception stops it.
+ReviewUpdate = Callable[[Update], "tuple[Mapping[str, str], list[dict[str, str]]]"]
+
+
+class Updater:
+    """Updates services in mcp-servers/ (`servers`); the parameters are those of an Adder."""
+
+    def __init__(
+        self,
+        servers: Path,
+        home: DyberHome,
+        display: Activities,
+        build: BuildSettings,
+        catalog: Mapping[str, ServiceSpec],
+        guard: Guard = nullcontext,
+    ) -> None:
+        self._servers, self._home, self._display, self._catalog = servers, home, display, catalog
+        self._maker = Maker(home, display, build, guard)
+
+    def update(
+        self, spec: ServiceSpec, to: str, secrets: Mapping[str, SecretStr], review: ReviewUpdate, *, upgrade: bool
+    ) -> bool:
+        """Update a service to the version `to`, "" for the newest; return whether anything changed.
+
+        With `upgrade`, what it depends on gets its newest versions too. The service stays as it is if `review` raises.
+        Raises StackError, ConfigurationError, EngineError, SetupError.
+        """
+        assert spec.source
+        package = newest(spec.source, to, self._home, self._display)
+        with drafts.draft(self._servers, spec.name, existing=True) as folder:
+            content = service_files.read(folder)
+            before = dict(content["source"])
+            kind = spec.source.kind
+            locked = locked_packages.packages(folder, kind)
+            scripts = locked_packages.install_scripts(folder, kind)
+            contract = load_lock(folder) or Contract({})
+            known = {(item.code, item.tool, item.sha256) for item in findings(folder, contract, self._catalog)}
+            content["source"] = {**content["source"], kind: package.reference}
+            made = self._maker.make(folder, content, secrets, [spec.source.transport], upgrade=upgrade)
+            after = Contract(made.listed.contract.tools, made.listed.contract.others)
+            new = findings(folder, after, self._catalog)
+            decided = made.content["source"].get("tools", {})
+            update = Update(
+                spec.name,
+                spec.source.reference,
+                package.reference,
+                locked_packages.changes(locked, locked_packages.packages(folder, kind)),
+                tuple(sorted({*locked_packages.install_scripts(folder, kind)} - {*scripts})),
+                (Contract(contract.tools, contract.others), after),
+                tuple(item for item in tool_kinds.kinds(after, decided) if item.name not in contract.tools),
+                tuple(item for item in new if (item.code, item.tool, item.sha256) not in known),
+                _other_keys(before, made.content["source"], kind),
+                tuple(made.remarks),
+            )
+            if not update:
+                return False
+            tools, accepted = review(update)
+            self._write(folder, made.content, {**decided, **tools}, accepted, update, made.listed.text)
+            drafts.replace_files(folder, self._servers / spec.name)
+        return True
+
+    def _write(
+        self,
+        folder: Path,
+        content: Mapping[str, Any],
+        tools: Mapping[str, str],
+        accepted: list[dict[str, str]],
+        update: Update,
+        lock: str,
+    ) -> None:
+        source = {**content["source"]}
+        if tools:
+            source["tools"] = dict(tools)
+        if accepted:
+            source["accepted"] = [*source.get("accepted", ()), *accepted]
+        service_files.write(folder, {**content, "source": source})
+        (folder / LOCK_FILE).write_text(lock, encoding="utf-8", newline="\n")
+        readme = folder / service_files.README
+        if readme.is_file():
+            text = readme.read_text(encoding="utf-8")
+            readme.write_text(text.replace(update.before, update.after), encoding="utf-8", newline="\n")
+        load_spec(folder / SPEC_FILE)
+
+
+def newest(source: Source, to: str, home: DyberHome, display: Activities) -> Package:
+    """Return the version `to` of a source's package, or its newest one. Raises SourceError, EngineError, SetupError."""
+    if source.kind == "url":
+        return Package("url", "", "", source.reference)
+    return locking.find(source.kind, wanted(source, to), home, display)
+
+
+def wanted(source: Source, to: str = "") -> str:
+    """Return in which form a registry is asked for the version `to` of a source's package, "" for the newest."""
+    if source.kind == "pypi":
+        name = source.reference.partition("==")[0]
+        is_exact = bool(to) and to[0] not in "<>=!~"
+        return f"{name}{'==' * is_exact}{to}"
+    if source.kind == "oci":
+        image, _, tag = source.reference.partition("@")[0].rpartition(":")
+        name = source.package
+        tagged = image and "/" not in tag
+        return f"{name}:{to or (tag if tagged else 'latest')}"
+    return f"{source.package}@{to or 'latest'}" if source.kind == "go" or to else source.package
+
+
+def _other_keys(before: Mapping[str, Any], after: Mapping[str, Any], kind: str) -> tuple[str, ...]:
+    keys = {*before, *after} - {kind, "tools", "accepted"}
+    return tuple(sorted(key for key in keys if before.get(key) != after.get(key)))

@@ -1,0 +1,150 @@
+"""Finds the servers in the configuration of an MCP client, whichever client it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.services.importing.placeholders import Input
+from cli.services.importing.requests import RefusedError, remark
+from messages import mark
+
+#: Keys below which clients keep their servers, from the outermost; `*` stands for any key.
+_PLACES = (
+    ("mcpServers",),
+    ("projects", "*", "mcpServers"),
+    ("mcp", "servers"),
+    ("mcp.servers",),
+    ("mcp", "mcpServers"),
+    ("mcp_servers",),
+    ("context_servers",),
+    ("servers",),
+    ("mcp",),
+)
+_COMMAND_KEYS = ("command", "cmd")
+ADDRESS_KEYS = ("url", "serverUrl", "httpUrl", "baseUrl", "uri", "endpoint")
+#: Keys that tell which client's configuration an entry is from.
+_OF_A_CLIENT = {
+    "gemini": ("httpUrl", "trust", "includeTools", "excludeTools"),
+    "windsurf": ("serverUrl",),
+    "cherry-studio": ("isActive", "baseUrl", "longRunning", "registryUrl", "provider"),
+    "roo": ("alwaysAllow",),
+    "cline": ("autoApprove",),
+    "qwen-agent": ("sse_read_timeout",),
+    "1mcp": ("envFilter", "connectionTimeout", "requestTimeout", "inheritParentEnv", "restartOnExit"),
+    "codex": ("bearer_token_env_var", "http_headers", "env_http_headers", "startup_timeout_sec", "tool_timeout_sec"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A server in a client's configuration.
+
+    Attributes:
+        name: What the configuration calls it.
+        place: The keys above it, with dots.
+        client: The client whose format it has, or "" if several have it.
+        fields: What is written there.
+        inputs: The inputs that the configuration declares, by their id.
+    """
+
+    name: str
+    place: str
+    client: str
+    fields: Mapping[str, Any] = field(repr=False)
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+
+
+def entries(configuration: Any, default_name: str = "") -> list[Entry]:
+    """Return the servers in a configuration, in its order.
+
+    An entry that stands alone, without a name, is called `default_name`. Raises RefusedError if there is none.
+    """
+    if not isinstance(configuration, Mapping):
+        raise _nothing()
+    result: list[Entry] = []
+    for path in _PLACES:
+        for place, content, inputs in _at(configuration, path, _inputs(configuration)):
+            for name, fields in _named(content):
+                result.append(Entry(name, place, _client(place, fields), fields, inputs))
+        if result:
+            return result
+    if _is_server(configuration):
+        return [Entry(default_name, "", _client("", configuration), configuration, {})]
+    named = [(str(name), fields) for name, fields in configuration.items() if _is_server(fields)]
+    if not named:
+        raise _nothing()
+    return [Entry(name, "", _client("", fields), fields, {}) for name, fields in named]
+
+
+def _at(
+    content: Mapping[Any, Any], path: tuple[str, ...], inputs: Mapping[str, Input], above: str = ""
+) -> Iterator[tuple[str, Any, Mapping[str, Input]]]:
+    """Yield place, content and inputs of each collection of servers at `path`."""
+    key, rest = path[0], path[1:]
+    keys = [str(name) for name in content] if key == "*" else [key]
+    for name in keys:
+        inner = content.get(name)
+        if inner is None:
+            continue
+        place = f"{above}.{name}" if above else name
+        if not rest:
+            # What is called `servers` or `mcp` may be about something else.
+            if place not in ("servers", "mcp") or any(_is_server(fields) for _, fields in _named(inner)):
+                yield place, inner, inputs
+        elif isinstance(inner, Mapping):
+            yield from _at(inner, rest, {**inputs, **_inputs(inner)}, place)
+
+
+def _named(content: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield name and fields of each server in a mapping by names, or in a list of servers with names."""
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(content, Mapping):
+        pairs = list(content.items())
+    elif isinstance(content, list):
+        pairs = [(item.get("name") or item.get("id") or "", item) for item in content if isinstance(item, Mapping)]
+    for name, fields in pairs:
+        yield str(name), fields if isinstance(fields, Mapping) else {}
+
+
+def _is_server(fields: Any) -> bool:
+    return isinstance(fields, Mapping) and any(
+        isinstance(fields.get(key), str | list | dict) for key in (*_COMMAND_KEYS, *ADDRESS_KEYS)
+    )
+
+
+def _client(place: str, fields: Mapping[str, Any]) -> str:
+    if place == "mcp_servers":
+        return "codex"
+    if place in ("servers", "mcp.servers"):
+        return "vscode"
+    if place.startswith("projects."):
+        return "claude-code"
+    return next((client for client, keys in _OF_A_CLIENT.items() if any(key in fields for key in keys)), "")
+
+
+def _inputs(content: Mapping[Any, Any]) -> dict[str, Input]:
+    listed = content.get("inputs")
+    result = {}
+    for item in listed if isinstance(listed, list) else ():
+        if not isinstance(item, Mapping) or not isinstance(item.get("id"), str):
+            continue
+        options = [
+            option.get("value") if isinstance(option, Mapping) else option for option in item.get("options") or ()
+        ]
+        result[item["id"]] = Input(
+            item["id"],
+            str(item.get("description") or ""),
+            item.get("password") is True,
+            str(item.get("default") or ""),
+            tuple(str(option) for option in options),
+        )
+    return result
+
+
+def _nothing() -> RefusedError:
+    return RefusedError(
+        remark(mark("no MCP server was found in it")),
+        remark(mark("its servers must be below a key such as mcpServers, servers or mcp_servers")),
+    )

@@ -1,0 +1,1 @@
+"""Reads descriptions of servers in the MCP registry (`server.json`)."""
