@@ -46,6 +46,8 @@ asyncio.run(main())
 """
 _PRINT_CONTRACT = 'exec python -m dyber_kit.contract "$PACKAGE"'
 _PRINT_CONTRACT_OF_SOURCES = ("sh", "-c", f"PYTHONPATH={isolated.FOLDER} {_PRINT_CONTRACT}")
+#: Images of sources have this variable.
+BRIDGE_FILE_VARIABLE = "DYBER_BRIDGE_FILE"
 _PRINT_BRIDGE_FILE = (*PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
 
 
@@ -64,7 +66,7 @@ def running_tools(container: Mapping[str, Any]) -> RunningTools:
     """
     name, identity = str(container["Name"]).lstrip("/"), str(container["Id"])
     environment = dict(str(variable).partition("=")[::2] for variable in container["Config"]["Env"])
-    if "PACKAGE" not in environment:
+    if BRIDGE_FILE_VARIABLE in environment:
         return _bridged_tools(identity, name, environment)
     output = _execute(identity, ["python", "-c", _ASK_THE_SERVER, language()], name)
     try:

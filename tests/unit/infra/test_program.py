@@ -67,17 +67,17 @@ def declare(
     encrypted: Collection[str] = (),
     volumes: Collection[LabelledVolume] = (),
     root: Path = REPOSITORY,
-    services: Collection[str] = SERVICES,
+    deployed: Collection[str] = SERVICES,
     **values: Any,
 ) -> Recorder:
     """Run the program in the stack dev with the settings `values`; return all resources that it declared.
 
     `changed` are values that replace those of the template's service.yaml, `encrypted` are the keys that hold anything
-    encrypted, `volumes` are the volumes that the engine has. Only `services` of the repository at `root` are part of
-    the stack.
+    encrypted, `volumes` are the volumes that the engine has. Only the services `deployed` of the repository at `root`
+    are part of the stack.
     """
     known = load_catalog(root / "mcp-servers")
-    specs = {name: known[name].model_copy(update=changed if name == "template" else None) for name in services}
+    specs = {name: known[name].model_copy(update=changed if name == "template" else None) for name in deployed}
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)
     for name in ("DYBER_PIP_INDEX_URL", "DYBER_NPM_REGISTRY", "DYBER_GOPROXY", "DYBER_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)

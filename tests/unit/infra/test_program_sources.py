@@ -53,7 +53,7 @@ def add(root: Path, source: dict[str, Any], **others: Any) -> None:
 
 def image(root: Path, monkeypatch: pytest.MonkeyPatch, **values: Any) -> dict[str, Any]:
     """Return the inputs of the image of amap."""
-    recorder = declare(monkeypatch, root=root, services=[*SERVICES, "amap"], **values)
+    recorder = declare(monkeypatch, root=root, deployed=[*SERVICES, "amap"], **values)
     inputs: dict[str, Any] = recorder.inputs("RemoteImage")["amap-image"]
     return inputs
 
@@ -123,13 +123,13 @@ def test_a_mirror_is_used_and_changes_no_name(
 def test_the_images_of_other_services_stay_as_they_are(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = declare(monkeypatch, root=repository).inputs("RemoteImage")
     add(repository, NPM)
-    after = declare(monkeypatch, root=repository, services=[*SERVICES, "amap"]).inputs("RemoteImage")
+    after = declare(monkeypatch, root=repository, deployed=[*SERVICES, "amap"]).inputs("RemoteImage")
     assert {name: after[name]["name"] for name in before} == {name: inputs["name"] for name, inputs in before.items()}
 
 
 def test_its_container_is_confined_as_that_of_every_service(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(repository, NPM)
-    recorder = declare(monkeypatch, root=repository, services=[*SERVICES, "amap"], profiles=["dev"])
+    recorder = declare(monkeypatch, root=repository, deployed=[*SERVICES, "amap"], profiles=["dev"])
     containers = recorder.inputs("Container")
     foreign, ours = containers["amap-server"], containers["template-server"]
     confinement = ("readOnly", "capabilities", "securityOpts", "restart", "ulimits", "mustRun")
@@ -184,7 +184,7 @@ def test_the_gateway_knows_what_a_review_decided_of_its_tools(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(repository, {**NPM, "tools": {"geo": "read", "erase": "off"}})
-    recorder = declare(monkeypatch, root=repository, services=[*SERVICES, "amap"])
+    recorder = declare(monkeypatch, root=repository, deployed=[*SERVICES, "amap"])
     loader = json.dumps(recorder.inputs("Container")["gateway-loader"])
     assert "geo" in loader and "erase" not in loader
 
@@ -195,4 +195,4 @@ def test_locks_that_do_not_fit_stop_the_program_before_it_declares_anything(
     add(repository, NPM)
     (repository / "mcp-servers" / "amap" / "package-lock.json").unlink()
     with pytest.raises(ConfigurationError, match="./deploy.sh lock amap"):
-        declare(monkeypatch, root=repository, services=[*SERVICES, "amap"])
+        declare(monkeypatch, root=repository, deployed=[*SERVICES, "amap"])

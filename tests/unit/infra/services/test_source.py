@@ -92,7 +92,7 @@ def test_a_reference_without_an_exact_version_is_refused_with_an_example(
         ({**NPM, "go": "example.com/a@v1.0.0"}, {}, "given: npm, go"),
         (NPM, {"package": "a_server"}, "exclude each other"),
         ({"npm": "server@1.0.0"}, {}, "command is missing"),
-        ({**NPM, "commnad": "x"}, {}, "source.commnad: no such key"),
+        ({**NPM, "commands": "x"}, {}, "source.commands: no such key"),
         ({**NPM, "with": ["a"]}, {}, "with is only for pypi, not for npm"),
         ({**NPM, "headers": {"A": "b"}}, {}, "headers is only for url"),
         ({**NPM, "arguments": ["${HOME}/x"]}, {}, "${HOME} is not known; an argument can have ${data}, ${tmp}"),
