@@ -14,12 +14,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import venv
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ from dyber_kit.bridge.contract import foreign_contract  # noqa: E402
 from dyber_kit.contract import render  # noqa: E402
 
 from tests.stand_in.bridges import settings_of  # noqa: E402
-from tests.stand_in.running import free_port, process  # noqa: E402
+from tests.stand_in.running import free_port, python_path  # noqa: E402
 from tests.support import foreign_programs, node_programs  # noqa: E402
 from tests.support.installed_once import install_once  # noqa: E402
 
@@ -184,10 +184,12 @@ def pypi_program() -> Path:
 
 
 @contextlib.contextmanager
-def peer(command: Sequence[str | Path], port: int) -> Iterator[tuple[int, str]]:
-    """Run another bridge; yield its process id and base URL."""
+def peer(command: Sequence[str | Path], port: int, **variables: str) -> Iterator[tuple[int, str]]:
+    """Run a bridge without keeping its log; yield its process id and base URL."""
+    nothing = subprocess.DEVNULL
+    environment = {**os.environ, **variables}
     child = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True
+        command, env=environment, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
     )
     base = f"http://127.0.0.1:{port}"
     try:
@@ -208,13 +210,12 @@ def bridge(command: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         files = {"DYBER_BRIDGE_FILE": Path(folder, "bridge.json"), "DYBER_LOCK_FILE": Path(folder, "tools.lock.json")}
         files["DYBER_BRIDGE_FILE"].write_text(settings.model_dump_json())
         files["DYBER_LOCK_FILE"].write_text(render(asyncio.run(foreign_contract(settings))[0]))
-        variables = {name: str(file) for name, file in files.items()}
-        with process("dyber_kit.bridge", DYBER_READ_ONLY="false", **variables) as (child, base):
-            threading.Thread(target=lambda: any(False for _ in child.stdout or ()), daemon=True).start()
-            wait_for(f"{base}/ready")
-            yield child.pid, base
-            child.terminate()
-            child.wait()
+        port = free_port()
+        named = {name: str(file) for name, file in files.items()}
+        variables = {**named, "DYBER_READ_ONLY": "false", "HOST": "127.0.0.1", "PORT": str(port)}
+        with peer([sys.executable, "-m", "dyber_kit.bridge"], port, PYTHONPATH=python_path(), **variables) as running:
+            wait_for(f"{running[1]}/ready")
+            yield running
 
 
 def others(server: tuple[str, ...]) -> dict[str, tuple[list[str | Path], int]]:
@@ -251,10 +252,11 @@ def run_rounds(server: tuple[str, ...], calls: int, rounds: int) -> list[Row]:
     for name, (command, port) in others(server).items():
         ways[name] = lambda command=command, port=port: peer(command, port)  # type: ignore[misc]
     rows = {name: Row(name) for name in ("bare server", *ways)}
-    for _ in range(rounds):
+    for turn in range(1, rounds + 1):
         for number in CONCURRENCY:
             note(rows["bare server"], number, asyncio.run(through_stdio(server, number, calls)))
         for name, start in ways.items():
+            print(f"round {turn} of {rounds}: {name}", file=sys.stderr)
             with start() as (pid, base):
                 for number in CONCURRENCY:
                     before = used_seconds(pid)

@@ -50,7 +50,7 @@ async def test_a_child_that_exits_at_each_start_is_tried_again_with_its_code_and
         async with Client(f"{foreign.base}/mcp") as client:
             answer = await client.call_tool("echo", {"text": "a"})
         assert code_of(answer) == "BUSY" and "the licence has expired" in text_of(answer)
-        assert 50 <= (answer.meta or {})["dyber/error"]["retry_after_seconds"] <= 60
+        assert 0 < (answer.meta or {})["dyber/error"]["retry_after_seconds"] <= 60
         assert foreign.metric("mcp_child_restarts_total", reason="exit") == 3
 
 
@@ -61,7 +61,7 @@ async def test_a_program_that_is_missing_is_named(lock: Lock) -> None:
 
 
 async def test_a_child_that_reads_no_more_is_ended_after_a_deadline_and_a_question(lock: Lock) -> None:
-    with bridge(settings_of(), lock, max_call_seconds=0.3) as foreign:
+    with bridge(settings_of(), lock, max_call_seconds=1) as foreign:
         async with Client(f"{foreign.base}/mcp") as client:
             assert code_of(await client.call_tool("deaf", {})) == "TIMEOUT"
             await until(lambda: foreign.metric("mcp_child_restarts_total", reason="hang") == 1)
@@ -70,10 +70,10 @@ async def test_a_child_that_reads_no_more_is_ended_after_a_deadline_and_a_questi
 
 
 async def test_a_slow_child_that_still_answers_is_not_ended(lock: Lock, tmp_path: Path) -> None:
-    with bridge(settings_of(), lock, max_call_seconds=0.3) as foreign:
+    with bridge(settings_of(), lock, timings=replace(QUICK, answer_small=10), max_call_seconds=1) as foreign:
         async with Client(f"{foreign.base}/mcp") as client:
             _, pid = text_of(await client.call_tool("count", {})).split()
-            for _ in range(3):
+            for _ in range(2):
                 assert code_of(await client.call_tool("wait", {"file": str(tmp_path / "never")})) == "TIMEOUT"
             assert code_of(await client.call_tool("write", {"file": str(tmp_path / "never")})) == "OUTCOME_UNKNOWN"
             assert text_of(await client.call_tool("count", {})).split()[1] == pid

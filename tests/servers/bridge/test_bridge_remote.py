@@ -31,7 +31,8 @@ TOKEN = "remote-token-0123456789"
 class Remote:
     """Serves tools at an address; it can forget its sessions, refuse requests, and change its tools."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_sse: bool = False) -> None:
+        self.is_sse = is_sse
         self.refusal: int | None = None
         self.redirect: str | None = None
         self.authorizations: set[str] = set()
@@ -51,7 +52,7 @@ class Remote:
             return a + b
 
         server.add_tool(add, description=self.description)
-        return Restartable(server.streamable_http_app())
+        return Restartable(server.sse_app() if self.is_sse else server.streamable_http_app())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -60,7 +61,7 @@ class Remote:
             if self.redirect:
                 await RedirectResponse(self.redirect, 307)(scope, receive, send)
                 return
-            if self.refusal:
+            if self.refusal and scope["method"] == "POST":
                 await PlainTextResponse("no", self.refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -169,6 +170,21 @@ async def test_a_refusal_of_the_remote_server_costs_one_call_and_tells_why(
             remote.refusal = None
             assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
         assert far.metric("mcp_child_restarts_total", reason="lost") == 0
+
+
+async def test_a_message_that_a_legacy_sse_server_refuses_ends_its_call_and_the_connection_is_made_anew(
+    tmp_path: Path,
+) -> None:
+    remote = Remote(is_sse=True)
+    with serving(remote) as address:
+        settings = remote_settings(address, transport="sse", url=f"{address}/sse", tools={"add": "read"})
+        with bridge(settings, lock_of(settings, tmp_path)) as far:
+            async with Client(f"{far.base}/mcp") as client:
+                assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
+                remote.refusal = 503
+                assert code_of(await client.call_tool("add", {"a": 1, "b": 2})) == "UPSTREAM_UNREACHABLE"
+                remote.refusal = None
+                assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
 
 
 async def test_a_redirect_to_another_address_is_not_followed(remote: Remote, address: str, far_lock: Lock) -> None:

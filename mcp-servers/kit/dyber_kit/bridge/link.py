@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from mcp.shared.transport_context import TransportContext
 from mcp.types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
+    CONNECTION_CLOSED,
     METHOD_NOT_FOUND,
     PROTOCOL_VERSION_META_KEY,
 )
@@ -150,10 +150,12 @@ class Link:
         raise HandshakeError(tr("its list of tools has more than {pages} pages", pages=_MAX_PAGES))
 
     async def is_alive(self, seconds: float) -> bool:
-        """Return whether the server answers a small request in time; an error is an answer too."""
+        """Return whether the server answers a small request in time; an error of the server is an answer too."""
         with anyio.move_on_after(seconds):
-            with contextlib.suppress(MCPError):
+            try:
                 await self.request("ping" if self.era == "legacy" else "server/discover", {}, cancel=False)
+            except MCPError as error:
+                return error.error.code != CONNECTION_CLOSED
             return True
         return False
 

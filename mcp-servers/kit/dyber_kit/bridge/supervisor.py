@@ -256,10 +256,16 @@ class Supervisor:
                 await self._to_renew.wait()
                 end(Ending("lost", tr_lazy("it has ended the session"), is_renewal=True))
 
+            async def wait_for_failure(failed: anyio.Event) -> None:
+                await failed.wait()
+                end(Ending("lost", _with_last_line(tr_lazy("a message could not be sent to it"), log)))
+
             self._over, self._suspected = anyio.Event(), anyio.Event()
             self._to_compare, self._to_renew = anyio.Event(), anyio.Event()
             if connected.child is not None:
                 tasks.start_soon(wait_for_exit)
+            if connected.failed is not None:
+                tasks.start_soon(wait_for_failure, connected.failed)
             await tasks.start(wait_for_close)
             tasks.start_soon(start_and_watch)
         if endings[0].reason == "hang" and connected.child is not None:

@@ -22,12 +22,21 @@ from dyber_kit.bridge.transports.stdio import Asked, ChildInput, ChildOutput, lo
 
 @dataclass(frozen=True)
 class Connected:
-    """Holds an open connection to a foreign server, and its process when it is a child."""
+    """Holds an open connection to a foreign server.
+
+    Attributes:
+        read: Its messages.
+        write: Takes messages for it.
+        child: Its process, when it is a child.
+        is_http: Whether requests need the headers of the HTTP transport.
+        failed: Set when a message could not be sent, where that ends the connection without closing `read`.
+    """
 
     read: ReadStream[SessionMessage | Exception]
     write: WriteStream[SessionMessage]
     child: ChildProcess | None
     is_http: bool = False
+    failed: anyio.Event | None = None
 
 
 class Endpoint(Protocol):

@@ -55,8 +55,9 @@ class HttpEndpoint:
         Raises:
             HandshakeError: The child ended before it listened, or the address is not usable.
         """
-        async with self._listening_child(log) as child, self._streams() as (read, write):
-            yield Connected(read, write, child, is_http=True)
+        async with self._listening_child(log) as child, self._streams() as (streams, failed):
+            read, write = streams
+            yield Connected(read, write, child, is_http=True, failed=failed)
 
     @asynccontextmanager
     async def _listening_child(self, log: ChildLog) -> AsyncIterator[ChildProcess | None]:
@@ -73,11 +74,11 @@ class HttpEndpoint:
                 tasks.cancel_scope.cancel()
 
     @asynccontextmanager
-    async def _streams(self) -> AsyncIterator[TransportStreams]:
+    async def _streams(self) -> AsyncIterator[tuple[TransportStreams, anyio.Event | None]]:
         client = await self._client()
         if self._settings.transport == "sse":
             async with sse_client(self._values.address(), httpx_client_factory=_always(client)) as streams:
-                yield streams
+                yield streams, client.failed
             return
         async with (
             client,
@@ -85,7 +86,7 @@ class HttpEndpoint:
                 self._values.address(), http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES
             ) as streams,
         ):
-            yield streams
+            yield streams, None
 
     async def _wait_until_listening(self, child: ChildProcess, log: ChildLog) -> None:
         address = urlsplit(self._url)
@@ -100,7 +101,7 @@ class HttpEndpoint:
                     await anyio.sleep(_PROBE_SECONDS)
         raise HandshakeError(tr("it ended before it listened on port {port}", port=port))
 
-    async def _client(self) -> httpx2.AsyncClient:
+    async def _client(self) -> _FailingSoftly:
         host = urlsplit(self._url).hostname or ""
         allowed = [host]
         if self._settings.command:
@@ -118,6 +119,7 @@ class HttpEndpoint:
             headers=self._values.headers(),
         )
         # An answer takes as long as the call; the deadline of the call ends the wait.
+        assert isinstance(client, _FailingSoftly)
         client.timeout = httpx2.Timeout(_CONNECT_SECONDS, read=self._settings.max_call_seconds + _CONNECT_SECONDS)
         return client
 
@@ -145,6 +147,11 @@ async def _addresses(host: str) -> list[str]:
 class _FailingSoftly(httpx2.AsyncClient):
     """Answers a POST that fails with a JSON-RPC error, because the SDK would end every other request along with it."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        #: Set when a POST has failed: legacy SSE sends nothing afterwards.
+        self.failed = anyio.Event()
+
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         if request.method == "DELETE":  # The end of a session, which some servers never answer.
             request.extensions["timeout"] = httpx2.Timeout(_GOODBYE_SECONDS).as_dict()
@@ -153,21 +160,21 @@ class _FailingSoftly(httpx2.AsyncClient):
         try:
             response = await super().send(request, **options)
         except ServiceError as error:
-            return _failed(request, Failure.NOT_SENT, str(error.message))
+            return self._failed(request, Failure.NOT_SENT, str(error.message))
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            return _failed(request, Failure.NOT_SENT, str(error))
+            return self._failed(request, Failure.NOT_SENT, str(error))
         except httpx2.TransportError as error:
-            return _failed(request, Failure.UNREACHABLE, str(error) or type(error).__name__)
+            return self._failed(request, Failure.UNREACHABLE, str(error) or type(error).__name__)
         if response.status_code == 404 and _SESSION_HEADER in request.headers:
             await response.aclose()
-            return _failed(request, Failure.SESSION_ENDED, "the session has ended", 404)
+            return self._failed(request, Failure.SESSION_ENDED, "the session has ended", 404)
         failure = _FAILURES.get(response.status_code)
         if failure is not None or response.status_code >= 500:
             await response.aclose()
-            return _failed(request, failure or Failure.UNREACHABLE, f"HTTP {response.status_code}")
+            return self._failed(request, failure or Failure.UNREACHABLE, f"HTTP {response.status_code}")
         return response
 
-
-def _failed(request: httpx2.Request, failure: Failure, reason: str, status: int = 502) -> httpx2.Response:
-    error = {"code": INTERNAL_ERROR, "message": reason[:300], "data": {FAILURE_KEY: failure}}
-    return httpx2.Response(status, json={"jsonrpc": "2.0", "id": None, "error": error}, request=request)
+    def _failed(self, request: httpx2.Request, failure: Failure, reason: str, status: int = 502) -> httpx2.Response:
+        self.failed.set()
+        error = {"code": INTERNAL_ERROR, "message": reason[:300], "data": {FAILURE_KEY: failure}}
+        return httpx2.Response(status, json={"jsonrpc": "2.0", "id": None, "error": error}, request=request)
