@@ -75,7 +75,7 @@ async def test_an_error_of_the_shared_page_reaches_all(client, stand_in):
 
 async def test_privacy_mode_does_not_use_answers_that_were_cached_with_names(chromium, site, tmp_path, monkeypatch):
     shared = Cache("xiaohongshu", "x")
-    monkeypatch.setattr("xiaohongshu_server.service.Cache.from_environment", lambda *_, **__: shared)
+    monkeypatch.setattr("dyber_kit.website.app.Cache.from_environment", lambda *_, **__: shared)
     expected = {False: ["用户7", "用户0", "用户7"], True: ["用**"] * 3}
     for privacy, names in expected.items():
         with service(chromium, site, tmp_path, privacy=privacy, cache_seconds=600) as base:
