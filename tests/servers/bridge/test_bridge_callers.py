@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-import anyio
 import httpx2
 import pytest
 from dyber_kit.bridge.listing import Lock
@@ -86,19 +87,16 @@ async def test_two_legacy_sse_sessions_have_a_child_each(lock: Lock) -> None:
         assert [count.split()[0] for count in counts] == ["1", "1", "2"]
 
 
-async def test_a_pool_spreads_calls_over_equal_children(lock: Lock) -> None:
+async def test_a_call_of_a_pool_goes_to_the_child_that_is_free(lock: Lock, tmp_path: Path) -> None:
+    release = tmp_path / "release"
     with bridge(settings_of(child="pool", max_children=2, max_in_flight=1), lock) as running:
         await until(lambda: running.metric("mcp_child_up") == 2)
-        pids: set[str] = set()
         async with caller(running.base) as client:
-
-            async def count() -> None:
-                pids.add(text_of(await client.call_tool("ask", {})) and text_of(await client.call_tool("count", {})))
-
-            async with anyio.create_task_group() as calls:
-                for _ in range(2):
-                    calls.start_soon(count)
-        assert len({pid.split()[1] for pid in pids}) == 2
+            waiting = asyncio.create_task(client.call_tool("wait", {"file": str(release)}))
+            await until(lambda: running.metric("mcp_calls_in_flight") == 1)
+            assert text_of(await client.call_tool("count", {})).startswith("1 ")
+            release.touch()
+            assert text_of(await waiting) == "done"
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
