@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cli.engine import engine, images, moments, processes
 from cli.engine.errors import NotOnEngine
+from infra.parts.data_volumes import DATA_FOLDER
 
 #: The folder where the command finds the files that it is given.
 FOLDER = "/sources"
@@ -18,13 +19,14 @@ def run(
     environment: Mapping[str, str],
     files: bytes | None = None,
     *,
+    data: int | None = None,
     seconds: float = 120,
     network: str = "none",
 ) -> str:
     """Run a command in a new container of an image and return its standard output.
 
-    `files` is a tar with files that the command finds in FOLDER. `network` is a network of the engine. The
-    command can write into /tmp and /data, which are gone afterwards. An image that the engine does not have is pulled.
+    `data` is the user that gets a folder for data in memory, if any. `files` is a tar with files that the command
+    finds in FOLDER. `network` is a network of the engine. An image that the engine does not have is pulled.
     Raises CommandFailed when the exit code is not 0, and EngineError.
     """
     try:
@@ -45,8 +47,7 @@ def run(
                 host_config=client.create_host_config(
                     network_mode=network,
                     read_only=True,
-                    # Programs of services run as users of their own, and may keep data.
-                    tmpfs=dict.fromkeys(("/tmp", "/data"), "mode=1777"),
+                    tmpfs={"/tmp": "", **({} if data is None else {DATA_FOLDER: f"uid={data},gid={data}"})},
                     cap_drop=["ALL"],
                     security_opt=["no-new-privileges:true"],
                     mem_limit="1g",

@@ -120,7 +120,7 @@ def image_contract(image: str, spec: ServiceSpec) -> Contract:
 
     Raises StackError, EngineError.
     """
-    printed = _parsed(_print_contract(image, contract_command(spec), _environment(spec), image), image)
+    printed = _parsed(_list_tools(image, spec, image), image)
     return printed.reviewed(spec.source.tools) if spec.source else printed
 
 
@@ -136,7 +136,7 @@ def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str]:
             tr("the tools of {service} can only be listed by asking its server", service=spec.name),
             tr("lock them anew: ./deploy.sh update-service {service}", service=spec.name),
         )
-    output = _print_contract(image, contract_command(spec), _environment(spec), spec.name)
+    output = _list_tools(image, spec, spec.name)
     return _parsed(output, spec.name).reviewed(spec.source.tools), contract_text(output)
 
 
@@ -200,11 +200,6 @@ def _packed(spec: ServiceSpec) -> bytes:
     return buffer.getvalue()
 
 
-def _environment(spec: ServiceSpec) -> dict[str, str]:
-    """Return the variables for listing a service's tools; its program may look for its folder of data."""
-    return {**spec.environment, **({"DYBER_DATA": DATA_FOLDER} if spec.data else {})}
-
-
 def _readable_by_all(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     if Path(member.name).name == "__pycache__":
         return None
@@ -212,12 +207,26 @@ def _readable_by_all(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return member
 
 
+def _list_tools(image: str, spec: ServiceSpec, source: str) -> str:
+    """Return what a service's image prints of its tools. Raises StackError, EngineError."""
+    if not (spec.source and spec.data):
+        return _print_contract(image, contract_command(spec), spec.environment, source)
+    # A program of others may look for its folder of data before it lists its tools.
+    environment = {**spec.environment, "DYBER_DATA": DATA_FOLDER}
+    return _print_contract(image, contract_command(spec), environment, source, data=spec.uid)
+
+
 def _print_contract(
-    image: str, command: Sequence[str], environment: Mapping[str, str], source: str, files: bytes | None = None
+    image: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    source: str,
+    files: bytes | None = None,
+    data: int | None = None,
 ) -> str:
     """Return what a command prints in a new container of an image. Raises StackError, EngineError."""
     try:
-        return isolated.run(image, command, environment, files, seconds=TIMEOUT_SECONDS)
+        return isolated.run(image, command, environment, files, data=data, seconds=TIMEOUT_SECONDS)
     except CommandFailed as error:
         raise _unknown(source, str(error)) from None
 

@@ -60,11 +60,15 @@ class Confinement:
 
 @dataclass(frozen=True)
 class TemporaryFolder:
-    """A folder in memory. `programs`: files in it can be executed."""
+    """A folder in memory. `programs`: files in it can be executed.
+
+    `owner` is the user that it belongs to; a folder that the image has too keeps the rights it has there.
+    """
 
     path: str
     mib: int
     programs: bool = False
+    owner: int | None = None
 
 
 SMALL_TMP = TemporaryFolder("/tmp", 16)

@@ -114,7 +114,9 @@ def contract_check(spec: ServiceSpec, environment: dict[str, str]) -> Task:
     """Return the task that prints the tools of the service's image; `environment` is that of Service."""
     temporary = [temporary_folder(spec)]
     if spec.data:
-        temporary.append(TemporaryFolder(DATA_FOLDER, CONTRACT_DATA_MIB, programs=True))
+        # Programs of others may write there before they list their tools.
+        owner = spec.uid if spec.source else None
+        temporary.append(TemporaryFolder(DATA_FOLDER, CONTRACT_DATA_MIB, programs=True, owner=owner))
     return Task(
         f"{spec.name}-contract",
         f"{spec.name}-contract",

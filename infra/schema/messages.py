@@ -268,6 +268,7 @@ MESSAGES: dict[str, str] = {
     "contract_changed_by_hand": mark(
         "is not the hash of the tools in it (edited by hand?); write it anew: ./deploy.sh tools lock"
     ),
+    "accepted_reason": mark("write in your own words why the finding is harmless"),
     "poisoned_tool": mark(
         "{code}: {title}: {excerpt}\n  {explanation} {advice} To accept it, with a reason, in {file}"
     ),

@@ -81,6 +81,13 @@ def _requirement(value: str) -> str:
     return value
 
 
+def _reason(value: str) -> str:
+    # Messages propose lines with a place for the reason, such as <why it is harmless>.
+    if value.strip().startswith("<"):
+        raise UnusableValue("accepted_reason")
+    return value
+
+
 class AcceptedFinding(BaseModel):
     """A finding of the scan of tools that was reviewed: it stays accepted as long as its hash is `sha256`.
 
@@ -92,7 +99,7 @@ class AcceptedFinding(BaseModel):
     code: Annotated[str, Field(pattern=_FINDING)]
     tool: Annotated[str, Field(max_length=128)] = ""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    reason: Annotated[str, Field(min_length=5, max_length=500)]
+    reason: Annotated[str, Field(min_length=5, max_length=500), AfterValidator(_reason)]
 
 
 class Source(BaseModel):

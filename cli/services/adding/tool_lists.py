@@ -68,6 +68,7 @@ def _run(spec: ServiceSpec, image: str, options: list[str], secrets: Mapping[str
             [*PYTHON, "-m", "dyber_kit.bridge.contract", *options],
             environment,
             files,
+            data=spec.uid if spec.data else None,
             seconds=_SECONDS,
             network="bridge" if is_remote else "none",
         )

@@ -136,10 +136,13 @@ def confinement(limits: Confinement) -> dict[str, Any]:
 
 def temporary_folders(folders: Iterable[TemporaryFolder]) -> dict[str, str]:
     """Return the argument `tmpfs` of docker.Container."""
-    return {
-        folder.path: f"rw,nosuid,nodev,{'' if folder.programs else 'noexec,'}size={folder.mib}m,mode=1777"
-        for folder in folders
-    }
+    return {folder.path: _temporary_options(folder) for folder in folders}
+
+
+def _temporary_options(folder: TemporaryFolder) -> str:
+    programs = "" if folder.programs else "noexec,"
+    owner = "" if folder.owner is None else f",uid={folder.owner},gid={folder.owner}"
+    return f"rw,nosuid,nodev,{programs}size={folder.mib}m,mode=1777{owner}"
 
 
 def healthcheck(probe: Probe) -> docker.ContainerHealthcheckArgs:

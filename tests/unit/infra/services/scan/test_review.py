@@ -33,11 +33,12 @@ def refusal(servers: Path) -> ConfigurationError:
     return refused.value
 
 
-def accept(servers: Path, error: ConfigurationError) -> None:
-    """Add the lines that the error proposes to the service's file."""
+def accept(servers: Path, error: ConfigurationError, reason: str = "the tool is a test") -> None:
+    """Add the lines that the error proposes to the service's file, with a reason."""
     (problem,) = error.problems
+    lines = "\n".join(problem.instead).replace("<why it is harmless>", reason)
     file = servers / "template" / "service.yaml"
-    file.write_text(file.read_text(encoding="utf-8") + "\n".join(problem.instead) + "\n", encoding="utf-8")
+    file.write_text(f"{file.read_text(encoding='utf-8')}{lines}\n", encoding="utf-8")
 
 
 def test_a_poisoned_service_is_refused_with_the_tool_and_what_to_do(tmp_path: Path) -> None:
@@ -52,6 +53,13 @@ def test_writing_the_proposed_lines_accepts_the_finding(tmp_path: Path) -> None:
     accept(servers, refusal(servers))
     catalog = load_catalog(servers)
     refuse_poisoned_tools(catalog.values(), catalog)
+
+
+def test_lines_whose_reason_nobody_wrote_accept_nothing(tmp_path: Path) -> None:
+    servers = poisoned.servers(tmp_path)
+    accept(servers, refusal(servers), reason="<why it is harmless>")
+    with pytest.raises(ConfigurationError, match="in your own words"):
+        load_catalog(servers)
 
 
 def test_a_text_that_changed_after_it_was_accepted_is_refused_again(tmp_path: Path) -> None:
