@@ -6,6 +6,7 @@ Every service's package and test helpers can be imported by name, as soon as its
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -45,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(_tier(item))
     items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all modules and tests, which stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Groups(LoadScopeScheduling):

@@ -76,7 +76,7 @@ def process(*module: str, **environment: str) -> Iterator[tuple[subprocess.Popen
     try:
         give_up = time.monotonic() + _START_SECONDS
         while True:
-            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
                 urllib.request.urlopen(f"{base}/health", timeout=5).close()
                 break
             if child.poll() is not None or time.monotonic() > give_up:
