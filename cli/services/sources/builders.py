@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cli.services.sources.packages import SourceError
-from cli.system import uv
+from cli.system import programs, uv
 from cli.system.checkout import ROOT
 from messages import tr
 from toolchain import pieces, processes, proxies
@@ -42,8 +42,8 @@ def run(
     Raises SourceError with the last lines of its messages, without those that match `noise`, if it fails.
     """
     try:
-        done = subprocess.run(
-            list(command),
+        done = programs.run(
+            command,
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -52,18 +52,14 @@ def run(
             errors="replace",
             timeout=SECONDS,
         )
-    except subprocess.TimeoutExpired:
-        raise SourceError(
-            tr("{what}: not done after {seconds} s", what=what, seconds=SECONDS), _check_network()
-        ) from None
-    except OSError as error:
-        raise SourceError(f"{what}: {error.strerror}", next_step) from None
+    except programs.ProgramError as error:
+        raise SourceError(f"{what}: {error.message}", next_step or error.next_step) from None
     if done.returncode:
         lines = [line.rstrip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         lines = [line for line in lines if not (noise and noise.match(line))]
         words = "\n".join(f"    {masked(line)}" for line in lines[-_LAST_LINES:])
         raise SourceError(f"{what}:\n{words}", next_step or _check_network())
-    return done.stdout
+    return str(done.stdout)
 
 
 def _check_network() -> str:
