@@ -27,6 +27,7 @@ def clone(home, tmp_path_factory) -> StateProject:
     project = make_project(folder / "project", environment_for(home, f"file://{folder / 'state'}"))
     (project.folder / "__main__.py").write_text(PROGRAM, encoding="utf-8")
     file_of(project).write_text(TRACKED, encoding="utf-8")
+    (project.folder / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
     git(project, "init", "-q")
     git(project, "add", ".")
     git(project, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x")
