@@ -26,6 +26,7 @@ def bridge_content(spec: ServiceSpec, source: Source, program: LockedProgram) ->
     return {
         "service": spec.name,
         "title": spec.title,
+        "version": _version(source),
         "transport": source.transport,
         "command": [*program.command, *source.resolved_arguments],
         "url": _address(source),
@@ -41,6 +42,11 @@ def bridge_content(spec: ServiceSpec, source: Source, program: LockedProgram) ->
         "tools": source.tools,
         "max_in_flight": source.max_in_flight,
     }
+
+
+def _version(source: Source) -> str:
+    """Return the version that the service tells: the package's; the start of an image's digest; none of an address."""
+    return source.version.removeprefix("sha256:")[:12] if source.kind == "oci" else source.version
 
 
 def _address(source: Source) -> str | None:

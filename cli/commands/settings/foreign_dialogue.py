@@ -245,7 +245,7 @@ def _ask_kinds(candidate: Candidate, undecided: Sequence[str]) -> dict[str, str]
     while True:
         err.print(
             tr(
-                "Which tools without a hint only read? Names, * for all, empty for none ({names}): ",
+                "Which tools without a hint only read? Names, get_* or * for all, empty for none ({names}): ",
                 names=", ".join(undecided),
             ),
             end="",
@@ -253,9 +253,8 @@ def _ask_kinds(candidate: Candidate, undecided: Sequence[str]) -> dict[str, str]
         )
         names = re.split(r"[\s,，、]+", (line() or "").strip())
         names = [name for name in names if name]
-        if not (wrong := [name for name in names if name != "*" and name not in undecided]):
-            chosen = undecided if "*" in names else names
-            return tool_kinds.decisions(candidate.contract, read=chosen)
+        if not (wrong := [name for name in names if not tool_kinds.matching(undecided, [name])]):
+            return tool_kinds.decisions(candidate.contract, read=tool_kinds.matching(undecided, names))
         err.print(tr("there is no such tool: {names}", names=", ".join(wrong)), markup=False)
 
 

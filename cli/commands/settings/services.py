@@ -111,7 +111,7 @@ def add_service(
         bool | None, typer.Option("--internet/--no-internet", help=tr("Whether the server may reach the Internet"))
     ] = None,
     read: Annotated[
-        str, typer.Option("--read", metavar="NAMES", help=tr("Tools that only read, with commas; * for all"))
+        str, typer.Option("--read", metavar="NAMES", help=tr("Tools that only read, with commas; get_* and * work too"))
     ] = "",
     write: Annotated[str, typer.Option("--write", metavar="NAMES", help=tr("Tools that write"))] = "",
     off: Annotated[str, typer.Option("--off", metavar="NAMES", help=tr("Tools that are switched off"))] = "",

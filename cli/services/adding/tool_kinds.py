@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from infra.services.contract import Contract, reads_only
 from messages import mark
@@ -49,17 +50,17 @@ def decisions(
     """
     result: dict[str, str] = {}
     for names, kind in ((read, READ), (write, WRITE), (off, OFF)):
-        result |= dict.fromkeys(_matching(contract, names), kind)
+        result |= dict.fromkeys(matching(contract.tools, names), kind)
     if only is not None:
         result |= {name: OFF for name in contract.tools if name not in only}
     return result
 
 
 def unknown(contract: Contract, names: Collection[str]) -> list[str]:
-    """Return the names that no tool of the server has."""
-    return [name for name in names if name != "*" and name not in contract.tools]
+    """Return the names and patterns that fit no tool of the server; `*` alone fits also where there are none."""
+    return [name for name in names if name != "*" and not matching(contract.tools, [name])]
 
 
-def _matching(contract: Contract, names: Collection[str]) -> list[str]:
-    """Return the tools of these names, in the order of the contract; `*` is each of them."""
-    return [name for name in contract.tools if name in names or "*" in names]
+def matching(tools: Iterable[str], patterns: Collection[str]) -> list[str]:
+    """Return those of `tools` whose names are among `patterns` or fit one, such as get_*; in their order."""
+    return [name for name in tools if any(fnmatchcase(name, pattern) for pattern in patterns)]

@@ -29,6 +29,7 @@ from dyber_kit.observing.metrics import Metrics
 from dyber_kit.serving.app import ServiceApp, create_app
 from dyber_kit.settings import Settings
 
+#: Version of a service whose server has none: a remote one.
 VERSION = "1.0.0"
 
 
@@ -78,7 +79,7 @@ def build_app(
     return create_app(
         name=bridge.service,
         title=bridge.title,
-        version=VERSION,
+        version=bridge.version or VERSION,
         instructions=lock.instructions or "",
         tools=declarations(bridge, lock, Backend(children, missing, masker)),
         lifespan=_lifespan(children),

@@ -37,6 +37,7 @@ class BridgeSettings(BaseModel):
     Attributes:
         service: Name of the service.
         title: Name shown to people.
+        version: Version of the foreign server; empty for a remote one.
         transport: How the server is spoken to.
         command: Arguments with which the child is started, its program first; empty for a remote server. No shell reads
             them. A folder below DYBER_DATA that ends with `/` is made if it is missing.
@@ -61,6 +62,7 @@ class BridgeSettings(BaseModel):
 
     service: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     title: str = Field(min_length=1)
+    version: str = Field("", max_length=200)
     transport: Transport = "stdio"
     command: tuple[str, ...] = ()
     url: str | None = None
