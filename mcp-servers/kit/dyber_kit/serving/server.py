@@ -142,6 +142,8 @@ def build_server(app: ServiceApp) -> DrainingServer:
         app,
         host=app.settings.host,
         port=app.settings.port,
+        # Written in C: a call costs about a quarter less processor time than with h11 (bench/bridge.py).
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,
