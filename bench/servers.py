@@ -72,7 +72,8 @@ async def template_echo(
     "Send a text back unchanged."
     return Echo(text=text, length=len(text))
 app = server.streamable_http_app(stateless_http=True)
-uvicorn.run(app, port=int(os.environ["PORT"]), log_level="error", access_log=False)
+# The SDK installs uvicorn without httptools.
+uvicorn.run(app, port=int(os.environ["PORT"]), log_level="error", access_log=False, http="h11")
 """
 ECHO = {"name": "template_echo", "arguments": {"text": "x" * 64}}
 COUNTDOWN = {"name": "template_countdown", "arguments": {"steps": 4, "interval_ms": 2000}}
