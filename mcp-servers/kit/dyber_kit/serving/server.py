@@ -11,6 +11,7 @@ import time
 import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dyber_kit.serving.app import ServiceApp
 
@@ -29,6 +30,16 @@ _SET_UP_SECONDS = 0.02
 _FIRST_REQUEST_SECONDS = 1.0
 # Pause between the end of the last call and the end of SSE streams, in which its answer is sent.
 _FLUSH_SECONDS = 0.5
+
+
+class _HttpProtocol(HttpToolsProtocol):
+    """Reads requests with httptools, which leaves the spaces after a header's value that HTTP does not count to it.
+
+    httptools is written in C: a call costs about a quarter less processor time than with h11 (bench/bridge.py).
+    """
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value.strip(b" \t"))
 
 
 class DrainingServer(uvicorn.Server):
@@ -142,8 +153,7 @@ def build_server(app: ServiceApp) -> DrainingServer:
         app,
         host=app.settings.host,
         port=app.settings.port,
-        # Written in C: a call costs about a quarter less processor time than with h11 (bench/bridge.py).
-        http="httptools",
+        http=_HttpProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
