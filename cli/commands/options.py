@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -91,47 +92,44 @@ def graceful_interrupt() -> Iterator[None]:
 
     Pulumi gets the Ctrl-C as well. Raises Cancelled if the update failed because of it.
     """
-    interrupted = False
-
-    def handler(signum: int, frame: Any) -> None:
-        nonlocal interrupted
-        interrupted = True
-        err.print(tr("Stopping: letting the running steps end; what is done is kept …"))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    previous = signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    except DeployError:
-        if interrupted:
-            raise Cancelled from None
-        raise
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    with _noted_interrupt(tr("Stopping: letting the running steps end; what is done is kept …")) as interrupted:
+        try:
+            yield
+        except DeployError:
+            if interrupted.is_set():
+                raise Cancelled from None
+            raise
 
 
 @contextmanager
 def interrupt_afterwards() -> Iterator[None]:
     """On Ctrl-C, wait until the block has ended, which Pulumi does by itself, and raise KeyboardInterrupt then."""
-    interrupted = False
+    with _noted_interrupt(tr("Stopping: letting the running step end …")) as interrupted:
+        try:
+            yield
+        except DeployError:
+            if interrupted.is_set():
+                raise KeyboardInterrupt from None
+            raise
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _noted_interrupt(message: str) -> Iterator[threading.Event]:
+    """Show `message` at the first Ctrl-C inside the block, set the event that the block gets, and ignore further ones."""
+    interrupted = threading.Event()
 
     def handler(signum: int, frame: Any) -> None:
-        nonlocal interrupted
-        interrupted = True
-        err.print(tr("Stopping: letting the running step end …"))
+        interrupted.set()
+        err.print(message)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     previous = signal.signal(signal.SIGINT, handler)
     try:
-        yield
-    except DeployError:
-        if interrupted:
-            raise KeyboardInterrupt from None
-        raise
+        yield interrupted
     finally:
         signal.signal(signal.SIGINT, previous)
-    if interrupted:
-        raise KeyboardInterrupt
 
 
 def changed(changes: Mapping[str, int]) -> int:
