@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from dyber_kit import Settings
@@ -16,26 +12,14 @@ from dyber_kit.browser.pool import BrowserSettings
 from dyber_kit.serving.server import build_server
 from mcp import Client
 
-from tests.stand_in.running import SERVERS, StandIn, free_port, running
-
-
-def module_of(folder: Path) -> ModuleType:
-    """Return the example of the README as an imported module."""
-    text = (SERVERS / "kit" / "README.md").read_text(encoding="utf-8")
-    section = text.split("\n## 一个用浏览器的平台\n", 1)[1].split("\n## ", 1)[0]
-    (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    file = folder / "readme_website.py"
-    file.write_text(example, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    module = sys.modules[file.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.stand_in.running import StandIn, free_port, running
+from tests.support.readme_examples import module_of
 
 
 @pytest.fixture
 def service(inn: StandIn, chromium: str, tmp_path: Path) -> Iterator[str]:
     """Return the base URL of the running example."""
-    module = module_of(tmp_path)
+    module = module_of("一个用浏览器的平台", tmp_path, "readme_website")
     config = module.InnSettings(
         base_url=inn.base, interval_seconds=0, jitter_seconds=0, page_seconds=20, login_seconds=30
     )
