@@ -1,0 +1,91 @@
+"""`add-service --import` adds the servers of a client's configuration, and shows no secret anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from cli.configuration import config_secrets
+from cli.system.errors import StackError
+from infra.services.catalog import load_catalog
+from tests.unit.cli.commands.settings.foreign.conftest import SECRET, STARS, WEATHER, Dyber, Repository
+
+
+def test_an_import_stores_secrets_in_the_stack_and_in_no_file_or_output(
+    dyber: Dyber, repository: Repository, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = repository.client_file(("weather", WEATHER), ("stars", STARS))
+    assert dyber("add-service", "--import", file, "--yes") == 0
+    assert repository.names == ["weather", "stars"]
+    assert repository.stored == {"services.weather.secrets.WEATHER_API_KEY": SECRET}
+    shown = capfd.readouterr()
+    assert SECRET not in shown.out + shown.err + repository.texts()
+    home = Path(repository.root.parent / "home")
+    assert all(SECRET not in path.read_text() for path in home.rglob("*.log"))
+
+
+def test_an_import_is_one_table_and_what_cannot_be_added_costs_the_others_nothing(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = repository.client_file(
+        ("weather", WEATHER),
+        ("Weather!", STARS),
+        ("script", {"command": "node", "args": ["/x/index.js"]}),
+        ("unknown", {"command": "npx", "args": ["@example/unknown"]}),
+        ("sky", {"command": "npx", "args": ["sky"], "disabled": True}),
+    )
+    assert dyber("add-service", "--import", file, "--yes") == 1
+    assert repository.names == ["weather", "sky"]
+    assert load_catalog(repository.servers)["sky"].profile == "sky"
+    shown = capsys.readouterr()
+    assert "npm: @example/weather@1.0.0" in shown.out and "WEATHER_API_KEY" in shown.out
+    assert "the name weather is that of weather too" in shown.err
+    assert "node runs a script" in shown.err and "npm does not know" in shown.err
+
+
+def test_a_second_import_changes_nothing(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = repository.client_file(("weather", WEATHER), ("stars", STARS))
+    dyber("add-service", "--import", file, "--yes")
+    before = repository.texts()
+    assert dyber("add-service", "--import", file, "--yes") == 0
+    assert "No changes" in capsys.readouterr().out
+    assert repository.texts() == before
+
+
+def test_an_import_asks_before_it_adds_anything(dyber: Dyber, repository: Repository) -> None:
+    file = repository.client_file(("stars", STARS))
+    assert dyber("add-service", "--import", file, "--no-internet", answers="n\n") == 1
+    assert (repository.names, repository.registry.asked) == ([], [])
+    assert dyber("add-service", "--import", file, "--no-internet", answers="y\n\n") == 0
+    assert repository.names == ["stars"]
+
+
+def test_one_server_of_a_configuration_can_be_imported(dyber: Dyber, repository: Repository) -> None:
+    file = repository.client_file(("weather", WEATHER), ("stars", STARS))
+    assert dyber("add-service", "stars", "--import", file, "--yes") == 0
+    assert repository.names == ["stars"]
+    with pytest.raises(typer.BadParameter, match="weather, stars"):
+        dyber("add-service", "moon", "--import", file, "--yes")
+
+
+def test_a_service_whose_secret_cannot_be_stored_is_not_added(
+    dyber: Dyber, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(stack: str, root: Path, key: str, value: str) -> None:
+        repository.stack_file.write_text("half written")
+        raise StackError("no passphrase", "set it")
+
+    monkeypatch.setattr(config_secrets, "store", fail)
+    before = repository.texts()
+    assert dyber("add-service", "--import", repository.client_file(("weather", WEATHER)), "--yes") == 1
+    assert repository.names == []
+    assert repository.texts() == before
+
+
+def test_a_file_that_is_not_there_is_refused(dyber: Dyber, repository: Repository) -> None:
+    with pytest.raises(StackError, match=r"mcp\.json"):
+        dyber("add-service", "--import", "/nowhere/mcp.json")
