@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,17 @@ from typing import Any
 from pydantic import SecretStr
 
 from cli.services.adding import drafts, service_files, tool_kinds
-from cli.services.adding.making import Guard, Made, Maker
+from cli.services.adding.making import Made, Workshop
 from cli.services.adding.service_files import Choices
 from cli.services.adding.tool_kinds import ToolKind
 from cli.services.importing.requests import Kind, SourceRequest
 from cli.services.sources import locking
 from cli.services.sources.packages import LockReport, Package, choose_program
-from cli.terminal.console import Activities
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import LOCK_FILE, Contract
 from infra.services.scan import Finding
 from infra.services.scan.review import open_in
 from infra.services.source import SourceKind
-from infra.settings.build import BuildSettings
-from toolchain.home import DyberHome
 
 _KINDS: dict[Kind, SourceKind] = {Kind.NPM: "npm", Kind.PYPI: "pypi", Kind.GO: "go", Kind.OCI: "oci", Kind.URL: "url"}
 
@@ -66,23 +62,8 @@ class Decisions:
     accepted: Sequence[Mapping[str, str]] = ()
 
 
-class Adder:
-    """Makes services in mcp-servers/ (`servers`).
-
-    `build` is how images are built; `catalog` are the other services, which the scan compares with.
-    """
-
-    def __init__(
-        self,
-        servers: Path,
-        home: DyberHome,
-        display: Activities,
-        build: BuildSettings,
-        catalog: Mapping[str, ServiceSpec],
-        guard: Guard = nullcontext,
-    ) -> None:
-        self._servers, self._home, self._display, self._catalog = servers, home, display, catalog
-        self._maker = Maker(home, display, build, guard)
+class Adder(Workshop):
+    """Makes services of foreign servers."""
 
     def find(self, request: SourceRequest) -> Package:
         """Return the exact version of what is asked for. Raises SourceError, EngineError, SetupError."""

@@ -130,3 +130,22 @@ def _may_need_the_old_sdk(folder: Path, content: Mapping[str, Any]) -> bool:
     if "pypi" not in source or any(re.match(r"mcp\b", requirement) for requirement in source.get("with", ())):
         return False
     return locked_packages.packages(folder, "pypi").get("mcp", "").startswith("2")
+
+
+class Workshop:
+    """Holds what adding and updating services in mcp-servers/ (`servers`) both need.
+
+    `build` is how images are built; `catalog` are the other services, which the scan compares with.
+    """
+
+    def __init__(
+        self,
+        servers: Path,
+        home: DyberHome,
+        display: Activities,
+        build: BuildSettings,
+        catalog: Mapping[str, ServiceSpec],
+        guard: Guard = nullcontext,
+    ) -> None:
+        self._servers, self._home, self._display, self._catalog = servers, home, display, catalog
+        self._maker = Maker(home, display, build, guard)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from pydantic import SecretStr
 from cli.services.adding import drafts, locked_packages, service_files, tool_kinds
 from cli.services.adding.adding import findings
 from cli.services.adding.locked_packages import PackageChanges
-from cli.services.adding.making import Guard, Maker
+from cli.services.adding.making import Workshop
 from cli.services.adding.tool_kinds import ToolKind
 from cli.services.sources import locking
 from cli.services.sources.packages import Package
@@ -22,7 +21,6 @@ from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import LOCK_FILE, Contract, load_lock
 from infra.services.scan import Finding
 from infra.services.source import Source
-from infra.settings.build import BuildSettings
 from toolchain.home import DyberHome
 
 
@@ -63,20 +61,8 @@ class Update:
 ReviewUpdate = Callable[[Update], "tuple[Mapping[str, str], list[dict[str, str]]]"]
 
 
-class Updater:
-    """Updates services in mcp-servers/ (`servers`); the parameters are those of an Adder."""
-
-    def __init__(
-        self,
-        servers: Path,
-        home: DyberHome,
-        display: Activities,
-        build: BuildSettings,
-        catalog: Mapping[str, ServiceSpec],
-        guard: Guard = nullcontext,
-    ) -> None:
-        self._servers, self._home, self._display, self._catalog = servers, home, display, catalog
-        self._maker = Maker(home, display, build, guard)
+class Updater(Workshop):
+    """Updates services of foreign servers."""
 
     def update(
         self, spec: ServiceSpec, to: str, secrets: Mapping[str, SecretStr], review: ReviewUpdate, *, upgrade: bool
