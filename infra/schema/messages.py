@@ -111,6 +111,10 @@ MESSAGES: dict[str, str] = {
         "client name {name!r} is unusable: lower-case letters, digits and . _ -, at most 63 characters, such as "
         "desktop-pet"
     ),
+    "group_name": mark(
+        "group name {name!r} is unusable: lower-case letters, digits and _ -, beginning with a letter or digit, at most "
+        "32 characters"
+    ),
     "client_without_token": mark("client {client} has no token"),
     "client_token_hash": mark("token_sha256 of client {client} must be SHA-256 hashes, 64 lower-case hex digits"),
     "network_range": mark("{key} {network!r} is unusable: a network such as 172.18.0.0/16"),
@@ -130,6 +134,10 @@ MESSAGES: dict[str, str] = {
     "accounts_missing": mark("client {client} is limited to some accounts of service {service}, which has no accounts"),
     "scope_too_long": mark(
         "the list of tools of client {client} for service {service} is too long: at most {most} characters"
+    ),
+    "hub_scope_too_long": mark(
+        "the lists of tools of client {client} are too long together: at most {most} characters for all services; "
+        "write all or read for some of them"
     ),
     "scope_tools": mark(
         "the scope of client {client} names tools that service {service} does not have: {unknown}; known: {known}"
