@@ -1,5 +1,7 @@
 // Counts the outcome of every call and reports it to the service's breaker.
 import breaker from 'njs/breaker.js';
+import durations from 'njs/durations.js';
+import outcomes from 'njs/outcomes.js';
 
 const COUNTERS = ngx.shared.counters;
 // The client closed the connection; the service could not be reached or broke off; the service took too long.
@@ -26,11 +28,11 @@ function recordOutcome(r, service, status) {
 function account(r) {
     const v = r.variables;
     const service = v.service || '';
-    const status = v.status;
+    const status = outcomes.status(v);
     const label = service || GATEWAY;
     try {
         COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
-        COUNTERS.incr(`seconds|${label}`, Number(v.request_time), 0);
+        durations.record(label, outcomes.outcome(v), Number(v.request_time));
         if (service && OUTCOMES.includes(status)) {
             recordOutcome(r, service, status);
         }
