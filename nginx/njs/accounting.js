@@ -23,6 +23,14 @@ function recordOutcome(r, service, status) {
     }
 }
 
+// Returns the tool that a request calls, by the name that the service gives it; '' if the request calls none, or if the
+// gateway does not know it. Callers can send any name, so that only known names may become labels of metrics.
+function calledTool(v, service) {
+    const tool = v.canonical_tool || (v.http_mcp_method === 'tools/call' ? v.http_mcp_name : '');
+    const known = scopes.tools[service];
+    return tool && known && known.includes(`\n${tool}\n`) ? tool : '';
+}
+
 // Runs once per request, when it is logged: counts it and reports it to the breaker. Returns the breaker's state, or ''
 // if the request is for no service.
 function account(r) {
@@ -32,7 +40,12 @@ function account(r) {
     const label = service || GATEWAY;
     try {
         COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
-        durations.record(label, outcomes.outcome(v), Number(v.request_time));
+        const outcome = outcomes.outcome(v);
+        durations.record(label, outcome, Number(v.request_time));
+        const tool = v.client ? calledTool(v, service) : '';
+        if (tool) {
+            COUNTERS.incr(`tools|${service}|${tool}|${v.client}|${outcome}`, 1, 0);
+        }
         if (service && OUTCOMES.includes(status)) {
             recordOutcome(r, service, status);
         }

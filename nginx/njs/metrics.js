@@ -32,7 +32,7 @@ function counted() {
 // Returns the counters of configured services and of the gateway itself, each as [[service, …], value].
 function readCounters() {
     const names = counted();
-    const result = { requests: [], opened: [] };
+    const result = { requests: [], tools: [], opened: [] };
     COUNTERS.items(ALL).sort().forEach((item) => {
         const parts = item[0].split('|');
         // Counters of an earlier version of the gateway may be left, because the zone outlives a configuration.
@@ -48,6 +48,10 @@ function calls(lines) {
     metric(lines, 'dyber_gateway_requests_total', 'counter', 'Requests by service, client and status.',
         counters.requests.map((entry) =>
             [{ service: entry[0][0], client: entry[0][1], status: entry[0][2] }, entry[1]]));
+    metric(lines, 'dyber_gateway_tool_calls_total', 'counter',
+        'Calls of tools by service, tool, client and outcome, as far as the gateway knows the tool.',
+        counters.tools.map((entry) =>
+            [{ service: entry[0][0], tool: entry[0][1], client: entry[0][2], outcome: entry[0][3] }, entry[1]]));
     const opened = {};
     counters.opened.forEach((entry) => {
         opened[entry[0][0]] = entry[1];

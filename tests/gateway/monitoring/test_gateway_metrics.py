@@ -48,6 +48,7 @@ def test_the_format_is_the_text_format(gateway: GatewayUnderTest) -> None:
     families = list(text_string_to_metric_families(answer.body.decode()))
     assert {family.name for family in families} == {
         "dyber_gateway_requests",
+        "dyber_gateway_tool_calls",
         "dyber_gateway_request_seconds",
         "dyber_gateway_service_up",
         "dyber_gateway_replicas_ready",
@@ -160,6 +161,46 @@ def test_an_event_stream_that_stays_open_is_no_slow_request(own_gateway: Gateway
     wait_until_reached(own_gateway, 1)
     own_gateway.request("/api/alpha/mcp/sse")
     wait_until(lambda: duration(own_gateway, "count", "alpha", "stream") >= 1, "the stream is counted when it ends")
+
+
+def call_tool(gateway: GatewayUnderTest, path: str, tool: str, **headers: str) -> None:
+    modern = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool}
+    gateway.request(path, method="POST", body=b"{}", headers={**modern, **headers})
+
+
+def test_calls_of_tools_are_counted_by_tool_client_and_outcome(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    alpha = replace(ALPHA, read_tools=("alpha_find",), write_tools=("alpha_post",))
+    own_gateway.configure(services=(alpha, replace(ABSENT, name="lacking", read_tools=("lacking_find",))))
+    wait_until_reached(own_gateway, 1)
+    calls = [("alpha", "alpha_find", "ok"), ("alpha", "alpha_post", "ok"), ("lacking", "lacking_find", "failed")]
+    for service, tool, _ in calls:
+        call_tool(own_gateway, f"/api/{service}/mcp", tool)
+    wait_until(
+        lambda: (
+            samples(own_gateway).get("dyber_gateway_tool_calls_total", {})
+            == {(service, tool, "desktop-pet", outcome): 1 for service, tool, outcome in calls}
+        ),
+        "each call is counted",
+    )
+
+
+def test_names_that_callers_make_up_create_no_series_of_tools(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    own_gateway.configure(services=(replace(ALPHA, read_tools=("alpha_look",)),))
+    wait_until_reached(own_gateway, 1)
+    for name in ("made_up", "alpha_look\talpha_look", "ALPHA_LOOK", "", "\\n", "alpha_loo"):
+        call_tool(own_gateway, "/api/alpha/mcp", name)
+    call_tool(own_gateway, "/api/alpha/mcp", "alpha_look", **{"Mcp-Method": "tools/list"})
+    call_tool(own_gateway, "/nothing", "alpha_look")
+    call_tool(own_gateway, "/api/alpha/mcp", "alpha_look")
+
+    def counted() -> dict[str, float]:
+        values = samples(own_gateway).get("dyber_gateway_tool_calls_total", {})
+        return {labels[1]: value for labels, value in values.items() if labels[1] not in ("alpha_find", "alpha_post")}
+
+    wait_until(lambda: "alpha_look" in counted(), "the last call is counted")
+    assert counted() == {"alpha_look": 1}
 
 
 def test_metrics_show_the_state_of_services(own_gateway: GatewayUnderTest) -> None:
