@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -67,6 +67,12 @@ class Caller:
         client = next((value for name, value in read if name == "x-dyber-client"), "")
         passed = tuple(item for item in read if item[0] in _PASSED_HEADERS or item[0].startswith(prefix))
         return cls(client, scope, passed)
+
+    def repeating(self, headers: Mapping[str, str]) -> Caller:
+        """Return the same caller with other headers that repeat arguments."""
+        prefix = MCP_PARAM_HEADER_PREFIX.lower()
+        kept = tuple(item for item in self.headers if not item[0].startswith(prefix))
+        return replace(self, headers=(*kept, *headers.items()))
 
 
 #: The hub itself, which lists what every service offers.
