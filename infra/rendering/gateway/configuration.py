@@ -245,7 +245,9 @@ def _zones(
     """Return the zones in which limits count, by role; the zones for calls are by their rate."""
     zones: dict[str | int, dict[str, str]] = {
         rate: _zone("calls", "limit_req_zone", "$calling_client", "4m", f"{rate}r/s")
-        for rate in sorted({part.requests_per_second for part in (*services, *([hub] if hub else []))})
+        for rate in sorted(
+            {service.requests_per_second for service in services} | ({hub.requests_per_second} if hub else set())
+        )
     }
     per_minute = f"{settings.limits.refused_per_minute}r/m"
     zones["refused"] = _zone("refused", "limit_req_zone", "$unknown_address", "4m", per_minute)
