@@ -13,6 +13,12 @@ const LISTS = [
     'subscriptions/listen',
 ];
 const READS = ['prompts/get', 'resources/read'];
+// The group of the address for searching, which every client may use. Other groups that begin so do not exist.
+const SEARCH = '/search';
+// The verdict on a call at an address of the hub that is sent on to a service; only the breaker is left to ask.
+const ADMITTED = 'admitted';
+// The statuses of refusals other than 403.
+const STATUSES = { unauthorized: 401, hidden: 404 };
 // How older clients ask for a stream and end a session, and the addresses of the transport of 2024-11-05.
 const OLD_METHODS = ['GET', 'DELETE'];
 const OLD_ADDRESSES = { GET: '/mcp/sse', POST: '/mcp/messages' };
@@ -41,9 +47,52 @@ function enforcing(service) {
 }
 
 // Returns whether the client may use some accounts of the service only. The service decides which account a call uses.
-function limited(v) {
-    const services = ownProperty(scopes.limited, v.client);
-    return services !== undefined && services.includes(`\n${v.service}\n`);
+function limited(client, service) {
+    const services = ownProperty(scopes.limited, client);
+    return services !== undefined && services.includes(`\n${service}\n`);
+}
+
+// Returns the client's scope at the service; undefined if it may not call the service.
+function scopeAt(client, service) {
+    const granted = ownProperty(scopes.clients, client);
+    return granted ? ownProperty(granted, service) : undefined;
+}
+
+// Returns whether a scope of some tools includes the call.
+function includes(scope, service, method, tool) {
+    if (scope === 'read' && READS.includes(method)) {
+        return true;
+    }
+    const tools = scope === 'read' ? ownProperty(scopes.read_tools, service) : scope;
+    // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
+    return method === 'tools/call' && tools.includes(`\n${tool}\n`);
+}
+
+// Returns whether the client may make this call of a service, which is named by the headers, or else by the body only.
+function admits(v, service, method, tool, byHeaders) {
+    if (v.whole_client) {
+        return true;
+    }
+    const scope = scopeAt(v.client, service);
+    if (scope === undefined) {
+        return false;
+    }
+    const all = scope === 'all';
+    // The service might read the body in another way, so it has to decide too.
+    if (!byHeaders && !enforcing(service) && (!all || limited(v.client, service))) {
+        return false;
+    }
+    return all || includes(scope, service, method, tool);
+}
+
+// Returns whether the address belongs to a group that does not exist or has nothing for the client.
+function hidden(v) {
+    const group = v.hub_group;
+    if (!group || group === SEARCH) {
+        return false;
+    }
+    const clients = ownProperty(scopes.groups, group);
+    return clients === undefined || !(v.whole_client || clients.includes(`\n${v.client}\n`));
 }
 
 // Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
@@ -63,16 +112,19 @@ function missing(v) {
     if (v.whole_client) {
         return null;
     }
-    const granted = ownProperty(scopes.clients, v.client);
     const service = v.service;
+    // The hub is told the scopes, and keeps to them.
+    if (topology.hub && service === topology.hub.name) {
+        return null;
+    }
     if (!service) {
         return {
             zh: '全部服务（客户端不写 services 和 accounts）',
             en: 'all services (a client without the settings services and accounts)',
         };
     }
-    const scope = granted ? ownProperty(granted, service) : undefined;
-    if (scope === 'all' && !limited(v)) {
+    const scope = scopeAt(v.client, service);
+    if (scope === 'all' && !limited(v.client, service)) {
         return null;
     }
     if (scope === undefined) {
@@ -100,23 +152,31 @@ function missing(v) {
         return null;
     }
     const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
-    if (LISTS.includes(call) || (scope === 'read' && READS.includes(call))) {
+    const tool = (v.http_mcp_name || '').slice(0, LONGEST_NAME);
+    if (LISTS.includes(call) || includes(scope, service, call, tool)) {
         return null;
     }
     if (call !== 'tools/call') {
         return { zh: `服务 ${service} 的 ${call || 'Mcp-Method'}`, en: `${call || 'Mcp-Method'} of service ${service}` };
     }
-    const tools = scope === 'read' ? ownProperty(scopes.read_tools, service) : scope;
-    // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
-    const tool = (v.http_mcp_name || '').slice(0, LONGEST_NAME);
-    if (tools.includes(`\n${tool}\n`)) {
-        return null;
-    }
     return { zh: `服务 ${service} 的工具 ${tool}`, en: `tool ${tool} of service ${service}` };
 }
 
-function verdict(r) {
-    const v = r.variables;
+// Asks the service's breaker. Addresses of the gateway itself, such as /metrics, have no service.
+function breakerVerdict(v) {
+    const seconds = v.service ? breaker.refuses(v.service) : 0;
+    if (seconds > 0) {
+        v.breaker_seconds = String(seconds);
+        return 'circuit_open';
+    }
+    return 'allow';
+}
+
+function verdict(v) {
+    if (v.relayed) {
+        // A call of the hub, which has checked the client's scope.
+        return v.relayed === 'yes' && v.client && v.relayed_scope ? breakerVerdict(v) : 'unauthorized';
+    }
     if (v.origin_refused === '1') {
         return 'foreign_origin';
     }
@@ -124,17 +184,14 @@ function verdict(r) {
         if (!v.client) {
             return 'unauthorized';
         }
+        if (hidden(v)) {
+            return 'hidden';
+        }
         if (missing(v) !== null) {
             return 'forbidden';
         }
     }
-    // Addresses of the gateway itself, such as /metrics, have no service.
-    const seconds = v.service ? breaker.refuses(v.service) : 0;
-    if (seconds > 0) {
-        v.breaker_seconds = String(seconds);
-        return 'circuit_open';
-    }
-    return 'allow';
+    return breakerVerdict(v);
 }
 
 function forbidden(r) {
@@ -176,17 +233,23 @@ function addSlash(r) {
     redirect(r, `${v.uri}/${v.is_args}${v.args || ''}`, catalog.use_slash);
 }
 
+// Decides about the call, and refuses it if necessary. Returns whether it may go on.
+function passes(r) {
+    const v = r.variables;
+    v.verdict = v.verdict === ADMITTED ? breakerVerdict(v) : verdict(v);
+    if (v.verdict !== 'allow') {
+        r.return(STATUSES[v.verdict] || 403);
+        return false;
+    }
+    return true;
+}
+
 // Runs in the access phase, so that the limits on callers apply before the token is checked. A call that is sent again
 // to the upstream keeps its verdict: checking it again would use up the breaker's trial call.
 function check(r) {
-    const v = r.variables;
-    if (v.verdict === 'allow') {
-        return;
-    }
-    v.verdict = verdict(r);
-    if (v.verdict !== 'allow') {
-        r.return(v.verdict === 'unauthorized' ? 401 : 403);
+    if (r.variables.verdict !== 'allow') {
+        passes(r);
     }
 }
 
-export default { addSlash, check, forbidden, grantedTools, toHttps };
+export default { ADMITTED, addSlash, admits, check, forbidden, grantedTools, ownProperty, passes, toHttps };

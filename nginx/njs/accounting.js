@@ -26,11 +26,14 @@ function recordOutcome(r, service, status) {
 function account(r) {
     const v = r.variables;
     const service = v.service || '';
-    const status = v.status;
+    // A failure may be told inside a response with the status 200.
+    const status = v.failed_status || v.status;
     const label = service || GATEWAY;
     try {
-        COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
-        COUNTERS.incr(`seconds|${label}`, Number(v.request_time), 0);
+        if (v.logged === '1') {
+            COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
+            COUNTERS.incr(`seconds|${label}`, Number(v.request_time), 0);
+        }
         if (service && OUTCOMES.includes(status)) {
             recordOutcome(r, service, status);
         }

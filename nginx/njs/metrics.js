@@ -25,7 +25,7 @@ function metric(lines, name, type, help, samples) {
 
 // Returns the counters of configured services and of the gateway itself, each as [[service, …], value].
 function readCounters() {
-    const names = Array.from(topology.services).map((service) => service.name).concat(accounting.GATEWAY);
+    const names = health.checked().map((service) => service.name).concat(accounting.GATEWAY);
     const result = { requests: [], seconds: [], opened: [] };
     COUNTERS.items(ALL).sort().forEach((item) => {
         const parts = item[0].split('|');
