@@ -16,12 +16,12 @@ HUB = "hub"
 HUB_UID = 20070
 #: How many processes and threads all containers of the hub together may have.
 MAX_PROCESSES = 512
-#: The names of the network and of the volume with the token within the stack.
+#: The names of the network and of the volume with the hub's files within the stack.
 NETWORK, SECRETS_VOLUME = f"{HUB}-network", f"{HUB}-secrets"
 #: The names of the hub and of the gateway on that network.
 ALIAS, GATEWAY_ALIAS = HUB, "gateway"
-#: The hub's catalogue, which is uploaded into each of its containers.
-CATALOGUE_FILE = "/etc/dyber-hub/hub.json"
+#: The name of the hub's catalogue among its files, and the environment variable with its path.
+CATALOGUE, CATALOGUE_VARIABLE = "hub.json", "DYBER_HUB_FILE"
 #: The name of the file with the token among the hub's secrets; `<name>_FILE` has its path.
 TOKEN_SECRET = "DYBER_HUB_TOKEN"
 #: The folder of the image whose owner and mode the volume with the token takes over.
@@ -42,7 +42,6 @@ def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets,
     network = Network(NETWORK, HUB, internet_access=internet, subnet=subnets.part(HUB, internal=not internet))
     environment = {
         "DYBER_GATEWAY_URL": f"http://{GATEWAY_ALIAS}:{RELAY_PORT}",
-        "DYBER_HUB_FILE": CATALOGUE_FILE,
         "DYBER_SERVICE": HUB,
         "HOST": "0.0.0.0",
         "LOG_LEVEL": settings.log_level,

@@ -37,9 +37,9 @@ class Hub(pulumi.ComponentResource):
     Creates:
     - a network without internet access that only the hub and the gateway share
     - its token, with which it calls the services through the gateway; the gateway gets only its hash
-    - a file with the token
-    - its containers, one per replica, each with the catalogue; a changed catalogue replaces them, and a new container
-      is healthy before the old one is removed
+    - a volume with the files of the token and of the catalogue
+    - its containers, one per replica; a changed catalogue is a new file, so it replaces them, and a new container is
+      healthy before the old one is removed
     """
 
     network: docker.Network
@@ -69,6 +69,7 @@ class Hub(pulumi.ComponentResource):
                 folder=SECRETS_FOLDER,
                 contents={parts.TOKEN_SECRET: token},
                 processes=parts.MAX_PROCESSES,
+                plain={parts.CATALOGUE: catalogue(args.content, specs, search=settings.hub.search)},
             ),
             child,
         )
@@ -80,9 +81,11 @@ class Hub(pulumi.ComponentResource):
                 child,
                 networks={parts.NETWORK: self.network.name},
                 volumes={parts.SECRETS_VOLUME: secrets.volume.name},
-                environment=[pulumi.Output.concat(f"{parts.TOKEN_SECRET}_FILE=", secrets.file(parts.TOKEN_SECRET))],
+                environment=[
+                    pulumi.Output.concat(f"{parts.CATALOGUE_VARIABLE}=", secrets.file(parts.CATALOGUE)),
+                    pulumi.Output.concat(f"{parts.TOKEN_SECRET}_FILE=", secrets.file(parts.TOKEN_SECRET)),
+                ],
                 depends_on=[secrets.written],
-                files={parts.CATALOGUE_FILE: catalogue(args.content, specs, search=settings.hub.search)},
             )
             for server in part.servers
         ]
