@@ -54,7 +54,7 @@ class SecretFiles(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         contents = {key: pulumi.Output.secret(value) for key, value in sorted(args.contents.items())}
         hashes = {key: hashlib.sha256(text.encode()).hexdigest() for key, text in args.plain.items()}
-        keepers = {**contents, **hashes}
+        keepers: dict[str, pulumi.Input[str]] = {**contents, **hashes}
         self._revision = random.RandomId(f"{name}-revision", byte_length=4, keepers=keepers, opts=child)
         self.volume = docker.Volume(name, labels=defaults.volume_labels(args.identity, name), opts=child)
         task = Task(
