@@ -42,8 +42,9 @@ function leftToService(v, method, address) {
 }
 
 // Returns what the caller has no permission for, as {zh, en}; null if the call is allowed.
-function missing(v) {
-    if (v.whole_client) {
+// The scope `all` or `read` in place of what the token allows tells what a token with that scope would lack.
+function missing(v, instead) {
+    if (instead ? instead === 'all' && v.whole_entry : v.whole_client) {
         return null;
     }
     const service = v.service;
@@ -53,7 +54,7 @@ function missing(v) {
             en: 'all services (a client without the settings services and accounts)',
         };
     }
-    const scope = grants.granted(v, service);
+    const scope = grants.granted(v, service, instead);
     if (scope === 'all' && !grants.limitedToAccounts(v, service)) {
         return null;
     }
@@ -97,6 +98,17 @@ function missing(v) {
     return { zh: `服务 ${service} 的工具 ${tool}`, en: `tool ${tool} of service ${service}` };
 }
 
+// Returns whether the call would be allowed if the token of a login had a scope that it lacks, and which.
+function needsScope(v) {
+    if (v.token_client !== '' || missing(v, 'all') !== null) {
+        return false;
+    }
+    const scope = v.service || 'mcp';
+    const reads = v.http_mcp_protocol_version === MODERN && missing(v, 'read') === null;
+    v.needed_scope = reads ? `${scope}:read` : scope;
+    return true;
+}
+
 function verdict(r) {
     const v = r.variables;
     if (v.origin_refused === '1') {
@@ -107,7 +119,7 @@ function verdict(r) {
             return 'unauthorized';
         }
         if (missing(v) !== null) {
-            return 'forbidden';
+            return needsScope(v) ? 'insufficient_scope' : 'forbidden';
         }
     }
     // Addresses of the gateway itself, such as /metrics, have no service.

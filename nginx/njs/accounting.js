@@ -29,7 +29,7 @@ function account(r) {
     const status = v.status;
     const label = service || GATEWAY;
     try {
-        COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
+        COUNTERS.incr(`requests|${label}|${v.client_entry || ''}|${status}`, 1, 0);
         COUNTERS.incr(`seconds|${label}`, Number(v.request_time), 0);
         if (service && OUTCOMES.includes(status)) {
             recordOutcome(r, service, status);

@@ -24,10 +24,10 @@ function allowedByToken(v, service) {
 }
 
 // Returns what the caller may use of the service: 'all', 'read', or a text with each tool on a line; undefined for
-// nothing.
-function granted(v, service) {
+// nothing. `instead` replaces what the token allows.
+function granted(v, service, instead) {
     const scope = configured(v, service);
-    const allowed = allowedByToken(v, service);
+    const allowed = instead || allowedByToken(v, service);
     if (scope === undefined || allowed === undefined || allowed === 'all') {
         return allowed && scope;
     }

@@ -17,6 +17,7 @@ from typing import Any
 
 import jinja2
 
+from infra.rendering.gateway.logins import logins
 from infra.rendering.gateway.model import (
     GatewayClient,
     GatewayHub,
@@ -66,6 +67,7 @@ def render(
     _refuse_unlimited_accounts(ordered_services, ordered_clients)
     ordered_clients = [_by_service(client, ordered_services) for client in ordered_clients]
     names = tls_names(settings.all_server_names)
+    login_parts = logins(settings, ordered_services, hub)
     context = {
         "settings": settings,
         "networks": networks,
@@ -75,17 +77,19 @@ def render(
         "hub": hub,
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
-        "errors": _errors(),
+        "errors": [error for error in _errors() if settings.oauth or not error["logins"]],
         "token_problems": _error_table()["unauthorized"]["problems"],
         "zones": _zones(settings, ordered_services),
         "body_limits": body_limits(settings),
         "anonymous_connections": ANONYMOUS_CONNECTIONS,
+        **login_parts["variables"],
     }
     environment = _environment()
     files = {
         "tls.names": names,
         "njs/catalog.json": _catalog(settings, ordered_services, version),
         "njs/scopes.json": _scopes(ordered_services, ordered_clients),
+        **login_parts["files"],
     }
     for template in sorted(environment.list_templates(extensions=["j2"])):
         files[template.removesuffix(".j2")] = environment.get_template(template).render(context)
@@ -281,6 +285,9 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService], version:
             "没有这个服务；你要的也许是 {address}",
             "No such service; perhaps {address} is meant",
         ),
+        "insufficient_scope": _error_fields(
+            "insufficient_scope", table["insufficient_scope"]["zh"], table["insufficient_scope"]["en"]
+        ),
         "forbidden": _error_fields("forbidden", table["forbidden"]["zh"], table["forbidden"]["en"]),
         "https_port": settings.public(HTTPS_PORT) if settings.https_redirect else None,
         "use_https": _error_fields(
@@ -313,7 +320,7 @@ def _errors() -> list[dict[str, Any]]:
             variables["reason"] = "token_problem"
         fields = _error_fields(code, entry["zh"], entry["en"])
         body = json_body(fields, entry.get("shows"), **variables, request_id="gateway_request_id")
-        errors.append({"early": False, "retry": False, **entry, "code": code, "body": body})
+        errors.append({"early": False, "retry": False, "logins": False, **entry, "code": code, "body": body})
     return errors
 
 
