@@ -7,10 +7,15 @@ const ACCEPTED = ngx.shared.tokens;
 const REFUSED = ngx.shared.refused_tokens;
 const MOST_SECONDS = 300;
 const REFUSED_SECONDS = 10;
-const JWT = /^[\w-]+[.][\w-]+[.][\w-]+$/;
+const JWT = /^[\w-]+[.][\w-]+[.][\w-]*$/;
 // Names of users and clients, and scopes: what may be part of a header and of a line in a shared dictionary.
 const NAME = /^[A-Za-z0-9._:@-]{1,128}$/;
 const REASONS = ['login_invalid', 'login_expired', 'login_issuer', 'login_user', 'login_audience'];
+const DESCRIPTIONS = {
+    login_expired: 'The token has expired or is not valid yet',
+    login_user: 'The user has no permission here',
+    login_audience: 'The token is for another address',
+};
 const METADATA = '/.well-known/oauth-protected-resource';
 // The path of an MCP address: of the hub, a group, the search, a service, or of a service without /api.
 const RESOURCE = /^(?:\/api\/[a-z0-9-]+|\/groups\/[a-z0-9_-]+|\/search|\/(?!api\/|groups\/|search\/)[a-z0-9-]+)?\/mcp$/;
@@ -23,11 +28,11 @@ function path(requestUri) {
 function resourcePath(v, address) {
     const first = address.split('/').slice(1, 4);
     let found = '';
-    if (logins.direct_ports.includes(v.server_port)) {
+    if (Array.from(logins.direct_ports).includes(v.server_port)) {
         found = '';
     } else if (first.length > 2 && (first[0] === 'api' || first[0] === 'groups')) {
         found = `/${first[0]}/${first[1]}`;
-    } else if (first.length > 1 && (first[0] === 'search' || logins.services.includes(first[0]))) {
+    } else if (first.length > 1 && (first[0] === 'search' || Array.from(logins.services).includes(first[0]))) {
         found = `/${first[0]}`;
     }
     return `${found}/mcp`;
@@ -109,7 +114,7 @@ async function verify(r) {
     }
     const record = outcome.status === 'accepted' ? accepted(hash, outcome) : null;
     if (record === null) {
-        refused(v, hash, outcome.reason);
+        refused(v, hash, outcome.reason || 'login_expired');
     }
     v.verified_caller = record === null ? 'none' : described(v, record);
     r.internalRedirect('@token_verified');
@@ -124,10 +129,12 @@ function problem(r) {
     return REFUSED.get(v.token_hash) || (JWT.test(auth.token(r)) ? REASONS[0] : 'unknown_token');
 }
 
-// Returns the name of a scope at the identity provider, or that of `mcp` if the identity provider does not know it.
+// Returns the name of a scope at the identity provider, or that of a wider scope if the identity provider does not know
+// it. The scope of the hub is `mcp`.
 function providerScope(scope) {
-    const known = logins.scopes.includes(scope) ? scope : scope.endsWith(':read') ? 'mcp:read' : 'mcp';
-    const offered = logins.scopes.includes(known) ? known : logins.scopes[0];
+    const known = Array.from(logins.scopes);
+    const offered = [scope, scope.endsWith(':read') ? 'mcp:read' : 'mcp', 'mcp', known[0]]
+        .find((candidate) => known.includes(candidate));
     return grants.ownProperty(logins.scope_names, offered) || offered;
 }
 
@@ -150,7 +157,7 @@ function challenge(r) {
         return 'Bearer realm="dyberpet", charset="UTF-8"';
     }
     const problems = v.http_authorization
-        ? { error: 'invalid_token', error_description: 'The token is missing, expired, or not for this address' }
+        ? { error: 'invalid_token', error_description: DESCRIPTIONS[problem(r)] || 'The token is invalid' }
         : {};
     return challengeOf(v, problems, providerScope(v.service || 'mcp'));
 }
@@ -184,14 +191,13 @@ function metadata(r) {
         r.return(404);
         return;
     }
-    const service = logins.services.find((name) => resource === `/api/${name}/mcp` || resource === `/${name}/mcp`);
-    const fitting = logins.scopes.filter((scope) =>
+    const service = Array.from(logins.services).find((name) => resource === `/api/${name}/mcp` || resource === `/${name}/mcp`);
+    const fitting = Array.from(logins.scopes).filter((scope) =>
         scope.startsWith('mcp') || !service || scope.split(':')[0] === service);
-    r.headersOut['Access-Control-Allow-Origin'] = '*';
     r.headersOut['Cache-Control'] = 'max-age=300';
     sendJson(r, 200, {
         resource: `${v.oauth_base}${resource}${stream}`,
-        authorization_servers: logins.issuers,
+        authorization_servers: Array.from(logins.issuers),
         scopes_supported: fitting.map(providerScope),
         bearer_methods_supported: ['header'],
         resource_name: 'DyberPet',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -24,6 +25,8 @@ PATH = "/internal/tokens"
 FILE_SETTING = "DYBER_OAUTH_FILE"
 #: The environment variable with the file that has the hub's token.
 TOKEN_SETTING = "DYBER_HUB_TOKEN_FILE"
+#: Shorter than the gateway waits.
+MOST_SECONDS = 6.0
 _MOST_BYTES = LONGEST_TOKEN + 1024
 _log = logging.getLogger(__name__)
 
@@ -66,11 +69,13 @@ class TokenEndpoint:
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"detail": "not as expected"}, 400)
         try:
-            return JSONResponse({"status": "accepted", **asdict(await self._verifier.verify(token))})
+            async with asyncio.timeout(MOST_SECONDS):
+                accepted = await self._verifier.verify(token)
+            return JSONResponse({"status": "accepted", **asdict(accepted)})
         except RefusedToken as error:
             _log.info("A token was refused: %s", error.reason)
             return JSONResponse({"status": "refused", "reason": error.reason})
-        except Unavailable as error:
+        except (Unavailable, TimeoutError) as error:
             _log.warning("A token could not be verified: %s", error)
             return JSONResponse({"status": "unavailable"})
 

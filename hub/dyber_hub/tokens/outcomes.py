@@ -30,7 +30,7 @@ class AcceptedToken:
         entry: The configured client whose permissions the caller has at most.
         scopes: What the token allows, by the names of the gateway.
         audiences: The addresses for which the token is meant; `*` for every address of the gateway.
-        expires: When it expires, in seconds since 1970.
+        expires: When it is no longer accepted, in seconds since 1970.
     """
 
     client: str

@@ -15,6 +15,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 #: The longest name of a user that is kept as it is. A caller's name may have 64 characters with the alias.
 LONGEST_NAME = 40
 MOST_AUDIENCES = 20
+#: By how much the clocks of the identity provider and of this machine may differ.
+LEEWAY_SECONDS = 60
 EVERYWHERE = "*"
 
 
@@ -30,7 +32,7 @@ def accepted(issuer: Issuer, claims: Mapping[str, Any]) -> AcceptedToken:
         entry=entry,
         scopes=_scopes(issuer, claims),
         audiences=_audiences(issuer, claims),
-        expires=int(claims["exp"]),
+        expires=int(claims["exp"]) + LEEWAY_SECONDS,
     )
 
 

@@ -13,11 +13,9 @@ from dyber_hub.tokens.configuration import Introspection, Issuer
 from dyber_hub.tokens.fetching import Documents
 from dyber_hub.tokens.keys import KEY_TYPES, Keys
 from dyber_hub.tokens.outcomes import AcceptedToken, RefusedToken, Unavailable
-from dyber_hub.tokens.users import accepted
+from dyber_hub.tokens.users import LEEWAY_SECONDS, accepted
 
 LONGEST_TOKEN = 8192
-#: By how much the clocks of the identity provider and of this machine may differ.
-LEEWAY_SECONDS = 60
 #: How long an answer about a token without an end is used.
 UNLIMITED_SECONDS = 300
 _TYPES = {"", "jwt", "at+jwt", "application/at+jwt"}

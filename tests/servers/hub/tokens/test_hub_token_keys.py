@@ -128,7 +128,9 @@ async def test_other_tokens_are_looked_up_at_the_identity_provider(provider: Ide
         "inactive": {**provider.claims(), "active": False},
     }
     assert (await verifier.verify("good")).client == "login.alice"
-    reasons = {token: await refused(verifier, token) for token in ("other-issuer", "expired", "no-audience", "inactive")}
+    reasons = {
+        token: await refused(verifier, token) for token in ("other-issuer", "expired", "no-audience", "inactive")
+    }
     assert reasons == {
         "other-issuer": "login_issuer",
         "expired": "login_expired",

@@ -129,7 +129,9 @@ async def test_names_of_users_are_safe_and_differ(provider: IdentityProvider, is
 
 
 async def test_scopes_have_the_names_of_the_identity_provider(provider: IdentityProvider) -> None:
-    issuer = Issuer(provider.url, "login", scopes={"api://pet/read": "mcp:read"}, other_users="x", private_addresses=True)
+    issuer = Issuer(
+        provider.url, "login", scopes={"api://pet/read": "mcp:read"}, other_users="x", private_addresses=True
+    )
     assert (await Verifier([issuer]).verify(provider.token(scope="api://pet/read mcp"))).scopes == ("mcp:read",)
     assert (await Verifier([issuer]).verify(provider.token(scope="openid"))).scopes == ()
 
