@@ -183,7 +183,7 @@ def _by_service(client: GatewayClient, services: list[GatewayService]) -> Gatewa
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
     """Return as JSON what each client may call (null: everything), the services where it may use some accounts only,
-    the tools that only read, and the services that enforce scopes."""
+    the tools that only read, all known tools, and the services that enforce scopes."""
     names = {service.name for service in services}
     content = {
         "clients": {
@@ -198,6 +198,7 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str
         },
         "limited": {client.name: _lines(names.intersection(client.accounts)) for client in clients if client.accounts},
         "read_tools": {service.name: _lines(service.read_tools) for service in services},
+        "tools": {service.name: _lines((*service.read_tools, *service.write_tools)) for service in services},
         "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
