@@ -31,6 +31,19 @@ function calledTool(v, service) {
     return tool && known && known.includes(`\n${tool}\n`) ? tool : '';
 }
 
+function count(v, service, label, status) {
+    // Users of an identity provider count as the configured client whose permissions they have, because their number is
+    // not bounded.
+    const client = v.client_entry || '';
+    const outcome = outcomes.outcome(v);
+    COUNTERS.incr(`requests|${label}|${client}|${status}`, 1, 0);
+    durations.record(label, outcome, Number(v.request_time));
+    const tool = client ? calledTool(v, service) : '';
+    if (tool) {
+        COUNTERS.incr(`tools|${service}|${tool}|${client}|${outcome}`, 1, 0);
+    }
+}
+
 // Runs once per request, when it is logged: counts it and reports it to the breaker. Returns the breaker's state, or ''
 // if the request is for no service.
 function account(r) {
@@ -39,15 +52,8 @@ function account(r) {
     const status = outcomes.status(v);
     const label = service || GATEWAY;
     try {
-        // Users of an identity provider count as the configured client whose permissions they have, because their number
-        // is not bounded.
-        const client = v.client_entry || '';
-        COUNTERS.incr(`requests|${label}|${client}|${status}`, 1, 0);
-        const outcome = outcomes.outcome(v);
-        durations.record(label, outcome, Number(v.request_time));
-        const tool = client ? calledTool(v, service) : '';
-        if (tool) {
-            COUNTERS.incr(`tools|${service}|${tool}|${client}|${outcome}`, 1, 0);
+        if (v.logged === '1') {
+            count(v, service, label, status);
         }
         if (service && OUTCOMES.includes(status)) {
             recordOutcome(r, service, status);

@@ -8,7 +8,7 @@ const REFUSED = ngx.shared.refused_tokens;
 const MOST_SECONDS = 300;
 const REFUSED_SECONDS = 10;
 const JWT = /^[\w-]+[.][\w-]+[.][\w-]*$/;
-// Names of users and clients, and scopes: what may be part of a header and of a line in a shared dictionary.
+// Names of callers, and scopes: what may be part of a header and of a line in a shared dictionary.
 const NAME = /^[A-Za-z0-9._:@-]{1,128}$/;
 const REASONS = ['login_invalid', 'login_expired', 'login_issuer', 'login_user', 'login_audience'];
 const DESCRIPTIONS = {
@@ -47,10 +47,10 @@ function meantFor(v, audiences) {
     return v.oauth_base !== '' && (audiences.includes(resource) || audiences.includes(`${resource}/sse`));
 }
 
-// Describes an accepted caller as `ok <name> <client> <scopes>`; `audience` if its token is meant for another address.
+// Describes an accepted caller as `ok <name> <scopes>`; `audience` if its token is meant for another address.
 function described(v, record) {
     const parts = record.split('\n');
-    return meantFor(v, parts[3].split(' ')) ? `ok ${parts[0]} ${parts[1]} ${parts[2]}` : 'audience';
+    return meantFor(v, parts[2].split(' ')) ? `ok ${parts[0]} ${parts[1]}` : 'audience';
 }
 
 // Describes the caller: `none` without a token that could be of a login, `pending` if its token must be verified first,
@@ -58,7 +58,7 @@ function described(v, record) {
 function caller(r) {
     const v = r.variables;
     const hash = v.token_hash;
-    if (v.token_client || !hash) {
+    if (v.token_client || !hash || hash === logins.key) {
         return 'none';
     }
     const record = ACCEPTED.get(hash);
@@ -74,12 +74,12 @@ function caller(r) {
 
 function accepted(hash, outcome) {
     const seconds = Math.min(MOST_SECONDS, Math.floor(outcome.expires - Date.now() / 1000));
-    const named = [outcome.client, outcome.entry].concat(outcome.scopes).every((name) => NAME.test(name));
+    const named = [outcome.client].concat(outcome.scopes).every((name) => NAME.test(name));
     if (!named || !(seconds > 0)) {
         return null;
     }
     const audiences = outcome.audiences.filter((audience) => /^[\x21-\x7e]{1,300}$/.test(audience));
-    const record = [outcome.client, outcome.entry, outcome.scopes.join(' '), audiences.join(' ')].join('\n');
+    const record = [outcome.client, outcome.scopes.join(' '), audiences.join(' ')].join('\n');
     ACCEPTED.set(hash, record, seconds * 1000);
     return record;
 }

@@ -88,6 +88,9 @@ def logins(settings: GatewaySettings, services: Sequence[GatewayService], hub: G
     }
     return {
         "variables": {
+            "login_entries": {
+                alias: issuer.other_users for alias, issuer in oauth.issuers.items() if issuer.other_users
+            },
             "login_bases": login_bases(settings, services),
             "authorization_server": authorization_server(oauth),
         },
