@@ -129,6 +129,24 @@ MESSAGES: dict[str, str] = {
     "tls_files_unused": mark("certificateFile and keyFile are only for source: files"),
     "hsts_without_certificate": mark("hstsDays needs a certificate that browsers trust: source: files or acme"),
     "acme_without_name": mark("tls.source: acme needs a host name in serverNames, such as pet.example.com"),
+    "oauth_url": mark("{url!r} is unusable; write it like https://login.example.com/realms/pet, without a query"),
+    "oauth_url_without_https": mark(
+        "{url!r} must begin with https://, because tokens and keys come from there; http:// is only for this machine, "
+        "such as http://localhost:8180"
+    ),
+    "oauth_public_url_without_https": mark(
+        "oauth needs a publicUrl that begins with https://, because {url!r} would show the tokens of logins to the "
+        "network; http:// is only for this machine, such as http://localhost:8180"
+    ),
+    "oauth_scope": mark("{scope!r} is no scope; possible: mcp, mcp:read, <service>, <service>:read"),
+    "oauth_scope_service": mark("the scope {scope!r} names no service; known: {known}"),
+    "oauth_without_users": mark(
+        "say who may call: users (which users are which client) or otherUsers (the client whose permissions all other "
+        "users have)"
+    ),
+    "oauth_issuer_twice": mark("each identity provider can be listed only once; doubled: {urls}"),
+    "oauth_secret_in_clear": mark("must be encrypted; write it with {command}"),
+    "oauth_needs_hub": mark("logins need the hub, which verifies their tokens; write hub: {{enabled: true}}"),
     # The gateway's configuration
     "service_name": mark(
         "service name {name!r} is unusable: lower-case letters, digits and hyphens, beginning with a letter, at most "

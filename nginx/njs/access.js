@@ -3,6 +3,7 @@
 // with the body, so deciding by the headers is enough. Older calls name them in the body only; they are passed to
 // services that enforce the scope which the gateway tells them (X-Dyber-Scope). These alone decide about accounts.
 import breaker from 'njs/breaker.js';
+import grants from 'njs/grants.js';
 
 const MODERN = '2026-07-28';
 // One more than the longest name of a method or tool, so that a longer name, cut to this length, never matches one.
@@ -23,10 +24,6 @@ const STATUSES = { unauthorized: 401, hidden: 404 };
 const OLD_METHODS = ['GET', 'DELETE'];
 const OLD_ADDRESSES = { GET: '/mcp/sse', POST: '/mcp/messages' };
 
-function ownProperty(object, key) {
-    return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
-}
-
 // The path below the service's own, undecoded as the client sent it, because the service too decides by that form.
 function path(v) {
     const sent = v.request_uri.split('?')[0];
@@ -34,28 +31,17 @@ function path(v) {
     return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
 }
 
-// Returns the scope that a service is told of a client with named tools.
-function grantedTools(r) {
-    const v = r.variables;
-    const granted = ownProperty(scopes.clients, v.client);
-    const tools = granted ? ownProperty(granted, v.service) : undefined;
-    return tools ? `tools:${tools.slice(1, -1).replace(/\n/g, ',')}` : 'none';
+function isHub(service) {
+    return Boolean(topology.hub) && service === topology.hub.name;
 }
 
 function enforcing(service) {
     return scopes.enforcing.includes(`\n${service}\n`);
 }
 
-// Returns whether the client may use some accounts of the service only. The service decides which account a call uses.
-function limited(client, service) {
-    const services = ownProperty(scopes.limited, client);
-    return services !== undefined && services.includes(`\n${service}\n`);
-}
-
-// Returns the client's scope at the service; undefined if it may not call the service.
-function scopeAt(client, service) {
-    const granted = ownProperty(scopes.clients, client);
-    return granted ? ownProperty(granted, service) : undefined;
+// Returns whether the caller may call everything. `instead` is what a token would allow in place of the caller's.
+function whole(v, instead) {
+    return Boolean(instead ? instead === 'all' && v.whole_entry : v.whole_client);
 }
 
 // Returns whether a scope of some tools includes the call.
@@ -63,23 +49,24 @@ function includes(scope, service, method, tool) {
     if (scope === 'read' && READS.includes(method)) {
         return true;
     }
-    const tools = scope === 'read' ? ownProperty(scopes.read_tools, service) : scope;
+    const tools = scope === 'read' ? grants.ownProperty(scopes.read_tools, service) : scope;
     // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
     return method === 'tools/call' && tools.includes(`\n${tool}\n`);
 }
 
-// Returns whether the client may make this call of a service, which is named by the headers, or else by the body only.
-function admits(v, service, method, tool, byHeaders) {
-    if (v.whole_client) {
+// Returns whether the client may make this call of a service, which is named by the headers, or else by the body only;
+// with `instead`, whether a token that allows `all` or `read` would be enough.
+function admits(v, service, method, tool, byHeaders, instead) {
+    if (whole(v, instead)) {
         return true;
     }
-    const scope = scopeAt(v.client, service);
+    const scope = grants.granted(v, service, instead);
     if (scope === undefined) {
         return false;
     }
     const all = scope === 'all';
     // The service might read the body in another way, so it has to decide too.
-    if (!byHeaders && !enforcing(service) && (!all || limited(v.client, service))) {
+    if (!byHeaders && !enforcing(service) && (!all || grants.limitedToAccounts(v, service))) {
         return false;
     }
     return all || includes(scope, service, method, tool);
@@ -91,8 +78,8 @@ function hidden(v) {
     if (!group || group === SEARCH) {
         return false;
     }
-    const clients = ownProperty(scopes.groups, group);
-    return clients === undefined || !(v.whole_client || clients.includes(`\n${v.client}\n`));
+    const clients = grants.ownProperty(scopes.groups, group);
+    return clients === undefined || !(v.whole_entry || clients.includes(`\n${v.client_entry}\n`));
 }
 
 // Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
@@ -103,28 +90,29 @@ function leftToService(v, method, address) {
     if (address === '/mcp' || address === '/mcp/') {
         return method === 'POST' ? v.http_mcp_protocol_version !== MODERN : OLD_METHODS.includes(method);
     }
-    const old = ownProperty(OLD_ADDRESSES, method);
+    const old = grants.ownProperty(OLD_ADDRESSES, method);
     return old !== undefined && (address === old || address === `${old}/`);
 }
 
-// Returns what the caller has no permission for, as {zh, en}; null if the call is allowed.
-function missing(v) {
-    if (v.whole_client) {
+// Returns what the caller has no permission for, as {zh, en}; null if the call is allowed. `instead` as for admits().
+function missing(v, instead) {
+    if (whole(v, instead)) {
         return null;
     }
     const service = v.service;
-    // The hub is told the scopes, and keeps to them.
-    if (topology.hub && service === topology.hub.name) {
+    // The hub is told the scopes, and keeps to them. A token without any of them is refused here, because the client can
+    // ask for a better one.
+    if (isHub(service) && (instead || !grants.ofLogin(v) || grants.scopesByService(v) !== 'none')) {
         return null;
     }
-    if (!service) {
+    if (!service || isHub(service)) {
         return {
             zh: '全部服务（客户端不写 services 和 accounts）',
             en: 'all services (a client without the settings services and accounts)',
         };
     }
-    const scope = scopeAt(v.client, service);
-    if (scope === 'all' && !limited(v.client, service)) {
+    const scope = grants.granted(v, service, instead);
+    if (scope === 'all' && !grants.limitedToAccounts(v, service)) {
         return null;
     }
     if (scope === undefined) {
@@ -162,6 +150,29 @@ function missing(v) {
     return { zh: `服务 ${service} 的工具 ${tool}`, en: `tool ${tool} of service ${service}` };
 }
 
+// Returns the scope that the token of a login lacks for a call; '' if no scope would be enough, or for another token.
+// `allows` tells whether a token that allows `all` or `read` would be enough.
+function neededScope(v, service, allows) {
+    if (!grants.ofLogin(v) || !allows('all')) {
+        return '';
+    }
+    const scope = service && !isHub(service) ? service : 'mcp';
+    // The tool of an older call is not known here.
+    return v.http_mcp_protocol_version === MODERN && allows('read') ? `${scope}:read` : scope;
+}
+
+// Refuses a call at an address of the hub that only the token of a login does not allow. Returns whether it did.
+function refusesLogin(r, service, method, tool, byHeaders) {
+    const v = r.variables;
+    const scope = neededScope(v, service, (instead) => admits(v, service, method, tool, byHeaders, instead));
+    if (scope) {
+        v.needed_scope = scope;
+        v.verdict = 'insufficient_scope';
+        r.return(403);
+    }
+    return scope !== '';
+}
+
 // Asks the service's breaker. Addresses of the gateway itself, such as /metrics, have no service.
 function breakerVerdict(v) {
     const seconds = v.service ? breaker.refuses(v.service) : 0;
@@ -188,7 +199,12 @@ function verdict(v) {
             return 'hidden';
         }
         if (missing(v) !== null) {
-            return 'forbidden';
+            const scope = neededScope(v, v.service, (instead) => missing(v, instead) === null);
+            if (!scope) {
+                return 'forbidden';
+            }
+            v.needed_scope = scope;
+            return 'insufficient_scope';
         }
     }
     return breakerVerdict(v);
@@ -252,4 +268,4 @@ function check(r) {
     }
 }
 
-export default { ADMITTED, addSlash, admits, check, forbidden, grantedTools, ownProperty, passes, toHttps };
+export default { ADMITTED, addSlash, admits, check, forbidden, passes, refusesLogin, toHttps };

@@ -2,6 +2,7 @@
 // everything else goes to the hub, which can answer all requests. Newer calls name the tool in a header; for older ones
 // this module reads the body, if it is small.
 import access from 'njs/access.js';
+import grants from 'njs/grants.js';
 
 const MODERN = '2026-07-28';
 const OLD_REVISIONS = ['', '2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'];
@@ -16,8 +17,7 @@ const LARGEST_READ_BODY = 131072;
 
 // Returns what the client may call at each service, as the hub is told it.
 function scope(r) {
-    const v = r.variables;
-    return v.whole_client ? 'all' : access.ownProperty(scopes.hub, v.client) || 'none';
+    return grants.scopesByService(r.variables);
 }
 
 // Returns the method and the name that the headers give; null if they name nothing.
@@ -55,8 +55,10 @@ function called(r) {
     return OLD_REVISIONS.includes(revision) ? namedByBody(r) : null;
 }
 
-// Returns the service to which the call goes, with what it is told of the tool; '' if the hub has to answer it.
-function serviceFor(v, named) {
+// Returns the service to which the call goes, with what it is told of the tool; '' if the hub has to answer it; null if
+// the call was refused.
+function serviceFor(r, named) {
+    const v = r.variables;
     const scheme = named.method === 'resources/read' ? SCHEME.exec(named.name) : null;
     const subject = scheme ? scheme[0] : named.name.slice(0, LONGEST_NAME);
     v.asked = `${v.hub_group || ''}|${named.method}|${subject}`;
@@ -64,8 +66,11 @@ function serviceFor(v, named) {
     const service = entry[0];
     const name = entry[1];
     const byHeaders = v.http_mcp_protocol_version === MODERN;
-    if (!service || entry[2] !== subject || !access.admits(v, service, named.method, name, byHeaders)) {
+    if (!service || entry[2] !== subject) {
         return '';
+    }
+    if (!access.admits(v, service, named.method, name, byHeaders)) {
+        return access.refusesLogin(r, service, named.method, name, byHeaders) ? null : '';
     }
     if (named.method === CALL) {
         v.canonical_tool = name;
@@ -86,7 +91,10 @@ async function enter(r) {
         return;
     }
     const named = await called(r);
-    const service = named && serviceFor(v, named);
+    const service = named ? serviceFor(r, named) : '';
+    if (service === null) {
+        return;
+    }
     if (service) {
         v.verdict = access.ADMITTED;
     }

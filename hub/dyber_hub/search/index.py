@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from dyber_hub.catalogue import Service, Tool
 from dyber_hub.search.words import index_words, named_tools, query_words
+from dyber_hub.views import ShownTool
 
 _TABLE = """
     CREATE VIRTUAL TABLE tools USING fts5(
@@ -37,19 +37,20 @@ class SearchIndex:
     An index never changes; for other tools, make another index and close this one.
 
     Args:
-        services: The services with their tools; among equally good tools, the earlier comes first.
+        tools: The tools of an address; among equally good ones, the earlier comes first.
+        titles: The titles of their services, by the services' names.
     """
 
-    def __init__(self, services: Iterable[Service]) -> None:
-        tools = [(service, tool) for service in services for tool in service.tools or ()]
-        self._names = [tool.name for _, tool in tools]
+    def __init__(self, tools: Sequence[ShownTool], titles: Mapping[str, str]) -> None:
+        self._names = [tool.name for tool in tools]
         self._positions = {name: position for position, name in enumerate(self._names)}
         self._folded = {name.casefold(): name for name in self._names}
         # A database in memory is gone with its last connection, so this connection stays open.
         self._database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._database.execute(_TABLE)
         self._database.execute("BEGIN")
-        self._database.executemany(_ROW, ((position, *_columns(*tool)) for position, tool in enumerate(tools)))
+        rows = ((position, *_columns(tool, titles.get(tool.service, ""))) for position, tool in enumerate(tools))
+        self._database.executemany(_ROW, rows)
         self._database.execute("COMMIT")
 
     def close(self) -> None:
@@ -78,10 +79,10 @@ class SearchIndex:
         return [self._folded[word] for word in words if word in self._folded]
 
 
-def _columns(service: Service, tool: Tool) -> tuple[str, str, str, str]:
+def _columns(tool: ShownTool, service_title: str) -> tuple[str, str, str, str]:
     entry = tool.entry
     annotations = entry.get("annotations")
-    titles = [service.title, entry.get("title"), annotations.get("title") if isinstance(annotations, dict) else None]
+    titles = [service_title, entry.get("title"), annotations.get("title") if isinstance(annotations, dict) else None]
     texts = (
         tool.name,
         " ".join(dict.fromkeys(title for title in titles if isinstance(title, str))),

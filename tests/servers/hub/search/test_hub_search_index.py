@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from dyber_hub.catalogue import Service, Tool
+from dyber_hub.catalogue import Tool
+from dyber_hub.live import LiveCatalogue
 from dyber_hub.search.index import SearchIndex
 from dyber_hub.search.words import index_words, query_words
+from dyber_hub.views import ShownTool, View
 
 from tests.stand_in.hub_catalogues import real_catalogue
 
@@ -51,18 +53,21 @@ QUESTIONS = {
 FIRST, AMONG_FIVE = 28, 30
 
 
-def tool(name: str, title: str = "", description: str = "", schema: Any = None) -> Tool:
-    return Tool.of({"name": name, "title": title, "description": description, "inputSchema": schema or {}})
+def tool(name: str, title: str = "", description: str = "", schema: Any = None, service: str = "demo") -> ShownTool:
+    entry = {"name": name, "title": title, "description": description, "inputSchema": schema or {}}
+    return ShownTool(name, service, Tool.of(entry), entry)
 
 
-def service(*tools: Tool, name: str = "demo", title: str = "示例") -> Service:
-    return Service(name, title, "For tests", None, 60, tools)
+def index_of(*tools: ShownTool, **titles: str) -> SearchIndex:
+    return SearchIndex(tools, titles)
 
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[SearchIndex]:
     """Return an index of the services in this repository."""
-    index = SearchIndex(real_catalogue().services.values())
+    view = View(LiveCatalogue(real_catalogue()))
+    titles = {service.name: service.title for service in view.services}
+    index = SearchIndex(list(view.contents.tools.values()), titles)
     yield index
     index.close()
 
@@ -145,23 +150,17 @@ def test_tools_that_the_caller_may_not_see_take_no_place_among_the_results(real:
 
 def test_the_name_and_the_title_count_more_than_the_description_and_the_description_more_than_parameters() -> None:
     schema = {"type": "object", "properties": {"where": {"description": "weather of the town"}}}
-    index = SearchIndex(
-        [
-            service(
-                tool("demo_parameter", "Something", "Something else.", schema),
-                tool("demo_description", "Something", "The weather here."),
-                tool("demo_title", "Weather", "Something else."),
-            )
-        ]
+    index = index_of(
+        tool("demo_parameter", "Something", "Something else.", schema),
+        tool("demo_description", "Something", "The weather here."),
+        tool("demo_title", "Weather", "Something else."),
     )
     names = ["demo_parameter", "demo_description", "demo_title"]
     assert index.find("weather", names, 9) == ["demo_title", "demo_description", "demo_parameter"]
 
 
 def test_the_title_of_the_service_counts_for_its_tools() -> None:
-    index = SearchIndex(
-        [service(tool("a_find"), name="a", title="甲站"), service(tool("b_find"), name="b", title="乙站")]
-    )
+    index = index_of(tool("a_find", service="a"), tool("b_find", service="b"), a="甲站", b="乙站")
     assert index.find("乙站", ["a_find", "b_find"], 9)[0] == "b_find"
 
 
@@ -170,19 +169,13 @@ def test_parameters_deep_in_a_schema_count_and_odd_schemas_do_not_matter() -> No
     endless: dict[str, Any] = {"properties": {}}
     endless["properties"]["again"] = endless
     odd = {"properties": [1], "items": True, "anyOf": None, "$defs": 5}
-    index = SearchIndex(
-        [service(tool("demo_paint", schema=deep), tool("demo_loop", schema=endless), tool("x", schema=odd))]
-    )
+    index = index_of(tool("demo_paint", schema=deep), tool("demo_loop", schema=endless), tool("x", schema=odd))
     assert index.find("绿色", ["demo_paint", "demo_loop", "x"], 9) == ["demo_paint"]
     assert index.find("again", ["demo_paint", "demo_loop", "x"], 9) == ["demo_loop"]
 
 
-def test_a_service_whose_tools_are_not_known_has_none_in_the_index() -> None:
-    assert SearchIndex([Service("a", "甲站", "", None, 60, None)]).find("甲站", ["a"], 9) == []
-
-
 def test_two_indexes_know_nothing_of_each_other_and_a_closed_index_spoils_no_other() -> None:
-    first, second = SearchIndex([service(tool("a_find"))]), SearchIndex([service(tool("b_find"))])
+    first, second = index_of(tool("a_find")), index_of(tool("b_find"))
     first.close()
     assert second.find("find", ["a_find", "b_find"], 9) == ["b_find"]
 
