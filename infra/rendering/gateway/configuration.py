@@ -17,7 +17,13 @@ from typing import Any
 
 import jinja2
 
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, tls_names
+from infra.rendering.gateway.model import (
+    GatewayClient,
+    GatewayHub,
+    GatewayNetworks,
+    GatewayService,
+    tls_names,
+)
 from infra.schema.problems import UnusableValue
 from infra.services.ports import HTTPS_PORT
 from infra.settings.gateway import GatewaySettings
@@ -41,6 +47,7 @@ def render(
     clients: Iterable[GatewayClient],
     networks: GatewayNetworks = GatewayNetworks(),
     version: str = VERSION,
+    hub: GatewayHub | None = None,
 ) -> dict[str, str]:
     """Return the text of each file by its path in the configuration's folder; Nginx starts with `nginx.conf`.
 
@@ -65,6 +72,7 @@ def render(
         "version": version,
         "services": ordered_services,
         "clients": ordered_clients,
+        "hub": hub,
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
         "errors": _errors(),
