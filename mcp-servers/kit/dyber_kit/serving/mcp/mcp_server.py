@@ -40,6 +40,7 @@ from dyber_kit.calling.offered import ADDRESS_META, OfferedResource, OfferedTool
 from dyber_kit.calling.scopes import CallerScope, applied_scope, current_scope, request_scope
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
+from dyber_kit.serving.mcp.aliases import use_called_tool
 
 _LONGEST_ERROR = 1000
 _MAX_NAMES = 40
@@ -52,7 +53,8 @@ _odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
 class KitServer(MCPServer):
     """Serves MCP; an error for an unknown name lists the names that the caller may use.
 
-    What the scope of a request excludes is not listed, and is answered like something that does not exist.
+    What the scope of a request excludes is not listed, and is answered like something that does not exist. A tool that
+    a group of the gateway renames is called by the name in the header X-Dyber-Tool.
 
     The state that comes with a question is taken back from the same client only, and by the process that asked.
 
@@ -85,6 +87,8 @@ class KitServer(MCPServer):
         self._service_tools = {tool.name: tool for tool in tools}
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
+        # Before everything else, so that spans, questions and answers know a tool by one name.
+        self.middleware.insert(0, use_called_tool)
         self.middleware.append(self._apply_scope)
         self._prompt_names = [prompt.name for prompt in prompts]
         self._service_resources = list(resources)
