@@ -3,6 +3,7 @@
 // with the body, so deciding by the headers is enough. Older calls name them in the body only; they are passed to
 // services that enforce the scope which the gateway tells them (X-Dyber-Scope). These alone decide about accounts.
 import breaker from 'njs/breaker.js';
+import grants from 'njs/grants.js';
 
 const MODERN = '2026-07-28';
 // One more than the longest name of a method or tool, so that a longer name, cut to this length, never matches one.
@@ -17,10 +18,6 @@ const READS = ['prompts/get', 'resources/read'];
 const OLD_METHODS = ['GET', 'DELETE'];
 const OLD_ADDRESSES = { GET: '/mcp/sse', POST: '/mcp/messages' };
 
-function ownProperty(object, key) {
-    return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
-}
-
 // The path below the service's own, undecoded as the client sent it, because the service too decides by that form.
 function path(v) {
     const sent = v.request_uri.split('?')[0];
@@ -28,22 +25,8 @@ function path(v) {
     return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
 }
 
-// Returns the scope that a service is told of a client with named tools.
-function grantedTools(r) {
-    const v = r.variables;
-    const granted = ownProperty(scopes.clients, v.client);
-    const tools = granted ? ownProperty(granted, v.service) : undefined;
-    return tools ? `tools:${tools.slice(1, -1).replace(/\n/g, ',')}` : 'none';
-}
-
 function enforcing(service) {
     return scopes.enforcing.includes(`\n${service}\n`);
-}
-
-// Returns whether the client may use some accounts of the service only. The service decides which account a call uses.
-function limited(v) {
-    const services = ownProperty(scopes.limited, v.client);
-    return services !== undefined && services.includes(`\n${v.service}\n`);
 }
 
 // Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
@@ -54,7 +37,7 @@ function leftToService(v, method, address) {
     if (address === '/mcp' || address === '/mcp/') {
         return method === 'POST' ? v.http_mcp_protocol_version !== MODERN : OLD_METHODS.includes(method);
     }
-    const old = ownProperty(OLD_ADDRESSES, method);
+    const old = grants.ownProperty(OLD_ADDRESSES, method);
     return old !== undefined && (address === old || address === `${old}/`);
 }
 
@@ -63,7 +46,6 @@ function missing(v) {
     if (v.whole_client) {
         return null;
     }
-    const granted = ownProperty(scopes.clients, v.client);
     const service = v.service;
     if (!service) {
         return {
@@ -71,8 +53,8 @@ function missing(v) {
             en: 'all services (a client without the settings services and accounts)',
         };
     }
-    const scope = granted ? ownProperty(granted, service) : undefined;
-    if (scope === 'all' && !limited(v)) {
+    const scope = grants.granted(v, service);
+    if (scope === 'all' && !grants.limitedToAccounts(v, service)) {
         return null;
     }
     if (scope === undefined) {
@@ -106,7 +88,7 @@ function missing(v) {
     if (call !== 'tools/call') {
         return { zh: `服务 ${service} 的 ${call || 'Mcp-Method'}`, en: `${call || 'Mcp-Method'} of service ${service}` };
     }
-    const tools = scope === 'read' ? ownProperty(scopes.read_tools, service) : scope;
+    const tools = scope === 'read' ? grants.ownProperty(scopes.read_tools, service) : scope;
     // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
     const tool = (v.http_mcp_name || '').slice(0, LONGEST_NAME);
     if (tools.includes(`\n${tool}\n`)) {
@@ -189,4 +171,4 @@ function check(r) {
     }
 }
 
-export default { addSlash, check, forbidden, grantedTools, toHttps };
+export default { addSlash, check, forbidden, toHttps };

@@ -17,7 +17,13 @@ from typing import Any
 
 import jinja2
 
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, tls_names
+from infra.rendering.gateway.model import (
+    GatewayClient,
+    GatewayHub,
+    GatewayNetworks,
+    GatewayService,
+    tls_names,
+)
 from infra.schema.problems import UnusableValue
 from infra.services.ports import HTTPS_PORT
 from infra.settings.gateway import GatewaySettings
@@ -41,6 +47,7 @@ def render(
     clients: Iterable[GatewayClient],
     networks: GatewayNetworks = GatewayNetworks(),
     version: str = VERSION,
+    hub: GatewayHub | None = None,
 ) -> dict[str, str]:
     """Return the text of each file by its path in the configuration's folder; Nginx starts with `nginx.conf`.
 
@@ -65,6 +72,7 @@ def render(
         "version": version,
         "services": ordered_services,
         "clients": ordered_clients,
+        "hub": hub,
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
         "errors": _errors(),
@@ -171,7 +179,7 @@ def _by_service(client: GatewayClient, services: list[GatewayService]) -> Gatewa
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
     """Return as JSON what each client may call (null: everything), the services where it may use some accounts only,
-    the tools that only read, and the services that enforce scopes."""
+    the tools that only read, all known tools, and the services that enforce scopes."""
     names = {service.name for service in services}
     content = {
         "clients": {
@@ -186,6 +194,7 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str
         },
         "limited": {client.name: _lines(names.intersection(client.accounts)) for client in clients if client.accounts},
         "read_tools": {service.name: _lines(service.read_tools) for service in services},
+        "tools": {service.name: _lines((*service.read_tools, *service.write_tools)) for service in services},
         "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
