@@ -242,6 +242,13 @@ async def test_only_tools_are_offered(hub):
     assert (await ask(hub, "ping", modern=False))["result"] == {}
 
 
+@pytest.mark.parametrize("query", ["回声", "echo", "echo 乙", '"', "*", "", "回声" * 2500])
+async def test_case_48_any_query_is_answered(hub, query):
+    answer = await call(hub, "find_tools", {"query": query})
+    assert len(answer["content"][0]["text"]) <= 24_000
+    assert bool(content(answer)["tools"]) == (query not in ('"', "*", ""))
+
+
 async def test_a_search_in_a_call_is_a_search(hub):
     nested = await call(hub, "call_tool", {"name": "find_tools", "arguments": {"query": "beta_clear", "limit": 1}})
     assert [tool["name"] for tool in content(nested)["tools"]] == ["beta_clear"]
