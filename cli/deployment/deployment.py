@@ -156,17 +156,10 @@ class Deployment:
 
     def check_settings(self) -> None:
         """Raises ConfigurationError for settings that the Pulumi program would refuse."""
-        from infra.parts import image_interface
-        from infra.rendering.gateway import inputs as gateway_inputs
+        from infra.parts.composition import checked_services
         from infra.services.catalog import load_catalog
-        from infra.services.scan.review import refuse_poisoned_tools
 
-        catalog = load_catalog(ROOT / "mcp-servers")
-        specs = self.settings.select(catalog)
-        refuse_poisoned_tools(specs, catalog)
-        image_interface.refuse_incompatible_images(self.settings)
-        gateway_inputs.configuration(self.settings, specs, {})
-        gateway_inputs.tls_files(self.settings)
+        checked_services(self.settings, load_catalog(ROOT / "mcp-servers"))
 
     def published_ports(self) -> list[tuple[str, int]]:
         """Return the pairs (address, host port) that this stack's gateway publishes."""

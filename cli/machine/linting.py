@@ -25,7 +25,11 @@ ACTIONLINT_PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 SHELL_LINES = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "# shellcheck shell=")
 #: Endings of the names of files without English text, which codespell skips.
 NOT_SPELLED = ("requirements.txt", "go.sum", "go.mod", ".lock.json", ".svg", ".png")
-IMPORT_LINTER = "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
+#: The hub's package is in a folder of its own, which is no part of the distribution.
+IMPORT_LINTER = (
+    "import sys; sys.path.append('hub'); "
+    "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
+)
 
 
 @dataclass(frozen=True)

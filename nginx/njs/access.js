@@ -3,6 +3,7 @@
 // with the body, so deciding by the headers is enough. Older calls name them in the body only; they are passed to
 // services that enforce the scope which the gateway tells them (X-Dyber-Scope). These alone decide about accounts.
 import breaker from 'njs/breaker.js';
+import grants from 'njs/grants.js';
 
 const MODERN = '2026-07-28';
 // One more than the longest name of a method or tool, so that a longer name, cut to this length, never matches one.
@@ -23,10 +24,6 @@ const STATUSES = { unauthorized: 401, hidden: 404 };
 const OLD_METHODS = ['GET', 'DELETE'];
 const OLD_ADDRESSES = { GET: '/mcp/sse', POST: '/mcp/messages' };
 
-function ownProperty(object, key) {
-    return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
-}
-
 // The path below the service's own, undecoded as the client sent it, because the service too decides by that form.
 function path(v) {
     const sent = v.request_uri.split('?')[0];
@@ -34,28 +31,8 @@ function path(v) {
     return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
 }
 
-// Returns the scope that a service is told of a client with named tools.
-function grantedTools(r) {
-    const v = r.variables;
-    const granted = ownProperty(scopes.clients, v.client);
-    const tools = granted ? ownProperty(granted, v.service) : undefined;
-    return tools ? `tools:${tools.slice(1, -1).replace(/\n/g, ',')}` : 'none';
-}
-
 function enforcing(service) {
     return scopes.enforcing.includes(`\n${service}\n`);
-}
-
-// Returns whether the client may use some accounts of the service only. The service decides which account a call uses.
-function limited(client, service) {
-    const services = ownProperty(scopes.limited, client);
-    return services !== undefined && services.includes(`\n${service}\n`);
-}
-
-// Returns the client's scope at the service; undefined if it may not call the service.
-function scopeAt(client, service) {
-    const granted = ownProperty(scopes.clients, client);
-    return granted ? ownProperty(granted, service) : undefined;
 }
 
 // Returns whether a scope of some tools includes the call.
@@ -63,7 +40,7 @@ function includes(scope, service, method, tool) {
     if (scope === 'read' && READS.includes(method)) {
         return true;
     }
-    const tools = scope === 'read' ? ownProperty(scopes.read_tools, service) : scope;
+    const tools = scope === 'read' ? grants.ownProperty(scopes.read_tools, service) : scope;
     // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
     return method === 'tools/call' && tools.includes(`\n${tool}\n`);
 }
@@ -73,26 +50,40 @@ function admits(v, service, method, tool, byHeaders) {
     if (v.whole_client) {
         return true;
     }
-    const scope = scopeAt(v.client, service);
+    const scope = grants.granted(v, service);
     if (scope === undefined) {
         return false;
     }
     const all = scope === 'all';
     // The service might read the body in another way, so it has to decide too.
-    if (!byHeaders && !enforcing(service) && (!all || limited(v.client, service))) {
+    if (!byHeaders && !enforcing(service) && (!all || grants.limitedToAccounts(v, service))) {
         return false;
     }
     return all || includes(scope, service, method, tool);
 }
 
+// Returns whether a group has something of the service that the scope includes. `offered` are the group's tools of the
+// service, each on a line, and whether its prompts and resources belong to the group.
+function offers(offered, scope, service) {
+    if (scope === 'all' || (scope === 'read' && offered.reads)) {
+        return true;
+    }
+    return offered.tools.split('\n').some((tool) => tool && includes(scope, service, 'tools/call', tool));
+}
+
 // Returns whether the address belongs to a group that does not exist or has nothing for the client.
 function hidden(v) {
-    const group = v.hub_group;
-    if (!group || group === SEARCH) {
+    if (!v.hub_group || v.hub_group === SEARCH) {
         return false;
     }
-    const clients = ownProperty(scopes.groups, group);
-    return clients === undefined || !(v.whole_client || clients.includes(`\n${v.client}\n`));
+    const group = grants.ownProperty(scopes.groups, v.hub_group);
+    if (group === undefined || v.whole_client) {
+        return group === undefined;
+    }
+    return !Object.keys(group).some((service) => {
+        const scope = grants.granted(v, service);
+        return scope !== undefined && offers(group[service], scope, service);
+    });
 }
 
 // Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
@@ -103,7 +94,7 @@ function leftToService(v, method, address) {
     if (address === '/mcp' || address === '/mcp/') {
         return method === 'POST' ? v.http_mcp_protocol_version !== MODERN : OLD_METHODS.includes(method);
     }
-    const old = ownProperty(OLD_ADDRESSES, method);
+    const old = grants.ownProperty(OLD_ADDRESSES, method);
     return old !== undefined && (address === old || address === `${old}/`);
 }
 
@@ -123,8 +114,8 @@ function missing(v) {
             en: 'all services (a client without the settings services and accounts)',
         };
     }
-    const scope = scopeAt(v.client, service);
-    if (scope === 'all' && !limited(v.client, service)) {
+    const scope = grants.granted(v, service);
+    if (scope === 'all' && !grants.limitedToAccounts(v, service)) {
         return null;
     }
     if (scope === undefined) {
@@ -252,4 +243,4 @@ function check(r) {
     }
 }
 
-export default { ADMITTED, addSlash, admits, check, forbidden, grantedTools, ownProperty, passes, toHttps };
+export default { ADMITTED, addSlash, admits, check, forbidden, passes, toHttps };

@@ -1,5 +1,7 @@
 // Counts the outcome of every call and reports it to the service's breaker.
 import breaker from 'njs/breaker.js';
+import durations from 'njs/durations.js';
+import outcomes from 'njs/outcomes.js';
 
 const COUNTERS = ngx.shared.counters;
 // The client closed the connection; the service could not be reached or broke off; the service took too long.
@@ -21,20 +23,36 @@ function recordOutcome(r, service, status) {
     }
 }
 
+// Returns the tool that a request calls, by the name that the service gives it; '' if the request calls none, or if the
+// gateway does not know it. Callers can send any name, so that only known names may become labels of metrics.
+function calledTool(v, service) {
+    const tool = v.canonical_tool || v.relayed_tool || (v.http_mcp_method === 'tools/call' ? v.http_mcp_name : '');
+    const known = scopes.tools[service];
+    return tool && known && known.includes(`\n${tool}\n`) ? tool : '';
+}
+
+function count(v, service, status) {
+    const label = service || GATEWAY;
+    COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
+    const outcome = outcomes.outcome(v);
+    durations.record(label, outcome, Number(v.request_time));
+    const tool = v.client ? calledTool(v, service) : '';
+    if (tool) {
+        COUNTERS.incr(`tools|${service}|${tool}|${v.client}|${outcome}`, 1, 0);
+    }
+}
+
 // Runs once per request, when it is logged: counts it and reports it to the breaker. Returns the breaker's state, or ''
 // if the request is for no service.
 function account(r) {
     const v = r.variables;
     const service = v.service || '';
-    // A failure may be told inside a response with the status 200.
-    const status = v.failed_status || v.status;
-    const label = service || GATEWAY;
+    const status = outcomes.status(v);
     try {
         if (v.logged === '1') {
-            COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
-            COUNTERS.incr(`seconds|${label}`, Number(v.request_time), 0);
+            count(v, service, status);
         }
-        if (service && OUTCOMES.includes(status)) {
+        if (service && (OUTCOMES.includes(status) || SERVICE_FAILED.includes(v.gateway_error))) {
             recordOutcome(r, service, status);
         }
     } catch (error) {

@@ -2,6 +2,7 @@
 // everything else goes to the hub, which can answer all requests. Newer calls name the tool in a header; for older ones
 // this module reads the body, if it is small.
 import access from 'njs/access.js';
+import grants from 'njs/grants.js';
 
 const MODERN = '2026-07-28';
 const OLD_REVISIONS = ['', '2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'];
@@ -14,10 +15,24 @@ const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,62}:/;
 // Nginx keeps bodies of this size in memory. Reading larger ones would hold up the other calls of the worker.
 const LARGEST_READ_BODY = 131072;
 
-// Returns what the client may call at each service, as the hub is told it.
+// Returns what the client may use of the service, as the hub is told it; '' for nothing.
+function scopeAt(v, service) {
+    const scope = grants.granted(v, service);
+    if (scope === undefined) {
+        return '';
+    }
+    const accounts = grants.ownProperty(grants.ownProperty(scopes.accounts, v.client_entry) || {}, service);
+    return `${service}=${grants.told(scope)}${accounts ? `;accounts=${accounts}` : ''}`;
+}
+
+// Returns what the client may use of each service, as the hub is told it.
 function scope(r) {
     const v = r.variables;
-    return v.whole_client ? 'all' : access.ownProperty(scopes.hub, v.client) || 'none';
+    if (v.whole_client) {
+        return 'all';
+    }
+    const parts = Array.from(topology.services).map((service) => scopeAt(v, service.name)).filter((part) => part);
+    return parts.sort().join(' ') || 'none';
 }
 
 // Returns the method and the name that the headers give; null if they name nothing.

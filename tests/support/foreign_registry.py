@@ -32,10 +32,11 @@ def tool(description: str = "Tells the weather", **annotations: bool) -> dict[st
     return {"description": description, "inputSchema": schema, **({"annotations": annotations} if annotations else {})}
 
 
-def lock_text(service: str, tools: Mapping[str, Any]) -> str:
-    """Return the lock file of a service with these tools."""
-    content = {"service": service, "sha256": Contract(tools).sha256}
-    return json.dumps({**content, "tools": {name: {"sha256": digest(item), **item} for name, item in tools.items()}})
+def lock_text(service: str, tools: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    """Return the lock file of a service with these tools and other offers."""
+    content = {"service": service, "sha256": Contract(tools, others).sha256}
+    locked = {name: {"sha256": digest(item), **item} for name, item in tools.items()}
+    return json.dumps({**content, "tools": locked, **others})
 
 
 @dataclass
@@ -45,6 +46,7 @@ class FakeRegistry:
     Attributes:
         versions: By name of a package, its versions, the newest last.
         tools: By version of a package, the tools that its server lists.
+        others: By version of a package, what its server offers beside tools, as in a lock file.
         programs: By name of a package, its programs.
         dependencies: By version of a package, the packages that it brings with it.
         scripts: By version of a package, those of its packages that have scripts for installing.
@@ -56,6 +58,7 @@ class FakeRegistry:
 
     versions: dict[str, list[str]] = field(default_factory=dict)
     tools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)
     programs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     dependencies: dict[str, dict[str, str]] = field(default_factory=dict)
     scripts: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -124,7 +127,8 @@ class FakeRegistry:
     def list_tools(self, spec: ServiceSpec, image: str, secrets: Mapping[str, SecretStr]) -> Listed:
         self._start(spec, secrets)
         assert spec.source
-        text = lock_text(spec.name, self.tools.get(spec.source.reference, {"forecast": tool()}))
+        reference = spec.source.reference
+        text = lock_text(spec.name, self.tools.get(reference, {"forecast": tool()}), self.others.get(reference, {}))
         return Listed(text, parse_contract(text, spec.name))
 
     def _start(self, spec: ServiceSpec, secrets: Mapping[str, SecretStr]) -> None:

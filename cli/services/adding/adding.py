@@ -118,7 +118,8 @@ class Adder(Workshop):
             service_files.write(folder, content)
             (folder / LOCK_FILE).write_text(made.listed.text, encoding="utf-8", newline="\n")
             kinds = tool_kinds.kinds(made.listed.contract, content["source"].get("tools", {}))
-            service_files.write_readme(folder, content, [(kind.name, kind.kind) for kind in kinds])
+            others = made.listed.contract.others
+            service_files.write_readme(folder, content, [(kind.name, kind.kind) for kind in kinds], others)
             load_spec(folder / SPEC_FILE)
             target = drafts.put_in_place(folder, self._servers)
         return replace(candidate, folder=target, content=content, kinds=kinds)

@@ -38,8 +38,14 @@ def jobs(files: dict[str, str]) -> dict[str, dict[str, Any]]:
     return {job["job_name"]: job for job in yaml.safe_load(files["prometheus.yml"])["scrape_configs"]}
 
 
+def rules_of(file: Path, kind: str) -> list[dict[str, Any]]:
+    """Return the rules of a kind in the file: alert or record."""
+    groups = yaml.safe_load(file.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"] if kind in rule]
+
+
 def alerts(file: Path) -> list[str]:
-    return [rule["alert"] for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    return [rule["alert"] for rule in rules_of(file, "alert")]
 
 
 @pytest.mark.parametrize("cache", [True, False])
@@ -71,11 +77,17 @@ def test_each_alert_fires_in_a_test(rules: Path) -> None:
 
 def test_each_alert_has_a_severity_and_a_next_step() -> None:
     for file in RULES:
-        for group in yaml.safe_load(file.read_text())["groups"]:
-            for rule in group["rules"]:
-                assert rule["labels"]["severity"] in ("critical", "warning"), rule["alert"]
-                assert " / " in rule["annotations"]["summary"], rule["alert"]
-                assert rule["annotations"]["next_step"], rule["alert"]
+        for rule in rules_of(file, "alert"):
+            assert rule["labels"]["severity"] in ("critical", "warning"), rule["alert"]
+            assert " / " in rule["annotations"]["summary"], rule["alert"]
+            assert rule["annotations"]["next_step"], rule["alert"]
+
+
+def test_each_recorded_quantile_is_computed_in_a_test() -> None:
+    for file in RULES:
+        tests = (REPOSITORY / "monitoring" / "tests" / file.name).read_text()
+        for rule in rules_of(file, "record"):
+            assert rule["record"] in tests, rule["record"]
 
 
 def test_every_replica_is_scraped_at_an_address_that_the_gateway_serves() -> None:

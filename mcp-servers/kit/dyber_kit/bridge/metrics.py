@@ -32,7 +32,7 @@ class BridgeMetrics:
             registry=registry,
         )  # fmt: skip
         self._differs = Gauge(
-            "mcp_contract_differs", "Tools that the foreign server lists unlike the lock.", ["service"],
+            "mcp_contract_differs", "What the foreign server lists unlike the lock.", ["service"],
             registry=registry,
         )  # fmt: skip
         self._restarts = Counter(
@@ -75,6 +75,6 @@ class BridgeMetrics:
         """Count one refused request of the foreign server."""
         self._refused.labels(self._service, method if method in _KNOWN_REQUESTS else "other").inc()
 
-    def differs(self, tools: int) -> None:
-        """Show how many tools differ from the lock."""
-        self._differs.labels(self._service).set(tools)
+    def differs(self, count: int) -> None:
+        """Show how many tools, prompts and resources differ from the lock."""
+        self._differs.labels(self._service).set(count)

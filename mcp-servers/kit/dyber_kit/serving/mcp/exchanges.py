@@ -42,6 +42,7 @@ from dyber_kit.errors import KINDS, ErrorCode
 from dyber_kit.language import tr_lazy
 from dyber_kit.observing.logs import without_values
 from dyber_kit.serving.mcp.accept import Form
+from dyber_kit.serving.mcp.aliases import called_tool
 from dyber_kit.serving.mcp.replies import Reply
 from dyber_kit.serving.mcp.streams import rpc_error
 
@@ -187,6 +188,7 @@ class Exchanges:
         name, arguments = params.get("name"), params.get("arguments") or {}
         if post.message["method"] != "tools/call" or not isinstance(arguments, dict) or not isinstance(name, str):
             return None
+        name = called_tool(name, post.scope["headers"])
         schema = self._with_headers.get(name)
         if schema is None or not self._shows_tool(name, post.scope["headers"]):
             return None

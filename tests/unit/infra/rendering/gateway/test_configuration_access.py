@@ -51,6 +51,7 @@ def test_scopes_are_kept_by_client_and_service() -> None:
         "clients": {"pet": {"alpha": "\npublish\nsearch\n", "beta": "all"}},
         "limited": {},
         "read_tools": {"alpha": "\nsearch\n", "beta": "\n"},
+        "tools": {"alpha": "\npublish\nsearch\n", "beta": "\n"},
         "enforcing": "\n",
     }
     assert '"pet" 1;' not in files["access.conf"]
