@@ -31,8 +31,17 @@ function path(v) {
     return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
 }
 
+function isHub(service) {
+    return Boolean(topology.hub) && service === topology.hub.name;
+}
+
 function enforcing(service) {
     return scopes.enforcing.includes(`\n${service}\n`);
+}
+
+// Returns whether the caller may call everything. `instead` is what a token would allow in place of the caller's.
+function whole(v, instead) {
+    return Boolean(instead ? instead === 'all' && v.whole_entry : v.whole_client);
 }
 
 // Returns whether a scope of some tools includes the call.
@@ -45,12 +54,13 @@ function includes(scope, service, method, tool) {
     return method === 'tools/call' && tools.includes(`\n${tool}\n`);
 }
 
-// Returns whether the client may make this call of a service, which is named by the headers, or else by the body only.
-function admits(v, service, method, tool, byHeaders) {
-    if (v.whole_client) {
+// Returns whether the client may make this call of a service, which is named by the headers, or else by the body only;
+// with `instead`, whether a token that allows `all` or `read` would be enough.
+function admits(v, service, method, tool, byHeaders, instead) {
+    if (whole(v, instead)) {
         return true;
     }
-    const scope = grants.granted(v, service);
+    const scope = grants.granted(v, service, instead);
     if (scope === undefined) {
         return false;
     }
@@ -62,28 +72,14 @@ function admits(v, service, method, tool, byHeaders) {
     return all || includes(scope, service, method, tool);
 }
 
-// Returns whether a group has something of the service that the scope includes. `offered` are the group's tools of the
-// service, each on a line, and whether its prompts and resources belong to the group.
-function offers(offered, scope, service) {
-    if (scope === 'all' || (scope === 'read' && offered.reads)) {
-        return true;
-    }
-    return offered.tools.split('\n').some((tool) => tool && includes(scope, service, 'tools/call', tool));
-}
-
 // Returns whether the address belongs to a group that does not exist or has nothing for the client.
 function hidden(v) {
-    if (!v.hub_group || v.hub_group === SEARCH) {
+    const group = v.hub_group;
+    if (!group || group === SEARCH) {
         return false;
     }
-    const group = grants.ownProperty(scopes.groups, v.hub_group);
-    if (group === undefined || v.whole_client) {
-        return group === undefined;
-    }
-    return !Object.keys(group).some((service) => {
-        const scope = grants.granted(v, service);
-        return scope !== undefined && offers(group[service], scope, service);
-    });
+    const clients = grants.ownProperty(scopes.groups, group);
+    return clients === undefined || !(v.whole_entry || clients.includes(`\n${v.client_entry}\n`));
 }
 
 // Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
@@ -98,23 +94,24 @@ function leftToService(v, method, address) {
     return old !== undefined && (address === old || address === `${old}/`);
 }
 
-// Returns what the caller has no permission for, as {zh, en}; null if the call is allowed.
-function missing(v) {
-    if (v.whole_client) {
+// Returns what the caller has no permission for, as {zh, en}; null if the call is allowed. `instead` as for admits().
+function missing(v, instead) {
+    if (whole(v, instead)) {
         return null;
     }
     const service = v.service;
-    // The hub is told the scopes, and keeps to them.
-    if (topology.hub && service === topology.hub.name) {
+    // The hub is told the scopes, and keeps to them. A token without any of them is refused here, because the client can
+    // ask for a better one.
+    if (isHub(service) && (instead || !grants.ofLogin(v) || grants.scopesByService(v) !== 'none')) {
         return null;
     }
-    if (!service) {
+    if (!service || isHub(service)) {
         return {
             zh: '全部服务（客户端不写 services 和 accounts）',
             en: 'all services (a client without the settings services and accounts)',
         };
     }
-    const scope = grants.granted(v, service);
+    const scope = grants.granted(v, service, instead);
     if (scope === 'all' && !grants.limitedToAccounts(v, service)) {
         return null;
     }
@@ -153,6 +150,29 @@ function missing(v) {
     return { zh: `服务 ${service} 的工具 ${tool}`, en: `tool ${tool} of service ${service}` };
 }
 
+// Returns the scope that the token of a login lacks for a call; '' if no scope would be enough, or for another token.
+// `allows` tells whether a token that allows `all` or `read` would be enough.
+function neededScope(v, service, allows) {
+    if (!grants.ofLogin(v) || !allows('all')) {
+        return '';
+    }
+    const scope = service && !isHub(service) ? service : 'mcp';
+    // The tool of an older call is not known here.
+    return v.http_mcp_protocol_version === MODERN && allows('read') ? `${scope}:read` : scope;
+}
+
+// Refuses a call at an address of the hub that only the token of a login does not allow. Returns whether it did.
+function refusesLogin(r, service, method, tool, byHeaders) {
+    const v = r.variables;
+    const scope = neededScope(v, service, (instead) => admits(v, service, method, tool, byHeaders, instead));
+    if (scope) {
+        v.needed_scope = scope;
+        v.verdict = 'insufficient_scope';
+        r.return(403);
+    }
+    return scope !== '';
+}
+
 // Asks the service's breaker. Addresses of the gateway itself, such as /metrics, have no service.
 function breakerVerdict(v) {
     const seconds = v.service ? breaker.refuses(v.service) : 0;
@@ -180,7 +200,12 @@ function verdict(v) {
             return 'hidden';
         }
         if (missing(v) !== null) {
-            return 'forbidden';
+            const scope = neededScope(v, v.service, (instead) => missing(v, instead) === null);
+            if (!scope) {
+                return 'forbidden';
+            }
+            v.needed_scope = scope;
+            return 'insufficient_scope';
         }
     }
     return breakerVerdict(v);
@@ -244,4 +269,4 @@ function check(r) {
     }
 }
 
-export default { ADMITTED, addSlash, admits, check, forbidden, passes, toHttps };
+export default { ADMITTED, addSlash, admits, check, forbidden, passes, refusesLogin, toHttps };

@@ -15,24 +15,9 @@ const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,62}:/;
 // Nginx keeps bodies of this size in memory. Reading larger ones would hold up the other calls of the worker.
 const LARGEST_READ_BODY = 131072;
 
-// Returns what the client may use of the service, as the hub is told it; '' for nothing.
-function scopeAt(v, service) {
-    const scope = grants.granted(v, service);
-    if (scope === undefined) {
-        return '';
-    }
-    const accounts = grants.ownProperty(grants.ownProperty(scopes.accounts, v.client_entry) || {}, service);
-    return `${service}=${grants.told(scope)}${accounts ? `;accounts=${accounts}` : ''}`;
-}
-
-// Returns what the client may use of each service, as the hub is told it.
+// Returns what the client may call at each service, as the hub is told it.
 function scope(r) {
-    const v = r.variables;
-    if (v.whole_client) {
-        return 'all';
-    }
-    const parts = Array.from(topology.services).map((service) => scopeAt(v, service.name)).filter((part) => part);
-    return parts.sort().join(' ') || 'none';
+    return grants.scopesByService(r.variables);
 }
 
 // Returns the method and the name that the headers give; null if they name nothing.
@@ -70,8 +55,10 @@ function called(r) {
     return OLD_REVISIONS.includes(revision) ? namedByBody(r) : null;
 }
 
-// Returns the service to which the call goes, with what it is told of the tool; '' if the hub has to answer it.
-function serviceFor(v, named) {
+// Returns the service to which the call goes, with what it is told of the tool; '' if the hub has to answer it; null if
+// the call was refused.
+function serviceFor(r, named) {
+    const v = r.variables;
     const scheme = named.method === 'resources/read' ? SCHEME.exec(named.name) : null;
     const subject = scheme ? scheme[0] : named.name.slice(0, LONGEST_NAME);
     v.asked = `${v.hub_group || ''}|${named.method}|${subject}`;
@@ -79,8 +66,11 @@ function serviceFor(v, named) {
     const service = entry[0];
     const name = entry[1];
     const byHeaders = v.http_mcp_protocol_version === MODERN;
-    if (!service || entry[2] !== subject || !access.admits(v, service, named.method, name, byHeaders)) {
+    if (!service || entry[2] !== subject) {
         return '';
+    }
+    if (!access.admits(v, service, named.method, name, byHeaders)) {
+        return access.refusesLogin(r, service, named.method, name, byHeaders) ? null : '';
     }
     if (named.method === CALL) {
         v.canonical_tool = name;
@@ -101,7 +91,10 @@ async function enter(r) {
         return;
     }
     const named = await called(r);
-    const service = named && serviceFor(v, named);
+    const service = named ? serviceFor(r, named) : '';
+    if (service === null) {
+        return;
+    }
     if (service) {
         v.verdict = access.ADMITTED;
     }

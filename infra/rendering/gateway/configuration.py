@@ -18,6 +18,7 @@ from typing import Any
 import jinja2
 
 from infra.rendering.gateway import hub as hubs
+from infra.rendering.gateway.logins import logins
 from infra.rendering.gateway.model import (
     GatewayClient,
     GatewayHub,
@@ -67,6 +68,7 @@ def render(
     _refuse_unlimited_accounts(ordered_services, ordered_clients)
     ordered_clients = [_by_service(client, ordered_services) for client in ordered_clients]
     names = tls_names(settings.all_server_names)
+    login_parts = logins(settings, ordered_services, hub)
     context = {
         "settings": settings,
         "networks": networks,
@@ -76,17 +78,19 @@ def render(
         **hubs.context(hub, ordered_services),
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
-        "errors": _errors(),
+        "errors": [error for error in _errors() if settings.oauth or not error["logins"]],
         "token_problems": _error_table()["unauthorized"]["problems"],
         "zones": _zones(settings, ordered_services, hub),
         "body_limits": body_limits(settings),
         "anonymous_connections": ANONYMOUS_CONNECTIONS,
+        **login_parts["variables"],
     }
     environment = _environment()
     files = {
         "tls.names": names,
         "njs/catalog.json": _catalog(settings, ordered_services, version, hub),
         "njs/scopes.json": _scopes(ordered_services, ordered_clients, hub),
+        **login_parts["files"],
     }
     for template in sorted(environment.list_templates(extensions=["j2"])):
         files[template.removesuffix(".j2")] = environment.get_template(template).render(context)
@@ -180,8 +184,8 @@ def _by_service(client: GatewayClient, services: list[GatewayService]) -> Gatewa
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient], hub: GatewayHub | None) -> str:
     """Return as JSON what each client may call (null: everything), the services where it may use some accounts only,
-    the tools that only read, all known tools, the services that enforce scopes, the accounts by client and service, and
-    what each group of the hub has of each service."""
+    the tools that only read, all known tools, the services that enforce scopes, what the hub is told of each client, and
+    the clients of each group."""
     names = {service.name for service in services}
     content: dict[str, Any] = {
         "clients": {
@@ -200,13 +204,8 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient], hub: G
         "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }
     if hub:
-        hubs.refuse_long_scopes(services, clients)
-        content["accounts"] = {
-            client.name: {service: ",".join(names) for service, names in sorted(client.accounts.items())}
-            for client in clients
-            if client.accounts
-        }
-        content["groups"] = {group.name: hubs.group_content(group, hub, services) for group in hub.groups}
+        content["hub"] = {client.name: hubs.scope_header(client, services) for client in clients}
+        content["groups"] = {group.name: _lines(hubs.users(group, hub, services, clients)) for group in hub.groups}
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
 
 
@@ -296,6 +295,9 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService], version:
             "没有这个服务；你要的也许是 {address}",
             "No such service; perhaps {address} is meant",
         ),
+        "insufficient_scope": _error_fields(
+            "insufficient_scope", table["insufficient_scope"]["zh"], table["insufficient_scope"]["en"]
+        ),
         "forbidden": _error_fields("forbidden", table["forbidden"]["zh"], table["forbidden"]["en"]),
         "failures": {code: _failure(code, table[code]) for code in hubs.FAILURE_CODES} if hub else {},
         "https_port": settings.public(HTTPS_PORT) if settings.https_redirect else None,
@@ -318,6 +320,7 @@ def _failure(code: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return how a call at an address of the hub is told that it failed."""
     return {
         **_error_fields(code, entry["zh"], entry["en"]),
+        "status": entry["status"],
         "sent_status": 503 if entry["status"] == 502 else entry["status"],
         "retry_seconds": entry.get("retry_seconds", 1),
         "call": entry["call"],
@@ -340,7 +343,7 @@ def _errors() -> list[dict[str, Any]]:
             variables["reason"] = "token_problem"
         fields = _error_fields(code, entry["zh"], entry["en"])
         body = json_body(fields, entry.get("shows"), **variables, request_id="gateway_request_id")
-        errors.append({"early": False, "retry": False, **entry, "code": code, "body": body})
+        errors.append({"early": False, "retry": False, "logins": False, **entry, "code": code, "body": body})
     return errors
 
 
