@@ -22,6 +22,8 @@ NETWORK, SECRETS_VOLUME = f"{HUB}-network", f"{HUB}-secrets"
 ALIAS, GATEWAY_ALIAS = HUB, "gateway"
 #: The hub's catalogue, which is uploaded into each of its containers.
 CATALOGUE_FILE = "/etc/dyber-hub/hub.json"
+#: The identity providers that are trusted, uploaded likewise, in stacks with logins.
+LOGINS_FILE = "/etc/dyber-hub/oauth.json"
 #: The name of the file with the token among the hub's secrets; `<name>_FILE` has its path.
 TOKEN_SECRET = "DYBER_HUB_TOKEN"
 #: The folder of the image whose owner and mode the volume with the token takes over.
@@ -37,8 +39,9 @@ class Hub:
     servers: tuple[Server, ...]
 
 
-def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets, *, internet: bool = False) -> Hub:
-    """Return the parts of the hub for the services `specs`. `internet`: it reaches the internet."""
+def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets) -> Hub:
+    """Return the parts of the hub for the services `specs`. It reaches the internet only for identity providers."""
+    internet = settings.gateway.oauth is not None
     network = Network(NETWORK, HUB, internet_access=internet, subnet=subnets.part(HUB, internal=not internet))
     environment = {
         "DYBER_GATEWAY_URL": f"http://{GATEWAY_ALIAS}:{RELAY_PORT}",
@@ -48,6 +51,8 @@ def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets,
         "LOG_LEVEL": settings.log_level,
         "PORT": str(HUB_PORT),
     }
+    if settings.gateway.oauth:
+        environment["DYBER_OAUTH_FILE"] = LOGINS_FILE
     servers = [
         Server(
             f"{HUB}-server" if replica == 1 else f"{HUB}-server-{replica}",

@@ -17,6 +17,7 @@ from infra.parts import hub as parts
 from infra.parts.composition import Composition
 from infra.parts.service import SECRETS_FOLDER
 from infra.rendering.hub.content import HubContent, catalogue
+from infra.rendering.hub.logins import authorities, introspection_secrets, logins
 
 TOKEN_BYTES = 32
 
@@ -35,9 +36,10 @@ class Hub(pulumi.ComponentResource):
     """Creates the hub, which lists the tools of all services and makes the calls that the gateway cannot pass on.
 
     Creates:
-    - a network without internet access that only the hub and the gateway share
+    - a network that only the hub and the gateway share; it has internet access only in stacks with logins, whose
+      identity providers the hub asks
     - its token, with which it calls the services through the gateway; the gateway gets only its hash
-    - a file with the token
+    - files with the token, and with its secrets at identity providers
     - its containers, one per replica, each with the catalogue; a changed catalogue replaces them, and a new container
       is healthy before the old one is removed
     """
@@ -59,6 +61,7 @@ class Hub(pulumi.ComponentResource):
             random.RandomBytes(f"{name}-token", length=TOKEN_BYTES, opts=child).hex
         )
         self.token_sha256 = pulumi.Output.unsecret(token.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()))
+        contents = {parts.TOKEN_SECRET: token, **introspection_secrets(settings.gateway.oauth)}
         secrets = SecretFiles(
             parts.SECRETS_VOLUME,
             SecretFilesArgs(
@@ -67,7 +70,7 @@ class Hub(pulumi.ComponentResource):
                 uid=parts.HUB_UID,
                 owned=parts.OWNED_FOLDER,
                 folder=SECRETS_FOLDER,
-                contents={parts.TOKEN_SECRET: token},
+                contents=contents,
                 processes=parts.MAX_PROCESSES,
             ),
             child,
@@ -80,12 +83,20 @@ class Hub(pulumi.ComponentResource):
                 child,
                 networks={parts.NETWORK: self.network.name},
                 volumes={parts.SECRETS_VOLUME: secrets.volume.name},
-                environment=[pulumi.Output.concat(f"{parts.TOKEN_SECRET}_FILE=", secrets.file(parts.TOKEN_SECRET))],
+                environment=[pulumi.Output.concat(f"{secret}_FILE=", secrets.file(secret)) for secret in contents],
                 depends_on=[secrets.written],
-                files={parts.CATALOGUE_FILE: catalogue(args.content, specs, search=settings.hub.search)},
+                files=_files(args),
             )
             for server in part.servers
         ]
         self.register_outputs(
             {"containers": [container.name for container in self.containers], "network": self.network.name}
         )
+
+
+def _files(args: HubArgs) -> dict[str, str]:
+    settings, specs = args.composition.settings, args.composition.services
+    files = {parts.CATALOGUE_FILE: catalogue(args.content, specs, search=settings.hub.search)}
+    if settings.gateway.oauth:
+        files[parts.LOGINS_FILE] = logins(settings.gateway.oauth, authorities(settings))
+    return files
