@@ -16,14 +16,14 @@ HUB = "hub"
 HUB_UID = 20070
 #: How many processes and threads all containers of the hub together may have.
 MAX_PROCESSES = 512
-#: The names of the network and of the volume with the token within the stack.
+#: The names of the network and of the volume with the hub's files within the stack.
 NETWORK, SECRETS_VOLUME = f"{HUB}-network", f"{HUB}-secrets"
 #: The names of the hub and of the gateway on that network.
 ALIAS, GATEWAY_ALIAS = HUB, "gateway"
-#: The hub's catalogue, which is uploaded into each of its containers.
-CATALOGUE_FILE = "/etc/dyber-hub/hub.json"
-#: The identity providers that are trusted, uploaded likewise, in stacks with logins.
-LOGINS_FILE = "/etc/dyber-hub/oauth.json"
+#: The name of the hub's catalogue among its files, and the environment variable with its path.
+CATALOGUE, CATALOGUE_VARIABLE = "hub.json", "DYBER_HUB_FILE"
+#: The same for the identity providers that are trusted, in stacks with logins.
+LOGINS, LOGINS_VARIABLE = "oauth.json", "DYBER_OAUTH_FILE"
 #: The name of the file with the token among the hub's secrets; `<name>_FILE` has its path.
 TOKEN_SECRET = "DYBER_HUB_TOKEN"
 #: The folder of the image whose owner and mode the volume with the token takes over.
@@ -45,14 +45,11 @@ def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets)
     network = Network(NETWORK, HUB, internet_access=internet, subnet=subnets.part(HUB, internal=not internet))
     environment = {
         "DYBER_GATEWAY_URL": f"http://{GATEWAY_ALIAS}:{RELAY_PORT}",
-        "DYBER_HUB_FILE": CATALOGUE_FILE,
         "DYBER_SERVICE": HUB,
         "HOST": "0.0.0.0",
         "LOG_LEVEL": settings.log_level,
         "PORT": str(HUB_PORT),
     }
-    if settings.gateway.oauth:
-        environment["DYBER_OAUTH_FILE"] = LOGINS_FILE
     servers = [
         Server(
             f"{HUB}-server" if replica == 1 else f"{HUB}-server-{replica}",

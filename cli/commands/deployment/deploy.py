@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from cli.clients import addresses as client_addresses
-from cli.clients import formats
+from cli.clients import entries, formats
 from cli.commands.options import changed, check, graceful_interrupt, set_up
 from cli.commands.reading import AcceptedYesOption, JsonOption, StackOption, YesOption, print_json
 from cli.configuration import choices, env_values
@@ -195,10 +195,16 @@ def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], se
     gateway = outputs["gateway"]
     addresses = dict.fromkeys(gateway[kind] for kind in ("url", "http", "https", "development") if kind in gateway)
     out.print(f"  {tr('gateway')}: {'  '.join(addresses)}", markup=False)
+    hub = outputs.get("hub")
+    if hub:
+        out.print(f"  {tr('all tools')}: {hub['mcp']}", markup=False)
+        for group, address in hub["groups"].items():
+            out.print(f"  {tr('group')} {group} ({address['title']}): {address['mcp']}", markup=False)
     for name, service in outputs["services"].items():
         out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)
     out.print(tr("  token") + f": ./deploy.sh token show{option}", markup=False)
     out.print(tr("  client configuration") + f" (./deploy.sh clients{option}):", markup=False)
-    out.print(formats.render("claude-code", outputs["services"], None), markup=False)
+    servers = entries.hub_entry(hub, outputs["services"]) if hub else outputs["services"]
+    out.print(formats.render("claude-code", servers, None), markup=False)
     if hint := client_addresses.trust_hint(gateway, option):
         out.print("  " + hint, markup=False)

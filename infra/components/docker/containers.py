@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import pulumi
@@ -33,23 +32,15 @@ def declare_server(
     environment: Iterable[pulumi.Input[str]] = (),
     command: pulumi.Input[Sequence[str]] | None = None,
     depends_on: Iterable[pulumi.Resource] = (),
-    files: Mapping[str, pulumi.Input[str]] | None = None,
     **options: Any,
 ) -> docker.Container:
     """Declare the container of `server`.
 
     `networks` and `volumes` are their names on the engine, by the names that `server` uses. `environment` are further
     variables, and `command` replaces the server's command, for values that are known only once other resources exist.
-    `depends_on` are resources that must exist first, besides the image. `files` are texts by path: other texts replace
-    the container. `options` are further arguments of docker.Container.
+    `depends_on` are resources that must exist first, besides the image. `options` are further arguments of
+    docker.Container.
     """
-    if files:
-        # The engine writes no files into a read-only root, so their folders are volumes that go with the container.
-        folders = sorted({str(PurePosixPath(path).parent) for path in files})
-        options["volumes"] = [docker.ContainerVolumeArgs(container_path=folder) for folder in folders]
-        options["uploads"] = [
-            docker.ContainerUploadArgs(file=path, content=text, permissions="0444") for path, text in files.items()
-        ]
     variables = [*(f"{key}={value}" for key, value in server.environment), *environment]
     waiting = {"wait": True, "wait_timeout": server.wait_seconds} if server.wait_seconds else {"wait": False}
     return docker.Container(

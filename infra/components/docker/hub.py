@@ -39,9 +39,10 @@ class Hub(pulumi.ComponentResource):
     - a network that only the hub and the gateway share; it has internet access only in stacks with logins, whose
       identity providers the hub asks
     - its token, with which it calls the services through the gateway; the gateway gets only its hash
-    - files with the token, and with its secrets at identity providers
-    - its containers, one per replica, each with the catalogue; a changed catalogue replaces them, and a new container
-      is healthy before the old one is removed
+    - a volume with the files of the token, of its secrets at identity providers, of the catalogue, and of the identity
+      providers
+    - its containers, one per replica; a changed catalogue is a new file, so it replaces them, and a new container is
+      healthy before the old one is removed
     """
 
     network: docker.Network
@@ -61,6 +62,11 @@ class Hub(pulumi.ComponentResource):
             random.RandomBytes(f"{name}-token", length=TOKEN_BYTES, opts=child).hex
         )
         self.token_sha256 = pulumi.Output.unsecret(token.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()))
+        plain = {parts.CATALOGUE: catalogue(args.content, specs, search=settings.hub.search)}
+        plain_files = {parts.CATALOGUE_VARIABLE: parts.CATALOGUE}
+        if settings.gateway.oauth:
+            plain[parts.LOGINS] = logins(settings.gateway.oauth, authorities(settings))
+            plain_files[parts.LOGINS_VARIABLE] = parts.LOGINS
         contents = {parts.TOKEN_SECRET: token, **introspection_secrets(settings.gateway.oauth)}
         secrets = SecretFiles(
             parts.SECRETS_VOLUME,
@@ -72,6 +78,7 @@ class Hub(pulumi.ComponentResource):
                 folder=SECRETS_FOLDER,
                 contents=contents,
                 processes=parts.MAX_PROCESSES,
+                plain=plain,
             ),
             child,
         )
@@ -83,20 +90,14 @@ class Hub(pulumi.ComponentResource):
                 child,
                 networks={parts.NETWORK: self.network.name},
                 volumes={parts.SECRETS_VOLUME: secrets.volume.name},
-                environment=[pulumi.Output.concat(f"{secret}_FILE=", secrets.file(secret)) for secret in contents],
+                environment=[
+                    *(pulumi.Output.concat(f"{name}=", secrets.file(file)) for name, file in plain_files.items()),
+                    *(pulumi.Output.concat(f"{secret}_FILE=", secrets.file(secret)) for secret in contents),
+                ],
                 depends_on=[secrets.written],
-                files=_files(args),
             )
             for server in part.servers
         ]
         self.register_outputs(
             {"containers": [container.name for container in self.containers], "network": self.network.name}
         )
-
-
-def _files(args: HubArgs) -> dict[str, str]:
-    settings, specs = args.composition.settings, args.composition.services
-    files = {parts.CATALOGUE_FILE: catalogue(args.content, specs, search=settings.hub.search)}
-    if settings.gateway.oauth:
-        files[parts.LOGINS_FILE] = logins(settings.gateway.oauth, authorities(settings))
-    return files

@@ -18,7 +18,7 @@ import pulumi_docker as docker
 from infra.parts.composition import Composition
 from infra.parts.gateway import FRONT_UID, GATEWAY_UID
 from infra.parts.hub import HUB, HUB_UID
-from infra.parts.image_content import service_content
+from infra.parts.image_content import IMAGE_SUFFIX, service_content
 from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.settings.build import BuildSettings
@@ -104,7 +104,7 @@ class BuiltImage(pulumi.ComponentResource):
             secrets = [docker.RemoteImageBuildSecretArgs(id=CA_BUNDLE_SECRET, src=build.ca_bundle)]
         self.reference = f"dyber-{name}:{tag}"
         image = docker.RemoteImage(
-            f"{name}-image",
+            f"{name}{IMAGE_SUFFIX}",
             name=self.reference,
             # Otherwise a rebuild would delete the image of running containers.
             keep_locally=True,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
+from pulumi.runtime.rpc import unwrap_rpc_secret
 
 from tests.unit.infra.mocked import in_clear
 from tests.unit.infra.test_program import TOKEN, Recorder, declare
@@ -25,10 +27,15 @@ def changed(before: Recorder, after: Recorder) -> set[str]:
     return {name for name in {*old, *new} if old.get(name) != new.get(name)}
 
 
-def catalogue(recorder: Recorder, container: str = "hub-server") -> dict[str, Any]:
-    (upload,) = recorder.inputs("Container")[container]["uploads"]
-    assert upload["file"] == "/etc/dyber-hub/hub.json"
-    return dict(json.loads(upload["content"]))
+def catalogue(recorder: Recorder) -> dict[str, Any]:
+    uploads = unwrap_rpc_secret(recorder.inputs("Container")["hub-secrets"]["uploads"])
+    (text,) = [upload["content"] for upload in uploads if upload["file"] == "/staging/secrets/hub.json"]
+    return dict(json.loads(text))
+
+
+def configuration(recorder: Recorder) -> str:
+    uploads = unwrap_rpc_secret(recorder.inputs("Container")["gateway-loader"]["uploads"])
+    return "\n".join(upload["content"] for upload in uploads)
 
 
 def test_only_the_hub_and_the_gateway_share_a_network_without_internet(fleet: Recorder) -> None:
@@ -45,28 +52,34 @@ def test_only_the_hub_and_the_gateway_share_a_network_without_internet(fleet: Re
     assert fleet.inputs("Network")["hub-network"]["internal"] is True
 
 
-def test_the_hub_gets_its_catalogue_in_a_folder_that_goes_with_the_container(fleet: Recorder) -> None:
+def test_the_hub_reads_its_catalogue_from_a_file(fleet: Recorder) -> None:
     assert [entry["name"] for entry in catalogue(fleet)["services"]] == ["xiaohongshu", "template"]
     inputs = fleet.inputs("Container")["hub-server"]
     assert inputs["readOnly"] is True
-    assert inputs["volumes"] == [{"containerPath": "/etc/dyber-hub"}]
+    assert "DYBER_HUB_FILE=/run/dyber-secrets/hub.json-0123456789ab" in inputs["envs"]
+    mounts = [(mount["source"], mount["target"], mount["readOnly"]) for mount in inputs["mounts"]]
+    assert mounts == [("hub-secrets-name", "/run/dyber-secrets", True)]
 
 
-def test_the_hubs_token_is_in_one_upload(fleet: Recorder) -> None:
+def test_the_hubs_token_is_in_one_upload_and_the_gateway_has_only_its_hash(fleet: Recorder) -> None:
     assert HUB_TOKEN not in json.dumps([in_clear(item.inputs) for item in fleet.resources], default=str)
     holders = {item.name for item in fleet.resources if HUB_TOKEN in json.dumps(item.inputs, default=str)}
     assert holders == {"hub-secrets", "hub-secrets-revision"}
     environment = fleet.inputs("Container")["hub-server"]["envs"]
     assert "DYBER_HUB_TOKEN_FILE=/run/dyber-secrets/DYBER_HUB_TOKEN-0123456789ab" in environment
     assert "DYBER_GATEWAY_URL=http://gateway:10070" in environment
+    assert hashlib.sha256(HUB_TOKEN.encode()).hexdigest() in configuration(fleet)
 
 
-def test_a_group_replaces_the_hub_and_the_gateways_configuration_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_changes_the_hubs_catalogue_and_the_gateways_configuration_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before, after = (
         declare(monkeypatch, profiles=["dev"], **ON),
         declare(monkeypatch, profiles=["dev"], **ON, groups=GROUP),
     )
-    assert "hub-server" in changed(before, after) <= {"hub-server", "gateway-loader"}
+    # With the mocks the revision, and so the name of the file that the hub reads, stays the same.
+    assert changed(before, after) == {"hub-secrets-revision", "hub-secrets", "gateway-loader"}
     assert next(tool["exposed"] for tool in catalogue(after)["groups"][0]["tools"]) == "echo"
 
 
@@ -76,11 +89,11 @@ def test_a_setting_of_a_service_that_agents_do_not_see_leaves_the_hub_alone(monk
     assert changed(before, after) == {"template-server"}
 
 
-def test_each_replica_of_the_hub_has_a_name_and_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_replica_of_the_hub_has_a_name_and_reads_the_same_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = declare(monkeypatch, hub={"enabled": True, "replicas": 2})
     second = fleet.inputs("Container")["hub-server-2"]
     assert second["networksAdvanced"][0]["aliases"] == ["hub", "hub-2"]
-    assert catalogue(fleet, "hub-server-2") == catalogue(fleet)
+    assert second["envs"] == fleet.inputs("Container")["hub-server"]["envs"]
 
 
 def test_the_hub_drains_as_long_as_the_longest_call(monkeypatch: pytest.MonkeyPatch) -> None:
