@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.conftest import NGINX_FOLDER
-from tests.gateway.support.hub_under_test import CLIENTS, HUB, PORTS, SERVICES
 from tests.gateway.support.docker_cli import build_image
 from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest
+from tests.gateway.support.hub_under_test import CLIENTS, HUB, PORTS, SERVICES
 
 
 @pytest.fixture(scope="package")
