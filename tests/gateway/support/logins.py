@@ -14,9 +14,12 @@ from dyber_hub.tokens.configuration import Introspection, Issuer, User
 from dyber_hub.tokens.endpoint import TokenEndpoint
 from dyber_hub.tokens.verifier import Verifier
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from infra.rendering.gateway.configuration import render
-from infra.rendering.gateway.model import GatewayClient, GatewayHub, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayGroup, GatewayHub, GatewayService
 from infra.settings.gateway import GatewaySettings
 from infra.settings.oauth import OAuthSettings
 from tests.gateway.support.gateway_under_test import CLIENT, HUNG, SETTINGS, Answer, GatewayUnderTest
@@ -58,9 +61,19 @@ class Logins:
         """Deliver the configuration with changed settings."""
         services = [replace(service, requests_per_second=requests_per_second) for service in (ALPHA, HUNG, BETA)]
         settings = self.settings.model_copy(update=changes)
-        hub = GatewayHub(hashlib.sha256(HUB_TOKEN.encode()).hexdigest())
+        groups = (
+            GatewayGroup("pet", {"alpha_read": ("alpha", "alpha_read"), "write": ("alpha", "alpha_write")}),
+            GatewayGroup("other", {"beta_read": ("beta", "beta_read")}),
+        )
+        offered = {service.name: (*service.read_tools, *service.write_tools) for service in services}
+        hub = GatewayHub(hashlib.sha256(HUB_TOKEN.encode()).hexdigest(), offered, groups=groups)
         loaded = self.gateway.load(render(settings, services, (CLIENT, READER), hub=hub))
         assert loaded.exit_code == 0, loaded.stderr
+
+
+async def _echo(request: Request) -> JSONResponse:
+    """Answer in place of the hub's own application with what arrived."""
+    return JSONResponse({"hub": True, "headers": dict(request.headers)})
 
 
 @contextmanager
@@ -89,7 +102,9 @@ def logins_of(
             "oauth": OAuthSettings(issuers={"login": issuer}, scopes=("mcp", "mcp:read", "alpha", "alpha:read")),
         }
     )
-    endpoint = TokenEndpoint(Starlette(), Verifier([trusted]), HUB_TOKEN)
+    endpoint = TokenEndpoint(
+        Starlette(routes=[Route("/{path:path}", _echo, methods=["POST"])]), Verifier([trusted]), HUB_TOKEN
+    )
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(endpoint, host="0.0.0.0", port=port, log_level="warning"))
     with running(server):
