@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from dyber_hub.app import build_app
+from dyber_hub.catalogue import parse_catalogue
+from dyber_hub.settings import HubSettings
 from dyber_kit.contract import all_tools
+from dyber_kit.settings import Settings
 from mcp import Client
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from starlette.types import ASGIApp
 
 from infra.rendering.gateway.model import GatewayService
-from tests.gateway.conftest import started
-from tests.gateway.support.logins import Logins, logins_of
+from infra.services.ports import RELAY_PORT
+from tests.gateway.support.gateway_under_test import GatewayUnderTest
+from tests.gateway.support.logins import HUB_TOKEN, Logins, logins_of
 from tests.gateway.support.relay import relay
 from tests.stand_in.header_attacks import serving
 from tests.stand_in.running import free_port
@@ -34,15 +42,28 @@ TEMPLATE = GatewayService(
 @pytest.fixture(scope="module")
 def logins(gateway_image: str) -> Iterator[Logins]:
     settings = replace(all_tools(free_port()), host="0.0.0.0", require_scope=True)
-    with (
-        real_identity_provider(install()) as issuer,
-        started(gateway_image) as gateway,
-        serving(PACKAGES["template"], settings) as target,
-    ):
-        relay(gateway, "template", settings.port)
-        with logins_of(gateway, issuer, services=(TEMPLATE,), scopes=("mcp", "mcp:read")) as running:
-            running.called = target.called
-            yield running
+    gateway = GatewayUnderTest(gateway_image, ports=(80, 9000, RELAY_PORT))
+    try:
+        gateway.start()
+        with real_identity_provider(install()) as issuer, serving(PACKAGES["template"], settings) as target:
+            relay(gateway, "template", settings.port)
+            hub = hub_application(f"http://127.0.0.1:{gateway.port(RELAY_PORT)}")
+            with logins_of(gateway, issuer, None, (TEMPLATE,), ("mcp", "mcp:read"), hub) as running:
+                running.called = target.called
+                yield running
+    finally:
+        gateway.stop()
+
+
+def hub_application(gateway: str) -> ASGIApp:
+    """Return the hub's real application."""
+    tool = {"name": "template_echo", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}
+    service = {
+        "name": "template", "title": "模板", "description": "", "instructions": None, "max_call_seconds": 5, "tools": [tool],
+    }  # fmt: skip
+    catalogue = parse_catalogue(json.dumps({"services": [service], "groups": [], "search": False}))
+    settings = Settings(host="0.0.0.0", require_scope=True, allowed_hosts=("*",))
+    return build_app(settings, HubSettings(Path("/unused"), gateway, HUB_TOKEN), catalogue)
 
 
 @dataclass
@@ -94,11 +115,12 @@ class Person:
             yield client
 
 
+@pytest.mark.parametrize("path", ["/api/template/mcp", "/mcp"])
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-async def test_a_person_logs_in_and_calls_a_tool(logins: Logins, mode: str) -> None:
+async def test_a_person_logs_in_and_calls_a_tool(logins: Logins, mode: str, path: str) -> None:
     person = Person("alice")
     logins.called.clear()
-    url = f"{logins.base}/api/template/mcp"
+    url = logins.base + path
     async with person.connected(url, mode) as client:
         assert "template_echo" in {tool.name for tool in (await client.list_tools()).tools}
         await client.call_tool("template_echo", {"text": "hello"})
