@@ -55,7 +55,7 @@ function account(r) {
         if (v.logged !== '0') {
             count(v, label, status);
         }
-        if (service && (OUTCOMES.includes(status) || SERVICE_FAILED.includes(v.gateway_error))) {
+        if (service && OUTCOMES.includes(status)) {
             recordOutcome(r, service, status);
         }
     } catch (error) {

@@ -55,6 +55,7 @@ async function answer(r) {
         v.gateway_error = 'service_down';
     }
     const failure = catalog.failures[v.gateway_error];
+    v.failed_status = String(failure.status);
     const seconds = v.gateway_error === 'circuit_open' ? Number(v.breaker_seconds) : failure.retry_seconds;
     const plain = {
         status: 'error', code: v.gateway_error, error: failure.error, error_en: failure.error_en,

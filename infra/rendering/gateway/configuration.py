@@ -184,8 +184,8 @@ def _by_service(client: GatewayClient, services: list[GatewayService]) -> Gatewa
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient], hub: GatewayHub | None) -> str:
     """Return as JSON what each client may call (null: everything), the services where it may use some accounts only,
-    the tools that only read, all known tools, the services that enforce scopes, the accounts by client and service, and
-    what each group of the hub has of each service."""
+    the tools that only read, all known tools, the services that enforce scopes, what the hub is told of each client, and
+    the clients of each group."""
     names = {service.name for service in services}
     content: dict[str, Any] = {
         "clients": {
@@ -204,13 +204,8 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient], hub: G
         "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }
     if hub:
-        hubs.refuse_long_scopes(services, clients)
-        content["accounts"] = {
-            client.name: {service: ",".join(names) for service, names in sorted(client.accounts.items())}
-            for client in clients
-            if client.accounts
-        }
-        content["groups"] = {group.name: hubs.group_content(group, hub, services) for group in hub.groups}
+        content["hub"] = {client.name: hubs.scope_header(client, services) for client in clients}
+        content["groups"] = {group.name: _lines(hubs.users(group, hub, services, clients)) for group in hub.groups}
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
 
 
@@ -325,6 +320,7 @@ def _failure(code: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return how a call at an address of the hub is told that it failed."""
     return {
         **_error_fields(code, entry["zh"], entry["en"]),
+        "status": entry["status"],
         "sent_status": 503 if entry["status"] == 502 else entry["status"],
         "retry_seconds": entry.get("retry_seconds", 1),
         "call": entry["call"],

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.rendering.gateway.model import GatewayClient, GatewayGroup, GatewayHub, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayGroup, GatewayHub, GatewayService, Scope
 from infra.schema.problems import UnusableValue
 from infra.services.ports import RELAY_PORT
 
-#: The hub is told a client's scopes of all services in one header. This is for the lists of tools in it.
-LONGEST_HUB_SCOPE = 20_000
+#: The hub is told a client's scopes of all services in one header.
+LONGEST_HUB_SCOPE = 24_000
 #: The hub may need this much longer than a service to answer a call that it passes on.
 HUB_MARGIN_SECONDS = 15
 #: The failures of calls that are told inside the response.
@@ -78,24 +78,50 @@ def _reads(hub: GatewayHub, group: str, services: set[str]) -> Iterator[Route]:
             yield Route(f"{group}|resources/read|{scheme}:", service, f"{scheme}:", f"{scheme}:")
 
 
-def refuse_long_scopes(services: Iterable[GatewayService], clients: Iterable[GatewayClient]) -> None:
-    """Raise UnusableValue if the hub cannot be told all scopes of a client in one header."""
-    names = {service.name for service in services}
-    for client in clients:
-        lists = [scope for service, scope in (client.scopes or {}).items() if service in names]
-        if sum(len(",".join(scope)) for scope in lists if not isinstance(scope, str)) > LONGEST_HUB_SCOPE:
-            raise UnusableValue("hub_scope_too_long", client=client.name, most=LONGEST_HUB_SCOPE)
+def scope_header(client: GatewayClient, services: Iterable[GatewayService]) -> str:
+    """Return what the client may call at each service, as the hub is told it: `xiaohongshu=read template=all`.
+
+    Raises UnusableValue if that is too long for a header.
+    """
+    if client.scopes is None:
+        return "all"
+    parts = []
+    for name in sorted(service.name for service in services):
+        if name in client.scopes:
+            accounts = client.accounts.get(name, ())
+            parts.append(f"{name}={_told(client.scopes[name])}{';accounts=' + ','.join(accounts) if accounts else ''}")
+    header = " ".join(parts) or "none"
+    if len(header) > LONGEST_HUB_SCOPE:
+        raise UnusableValue("hub_scope_too_long", client=client.name, most=LONGEST_HUB_SCOPE)
+    return header
 
 
-def group_content(group: GatewayGroup, hub: GatewayHub, services: Iterable[GatewayService]) -> dict[str, Any]:
-    """Return what the group has of each service: its tools, each on a line, and whether it has what clients read."""
-    content: dict[str, Any] = {}
-    for service in sorted(service.name for service in services):
-        tools = sorted({tool for owner, tool in group.tools.values() if owner == service})
-        reads = service in group.services and bool(hub.prompts.get(service) or hub.resource_schemes.get(service))
-        if tools or reads:
-            content[service] = {"tools": "\n".join(tools), "reads": reads}
-    return content
+def _told(scope: Scope) -> str:
+    return scope if isinstance(scope, str) else "tools:" + ",".join(sorted(set(scope))) if scope else "none"
+
+
+def users(
+    group: GatewayGroup, hub: GatewayHub, services: Iterable[GatewayService], clients: Iterable[GatewayClient]
+) -> list[str]:
+    """Return the names of the clients with scopes that may use something of the group, in order."""
+    reads = {service.name: set(service.read_tools) for service in services}
+    return sorted(client.name for client in clients if _uses(client.scopes or {}, group, hub, reads))
+
+
+def _uses(
+    scopes: Mapping[str, Scope], group: GatewayGroup, hub: GatewayHub, reads: Mapping[str, Iterable[str]]
+) -> bool:
+    for service, tool in group.tools.values():
+        scope = scopes.get(service)
+        if service in reads and scope is not None:
+            allowed = reads[service] if scope == "read" else scope
+            if scope == "all" or tool in allowed:
+                return True
+    return any(
+        scopes.get(service) in ("all", "read") and (hub.prompts.get(service) or hub.resource_schemes.get(service))
+        for service in group.services
+        if service in reads
+    )
 
 
 def context(hub: GatewayHub | None, services: list[GatewayService]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tests.gateway.support.hub_under_test import (
     HUB,
     HUNG,
     MODERN,
+    PATIENT,
     SERVICES,
     failure,
     message,
@@ -29,9 +30,6 @@ from tests.gateway.support.hub_under_test import (
     old,
     reached,
 )
-
-#: So many failures open no breaker.
-PATIENT = changed(SETTINGS, breaker={"failures": 1000})
 
 
 @pytest.fixture(scope="module")
