@@ -69,23 +69,25 @@ function ofLogin(v) {
     return v.token_client === '';
 }
 
-// Returns what the caller may use of the service, as the hub is told it; '' for nothing.
-function scopeAt(v, service) {
-    const scope = granted(v, service);
-    if (scope === undefined) {
-        return '';
-    }
-    const accounts = ownProperty(ownProperty(scopes.accounts, v.client_entry) || {}, service);
-    return `${service}=${told(scope)}${accounts ? `;accounts=${accounts}` : ''}`;
-}
-
-// Returns what the caller may use of each service, as the hub is told it: `bilibili=all;accounts=main template=read`.
+// Returns what the caller may call at each service, as the hub is told it: `template=read bilibili=all;accounts=main`.
 function scopesByService(v) {
     if (v.whole_client) {
         return 'all';
     }
-    const parts = Array.from(topology.services).map((service) => scopeAt(v, service.name)).filter((part) => part);
-    return parts.sort().join(' ') || 'none';
+    const stored = v.whole_entry ? '' : ownProperty(scopes.hub, v.client_entry) || 'none';
+    if (!ofLogin(v)) {
+        return stored;
+    }
+    const parts = [];
+    Array.from(topology.services).forEach((service) => {
+        const scope = granted(v, service.name);
+        if (scope !== undefined) {
+            const before = stored.split(' ').find((part) => part.startsWith(`${service.name}=`)) || '';
+            const accounts = before.includes(';') ? before.slice(before.indexOf(';')) : '';
+            parts.push(`${service.name}=${told(scope)}${accounts}`);
+        }
+    });
+    return parts.join(' ') || 'none';
 }
 
 export default {
