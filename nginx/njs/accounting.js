@@ -31,14 +31,16 @@ function calledTool(v, service) {
     return tool && known && known.includes(`\n${tool}\n`) ? tool : '';
 }
 
-// Adds a request to the counters and to the histogram. `label` is its service, or GATEWAY.
+// Adds a request to the counters and to the histogram. `label` is its service, or GATEWAY. Users of an identity provider
+// count as the configured client whose permissions they have, because their number is not bounded.
 function count(v, label, status) {
-    COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
+    const client = v.client_entry || '';
+    COUNTERS.incr(`requests|${label}|${client}|${status}`, 1, 0);
     const outcome = outcomes.outcome(v);
     durations.record(label, outcome, Number(v.request_time));
-    const tool = v.client ? calledTool(v, label) : '';
+    const tool = client ? calledTool(v, label) : '';
     if (tool) {
-        COUNTERS.incr(`tools|${label}|${tool}|${v.client}|${outcome}`, 1, 0);
+        COUNTERS.incr(`tools|${label}|${tool}|${client}|${outcome}`, 1, 0);
     }
 }
 

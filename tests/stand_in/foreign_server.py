@@ -23,6 +23,7 @@ _writing = threading.Lock()
 _answers: dict[Any, dict[str, Any]] = {}
 _answered = threading.Condition()
 _counts = {"calls": 0}
+_family: list[subprocess.Popen[bytes]] = []
 
 OBJECT: dict[str, Any] = {"type": "object"}
 READ = {"annotations": {"readOnlyHint": True}}
@@ -39,6 +40,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "steps": {"description": "Report progress", **READ, **text_argument("mark", "integer")},
     "crash": {"description": "End the server", **READ, "inputSchema": OBJECT},
     "orphan": {"description": "End the server, but not what it started", **READ, "inputSchema": OBJECT},
+    "family": {"description": "Start processes that need memory", **READ, "inputSchema": OBJECT},
     "deaf": {"description": "Stop reading", **READ, "inputSchema": OBJECT},
     "pieces": {"description": "Answer in pieces", **READ, **text_argument()},
     "large": {"description": "Answer with many bytes", **READ, **text_argument("bytes", "integer")},
@@ -162,6 +164,8 @@ def fault(name: str, request_id: Any, given: dict[str, Any]) -> dict[str, Any] |
     if name == "orphan":
         subprocess.Popen(["sleep", "600"])
         os._exit(4)
+    if name == "family":
+        return family()
     if name == "deaf":
         threading.Event().wait()
     if name == "pieces":
@@ -186,6 +190,19 @@ def fault(name: str, request_id: Any, given: dict[str, Any]) -> dict[str, Any] |
         send({"id": 99_999, "result": {}})
         return text("after the noise")
     raise ValueError(name)
+
+
+def family() -> dict[str, Any]:
+    """Start a process, another in a session of its own, and one whose parent ends; each holds 30 MiB."""
+    hold = "import sys; held = b'x' * (30 * 2**20); print(flush=True); sys.stdin.read()"
+    leave = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]])"
+    held = subprocess.PIPE
+    for command, is_session in ((["-c", hold], False), (["-c", hold], True), (["-c", leave, hold], False)):
+        started = subprocess.Popen([sys.executable, *command], stdin=held, stdout=held, start_new_session=is_session)
+        assert started.stdout
+        started.stdout.readline()
+        _family.append(started)
+    return text("started")
 
 
 def listed() -> list[dict[str, Any]]:

@@ -17,10 +17,11 @@ from pydantic import SecretStr
 
 from cli.services.adding import making, tool_lists, updating
 from cli.services.adding.tool_lists import Listed, ListingError
-from cli.services.sources import locking
+from cli.services.sources import details, locking
 from cli.services.sources.packages import LockReport, Package, SourceError
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import Contract, digest, parse_contract
+from infra.services.scan import Package as ScannedPackage
 from infra.services.source import Source
 
 INTEGRITY = "sha512-" + "A" * 86 + "=="
@@ -50,6 +51,7 @@ class FakeRegistry:
         programs: By name of a package, its programs.
         dependencies: By version of a package, the packages that it brings with it.
         scripts: By version of a package, those of its packages that have scripts for installing.
+        details: By version of a package, what its registry and its files say; SourceError for one that is missing.
         eras: By name of a package, the era that its server speaks.
         answers: Decides whether a server lists its tools; by default each does.
         asked: What was asked for, in order.
@@ -62,6 +64,7 @@ class FakeRegistry:
     programs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     dependencies: dict[str, dict[str, str]] = field(default_factory=dict)
     scripts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    details: dict[str, ScannedPackage] = field(default_factory=dict)
     eras: dict[str, str] = field(default_factory=dict)
     answers: Callable[[ServiceSpec], bool] = lambda spec: True
     asked: list[str] = field(default_factory=list)
@@ -71,10 +74,11 @@ class FakeRegistry:
         """Put this registry in the place of the real ones."""
         monkeypatch.setattr(locking, "find", self.find)
         monkeypatch.setattr(locking, "write_locks", self.write_locks)
+        monkeypatch.setattr(details, "look_into", self.look_into)
         monkeypatch.setattr(making, "build_image", self.build_image)
         monkeypatch.setattr(tool_lists, "era", self.era)
         monkeypatch.setattr(tool_lists, "tools", self.list_tools)
-        assert making.locking is updating.locking is locking
+        assert making.locking is updating.locking is locking and making.details is details
 
     def find(self, kind: str, wanted: str, home: Any, progress: Any) -> Package:
         self.asked.append(f"{kind}:{wanted}")
@@ -114,6 +118,11 @@ class FakeRegistry:
             lines = [f"{name}=={version} \\\n    --hash=sha256:aa\n" for name, version in packages.items()]
             (folder / "requirements.txt").write_text("".join(lines))
         return LockReport(len(packages), scripts)
+
+    def look_into(self, source: Source, home: Any, progress: Any) -> ScannedPackage:
+        if self.details and source.reference not in self.details:
+            raise SourceError("the registry does not answer", "try again")
+        return self.details.get(source.reference, ScannedPackage(source.kind, source.package, source.version))
 
     def build_image(self, spec: ServiceSpec, build: Any, display: Any, servers: Path) -> str:
         assert (servers / spec.name / "service.yaml").is_file()

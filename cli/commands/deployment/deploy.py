@@ -22,6 +22,7 @@ from cli.drift.repair import repair
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
 from cli.previews import table as preview_table
+from cli.previews.tool_lists import tool_lists
 from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
@@ -115,12 +116,14 @@ def preview(
         set_up(home, display)
         deployment = Deployment.open(stack)
         deployment.check_settings()
+        lists = tool_lists(deployment.settings, deployment.hub_content())
         env_values.show_taken(stack)
         with display.phase(tr("Comparing")):
             result = deployment.preview(display)
     count = changed(result.changes)
     if as_json:
-        print_json({"stack": stack, "changes": count, "by_kind": result.changes})
+        shown = [item.as_json() for item in lists]
+        print_json({"stack": stack, "changes": count, "by_kind": result.changes, "tool_lists": shown})
     elif diff:
         out.print(result.text, markup=False)
     elif count and (rows := preview_table.table(result.steps)):
@@ -128,6 +131,8 @@ def preview(
         out.print(tr("Every value: ./deploy.sh preview --diff"), style="dim")
     if not (count or as_json):
         out.print(tr("No changes."))
+    if not (as_json or diff) and (rows := preview_table.lists_table(lists)):
+        out.print(rows)
 
 
 @commands.command(epilog=examples("./deploy.sh destroy -s test"))

@@ -25,7 +25,10 @@ class BridgeMetrics:
         self._service = service
         self._up = Gauge("mcp_child_up", "Foreign servers that answer now.", ["service"], registry=registry)
         self._memory = Gauge(
-            "mcp_child_rss_bytes", "Resident memory of all child processes.", ["service"], registry=registry
+            "mcp_child_rss_bytes",
+            "Resident memory of all children and what they started.",
+            ["service"],
+            registry=registry,
         )
         self._start_seconds = Gauge(
             "mcp_child_start_seconds", "Duration of the last start, until the tools were listed.", ["service"],
