@@ -30,7 +30,7 @@ function run(r) {
     for (let index = 0; index < %(services)d * %(tools)d; index++) {
         const service = `service-${index %% %(services)d}`;
         variables.push({
-            service, canonical_tool: `${service}_tool-${index %% %(tools)d}`, status: index %% 10 ? '200' : '404',
+            service, tool: `${service}_tool-${index %% %(tools)d}`, status: index %% 10 ? '200' : '404',
             gateway_error: '', streaming_client: '', request_time: String((index %% 50) / 100),
         });
     }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cli.deployment import locks
     from cli.terminal.console import Activities
+    from infra.rendering.hub.content import HubContent
     from infra.settings.stack import StackSettings
 
 PROJECT = "dyber"
@@ -156,10 +157,17 @@ class Deployment:
 
     def check_settings(self) -> None:
         """Raises ConfigurationError for settings that the Pulumi program would refuse."""
+        self.hub_content()
+
+    def hub_content(self) -> HubContent | None:
+        """Return what the stack's hub offers; None without a hub.
+
+        Raises ConfigurationError for settings that the Pulumi program would refuse.
+        """
         from infra.parts.composition import checked_services
         from infra.services.catalog import load_catalog
 
-        checked_services(self.settings, load_catalog(ROOT / "mcp-servers"))
+        return checked_services(self.settings, load_catalog(ROOT / "mcp-servers"))[1]
 
     def published_ports(self) -> list[tuple[str, int]]:
         """Return the pairs (address, host port) that this stack's gateway publishes."""

@@ -26,7 +26,8 @@ def sources(root: Path) -> dict[Path, Path]:
     builders = sorted((servers / "kit" / "builders").glob("*.in"))
     # The requirements of a source are made from its service.yaml: cli.services.sources.
     services = [file for file in sorted(servers.glob("*/requirements.in")) if not has_source(file.parent)]
-    named = [*builders, *services, root / "requirements.in", *tests]
+    console = root / "console" / "requirements.in"
+    named = [*builders, *services, console, root / "requirements.in", *tests]
     return kit | {file.with_suffix(".txt"): file for file in named}
 
 

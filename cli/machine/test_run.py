@@ -76,4 +76,5 @@ def run(arguments: list[str]) -> int:
 
 
 def _requirement_files() -> list[Path]:
-    return [REQUIREMENTS, *sorted((ROOT / "mcp-servers").glob("*/requirements.txt"))]
+    servers = sorted((ROOT / "mcp-servers").glob("*/requirements.txt"))
+    return [REQUIREMENTS, *servers, ROOT / "console" / "requirements.txt"]

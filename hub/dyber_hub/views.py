@@ -81,10 +81,13 @@ class Contents:
         listed = self.resources.get(uri)
         if listed is not None:
             return listed.service if listed.allowed(scope) else None
-        templates = {_fixed_beginning(pattern): offer for pattern, offer in self.templates.items()}
-        matching = [text for text, offer in templates.items() if text and uri.startswith(text) and offer.allowed(scope)]
+        matching = [
+            (len(_fixed_beginning(pattern)), offer.service)
+            for pattern, offer in self.templates.items()
+            if uri.startswith(_fixed_beginning(pattern) or "{") and offer.allowed(scope)
+        ]
         if matching:
-            return templates[max(matching, key=len)].service
+            return max(matching, key=lambda match: match[0])[1]
         scheme = _scheme(uri)
         services = {
             offer.service
@@ -144,8 +147,15 @@ class View:
         if any(service.tools is None for service in self.visible_services(scope)):
             return True
         contents = self.contents
-        offers = (*contents.tools.values(), *contents.prompts.values(), *contents.resources.values())
-        return any(offer.allowed(scope) for offer in (*offers, *contents.templates.values()))
+        offers = (*contents.prompts.values(), *contents.resources.values(), *contents.templates.values())
+        return any(tool.allowed(scope) for tool in contents.tools.values()) or any(
+            offer.allowed(scope) for offer in offers
+        )
+
+
+def server_info(view: View, version: str) -> Item:
+    """Return how the server of an address describes itself to clients."""
+    return {"name": view.name, "version": version, "title": view.title}
 
 
 def _all_contents(live: LiveCatalogue) -> Contents:

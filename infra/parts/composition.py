@@ -10,6 +10,7 @@ from typing import Any
 from infra.parts import data_volumes, image_interface
 from infra.rendering.gateway import inputs as gateway_inputs
 from infra.rendering.hub.content import HubContent, hub_content
+from infra.rendering.hub.for_gateway import gateway_hub
 from infra.services import catalog
 from infra.services.catalog import ServiceSpec
 from infra.services.scan.review import refuse_poisoned_tools
@@ -51,6 +52,6 @@ def checked_services(
     refuse_poisoned_tools(services, all_services)
     image_interface.refuse_incompatible_images(settings)
     hub = hub_content(settings, services, all_services)
-    gateway_inputs.configuration(settings, services, {})
+    gateway_inputs.configuration(settings, services, {}, hub=gateway_hub(settings, hub) if hub else None)
     gateway_inputs.tls_files(settings)
     return services, hub

@@ -11,7 +11,7 @@ PARTS = (
     *("gateway", "front", "hub", "console", "cache", "monitoring", "base", "kit"),
     *("engine", "random", "deployment", "prometheus"),
     *("gateway-front", "gateway-loader", "gateway-certificate", "gateway-acme"),
-    "hub-secrets",
+    *("hub-secrets", *(f"hub-{replica}" for replica in range(1, 9))),
     *("cache-metrics", "cache-password", "cache-exporter", "monitoring-loader", "monitoring-direct"),
 )
 #: The first segments of the gateway's own paths.

@@ -86,7 +86,9 @@ class IssuerSettings(StrictSettings):
     """An identity provider, and who its users are here."""
 
     url: ProviderUrl = Field(
-        description=mark("The issuer, exactly as its tokens have it in iss, such as https://login.example.com/realms/pet")
+        description=mark(
+            "The issuer, exactly as its tokens have it in iss, such as https://login.example.com/realms/pet"
+        )
     )
     audiences: tuple[Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,300}$")], ...] = Field(
         (),
@@ -95,9 +97,7 @@ class IssuerSettings(StrictSettings):
             "the MCP server there; unset: only that address"
         ),
     )
-    jwks_uri: ProviderUrl | None = Field(
-        None, description=mark("Where its keys are; unset: where its metadata says")
-    )
+    jwks_uri: ProviderUrl | None = Field(None, description=mark("Where its keys are; unset: where its metadata says"))
     introspection: IntrospectionSettings | None = Field(
         None, description=mark("How it is asked about tokens that are no JWT; unset: such tokens are refused")
     )
@@ -105,7 +105,9 @@ class IssuerSettings(StrictSettings):
         default_factory=dict,
         description=mark("By scope, such as mcp:read, its name at this identity provider, where that differs"),
     )
-    users: tuple[UserSettings, ...] = Field((), description=mark("Which users are which client; the first match counts"))
+    users: tuple[UserSettings, ...] = Field(
+        (), description=mark("Which users are which client; the first match counts")
+    )
     other_users: ClientName | None = Field(
         None,
         description=mark(

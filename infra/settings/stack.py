@@ -25,7 +25,7 @@ from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, To
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
 from infra.settings.hub import GroupName, GroupSettings, HubSettings
-from infra.settings.names import NAMESPACE, stack_file
+from infra.settings.names import HUB_IMAGE, NAMESPACE, stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from infra.settings.selection import select
 from infra.settings.services import ImageDigest, ServiceSettings
@@ -199,6 +199,8 @@ class StackSettings(StrictSettings):
     def part_images(self) -> dict[str, str | None]:
         """Return by key the images of the parts that are not services; None for an image that is built."""
         images = {"gatewayImage": self.gateway_image, "frontImage": self.front_image}
+        if self.hub.enabled:
+            images[HUB_IMAGE] = self.hub_image
         if self.has(CACHE):
             images["cacheImage"] = self.cache_image
         if self.has(MONITORING):

@@ -26,9 +26,22 @@ function recordOutcome(r, service, status) {
 // Returns the tool that a request calls, by the name that the service gives it; '' if the request calls none, or if the
 // gateway does not know it. Callers can send any name, so that only known names may become labels of metrics.
 function calledTool(v, service) {
-    const tool = v.canonical_tool || (v.http_mcp_method === 'tools/call' ? v.http_mcp_name : '');
+    const tool = v.tool === undefined ? v.http_mcp_method === 'tools/call' && v.http_mcp_name : v.tool;
     const known = scopes.tools[service];
     return tool && known && known.includes(`\n${tool}\n`) ? tool : '';
+}
+
+// Adds a request to the counters and to the histogram. `label` is its service, or GATEWAY. Users of an identity provider
+// count as the configured client whose permissions they have, because their number is not bounded.
+function count(v, label, status) {
+    const client = v.client_entry || '';
+    COUNTERS.incr(`requests|${label}|${client}|${status}`, 1, 0);
+    const outcome = outcomes.outcome(v);
+    durations.record(label, outcome, Number(v.request_time));
+    const tool = client ? calledTool(v, label) : '';
+    if (tool) {
+        COUNTERS.incr(`tools|${label}|${tool}|${client}|${outcome}`, 1, 0);
+    }
 }
 
 // Runs once per request, when it is logged: counts it and reports it to the breaker. Returns the breaker's state, or ''
@@ -39,12 +52,8 @@ function account(r) {
     const status = outcomes.status(v);
     const label = service || GATEWAY;
     try {
-        COUNTERS.incr(`requests|${label}|${v.client || ''}|${status}`, 1, 0);
-        const outcome = outcomes.outcome(v);
-        durations.record(label, outcome, Number(v.request_time));
-        const tool = v.client ? calledTool(v, service) : '';
-        if (tool) {
-            COUNTERS.incr(`tools|${service}|${tool}|${v.client}|${outcome}`, 1, 0);
+        if (v.logged !== '0') {
+            count(v, label, status);
         }
         if (service && OUTCOMES.includes(status)) {
             recordOutcome(r, service, status);

@@ -24,10 +24,10 @@ function allowedByToken(v, service) {
 }
 
 // Returns what the caller may use of the service: 'all', 'read', or a text with each tool on a line; undefined for
-// nothing.
-function granted(v, service) {
+// nothing. `instead` replaces what the token allows.
+function granted(v, service, instead) {
     const scope = configured(v, service);
-    const allowed = allowedByToken(v, service);
+    const allowed = instead || allowedByToken(v, service);
     if (scope === undefined || allowed === undefined || allowed === 'all') {
         return allowed && scope;
     }
@@ -64,4 +64,32 @@ function limitedToAccounts(v, service) {
     return services !== undefined && services.includes(`\n${service}\n`);
 }
 
-export default { configured, granted, grantedScope, limitedToAccounts, listedTools, ownProperty, told };
+// Returns whether the caller logged in at an identity provider.
+function ofLogin(v) {
+    return v.token_client === '';
+}
+
+// Returns what the caller may call at each service, as the hub is told it: `template=read bilibili=all;accounts=main`.
+function scopesByService(v) {
+    if (v.whole_client) {
+        return 'all';
+    }
+    const stored = v.whole_entry ? '' : ownProperty(scopes.hub, v.client_entry) || 'none';
+    if (!ofLogin(v)) {
+        return stored;
+    }
+    const parts = [];
+    Array.from(topology.services).forEach((service) => {
+        const scope = granted(v, service.name);
+        if (scope !== undefined) {
+            const before = stored.split(' ').find((part) => part.startsWith(`${service.name}=`)) || '';
+            const accounts = before.includes(';') ? before.slice(before.indexOf(';')) : '';
+            parts.push(`${service.name}=${told(scope)}${accounts}`);
+        }
+    });
+    return parts.join(' ') || 'none';
+}
+
+export default {
+    granted, grantedScope, limitedToAccounts, listedTools, ofLogin, ownProperty, scopesByService,
+};

@@ -26,7 +26,7 @@ function metric(lines, name, type, help, samples) {
 
 // Returns the services that are configured, and the gateway itself, which counts like a service.
 function counted() {
-    return Array.from(topology.services).map((service) => service.name).concat(accounting.GATEWAY);
+    return health.checked().map((service) => service.name).concat(accounting.GATEWAY);
 }
 
 // Returns the counters of configured services and of the gateway itself, each as [[service, …], value].

@@ -1,15 +1,9 @@
 // Tells how a request ended, for counters and histograms.
 
-// The gateway's own errors that a call of a tool gets as a result with status 200, which models can read, and the
-// status with which all other requests get them. Counted with status 200, an outage would look healthy.
-const STATUSES = {
-    circuit_open: '503', overloaded: '503', rate_limited: '429', service_down: '502', service_timeout: '504',
-};
-
-// Returns the status with which a request is counted. `v` has the variables of the request.
+// Returns the status with which a request is counted. A failure may be told inside a response with the status 200, which
+// models can read; counted with that status, an outage would look healthy. `v` has the variables of the request.
 function status(v) {
-    const error = v.gateway_error;
-    return v.status === '200' && error && STATUSES[error] ? STATUSES[error] : v.status;
+    return v.failed_status || v.status;
 }
 
 // Returns 'ok', 'refused' (the caller's mistake, or a limit), 'failed' (the service's or the gateway's fault),

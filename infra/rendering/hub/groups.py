@@ -157,8 +157,8 @@ def _unusable_names(file: str, path: tuple[str, ...], group: Group) -> Iterator[
         if not set(tool.exposed) <= _EXPOSED:
             yield Problem("group_name_form", file, place, parameters={"name": tool.exposed}, instead=another)
         elif len(tool.exposed) > longest:
-            parameters = {"name": tool.exposed, "prefix": f"mcp__{group.name}__", "most": LONGEST_CALLED_NAME}
-            yield Problem("group_name_long", file, place, parameters=parameters, instead=another)
+            prefix = {"prefix": f"mcp__{group.name}__", "most": LONGEST_CALLED_NAME}
+            yield Problem("group_name_long", file, place, parameters={"name": tool.exposed, **prefix}, instead=another)
 
 
 def _shorter(name: str, longest: int) -> str:

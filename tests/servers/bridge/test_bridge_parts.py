@@ -128,6 +128,11 @@ def test_arguments_that_break_the_schema_name_their_places(given: Any, fields: l
     assert (refused.value.code, list(refused.value.fields)) == (ErrorCode.INVALID_ARGUMENT, fields)
 
 
+def test_every_missing_argument_is_named_once() -> None:
+    schema = {"type": "object", "required": ["date", "from", "to"]}
+    assert Checker(schema).problems({"from": "x"}) == [("date", "缺少"), ("to", "缺少")]
+
+
 def test_a_list_keeps_usable_tools_and_says_what_it_repaired_and_refused() -> None:
     listed = [
         {

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from infra.rendering.gateway.configuration import render as render_gateway
-from infra.rendering.gateway.model import GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayHub, GatewayNetworks, GatewayService
 from infra.rendering.monitoring import render
 from infra.services.catalog import ServiceSpec
 from infra.settings.gateway import GatewaySettings
@@ -107,6 +107,26 @@ def test_every_replica_is_scraped_at_an_address_that_the_gateway_serves() -> Non
     ]
     assert {target for entry in targets for target in entry["targets"]} == {"gateway:10090"}
     assert "listen 10090;" in gateway
+
+
+def test_the_hub_is_scraped_like_a_service_where_there_is_one() -> None:
+    def instances(replicas: int) -> list[str]:
+        targets = jobs(render(SERVICES, cache=False, hub_replicas=replicas))["services"]["static_configs"]
+        return [target["labels"]["__metrics_path__"] for target in targets if target["labels"]["service"] == "hub"]
+
+    assert instances(0) == []
+    assert instances(2) == ["/services/hub/1", "/services/hub/2"]
+    gateway = render_gateway(
+        GatewaySettings(),
+        [],
+        [],
+        GatewayNetworks(monitoring=("172.30.0.0/16",)),
+        hub=GatewayHub("0" * 64, replicas=2),
+    )["monitoring.conf"]
+    assert re.findall(r'"(/services/\S+)" "(\S+)";', gateway) == [
+        ("/services/hub/1", "hub-1:8070"),
+        ("/services/hub/2", "hub-2:8070"),
+    ]
 
 
 def test_a_service_cannot_publish_metrics_under_the_name_of_another() -> None:

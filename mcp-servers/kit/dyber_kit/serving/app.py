@@ -159,7 +159,8 @@ def create_app(
             yield
 
     about: dict[str, str | int] = {"service": f"{name}-mcp", "version": version, "tools": len(offered)}
-    routes = _service_routes(about, calls, metrics, ready, details or dict, [route.path for route in rest])
+    endpoints = [*(route.path for route in rest), MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", DOCS_PATH]
+    routes = common_routes(about, endpoints, calls, metrics, ready, details or dict)
     routes += [rest_route(route, name, calls, settings) for route in rest]
     api = Starlette(
         routes=[
@@ -167,7 +168,7 @@ def create_app(
             *Docs(title, version, instructions, routes).routes(),
             *sse.routes,
         ],
-        exception_handlers={404: _no_such_address, HTTPException: _refused},
+        exception_handlers={404: no_such_address, HTTPException: _refused},
         lifespan=run_parts,
     )
     legacy_sessions = LegacySessions()
@@ -180,7 +181,7 @@ def create_app(
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=legacy_sessions, settings=settings)
 
 
-async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
+async def no_such_address(request: Request, error: Exception) -> JSONResponse:
     """Answer an unknown address with 404; `error` is a text because clients that look for OAuth expect one."""
     return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
 
@@ -203,17 +204,25 @@ def _sessions_manager(mcp: MCPServer, settings: Settings) -> StreamableHTTPSessi
     return mcp.session_manager
 
 
-def _service_routes(
+def common_routes(
     service: dict[str, str | int],
+    endpoints: list[str],
     calls: Calls,
     metrics: Metrics,
     ready: Ready | None,
-    details: Callable[[], dict[str, str]],
-    rest_paths: list[str],
+    details: Callable[[], dict[str, str]] = dict,
 ) -> list[ServiceRoute]:
-    """Return the addresses that every service has."""
+    """Return the addresses that every server has: /, /health, /ready and /metrics.
+
+    Args:
+        service: Name and version of the server as `service` and `version`, and what else /ready tells.
+        endpoints: The addresses that / names.
+        calls: The calls, which know whether the server is stopping.
+        metrics: What /metrics shows.
+        ready: Returns None when calls can be served, else the reason why not.
+        details: Returns what /ready adds about parts of the server.
+    """
     label, version = str(service["service"]), str(service["version"])
-    endpoints = [*rest_paths, MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", DOCS_PATH]
 
     async def about(_: Request) -> dict[str, str | list[str]]:
         """Return the name, version and endpoints of this service."""

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.unit.infra.settings.test_settings import refusal, settings
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import ServiceSpec
+from tests.unit.infra.settings.test_settings import DIGEST, catalog, refusal, settings
 
 GROUP: dict[str, Any] = {"title": "宠物", "services": ["template"]}
 
 
 def test_a_stack_has_a_small_hub_without_search_unless_it_says_otherwise() -> None:
     hub = settings().hub
-    assert (hub.enabled, hub.replicas, hub.search, hub.memory_mib) == (True, 1, False, 160)
+    assert (hub.enabled, hub.replicas, hub.search, hub.memory_mib) == (False, 1, False, 160)
 
 
 def test_services_of_a_group_may_be_a_list_or_have_scopes() -> None:
@@ -46,3 +48,25 @@ def test_a_group_that_cannot_be_read_is_refused(group: dict[str, Any], expected:
 @pytest.mark.parametrize("name", ["Pet", "a/b", "-a", "a" * 33])
 def test_a_name_of_a_group_that_no_address_can_have_is_refused(name: str) -> None:
     assert f"groups.{name}" in refusal(groups={name: GROUP})
+
+
+def pinned(**values: Any) -> tuple[dict[str, Any], dict[str, ServiceSpec]]:
+    services = {name: {"image": DIGEST} for name in ("template", "xiaohongshu")}
+    parts = {"gatewayImage": DIGEST, "frontImage": DIGEST}
+    return {"images": "pinned", "hub": {"enabled": True}, "services": services, **parts, **values}, catalog()
+
+
+def test_a_pinned_stack_without_the_hubs_image_is_refused_with_both_ways_out() -> None:
+    values, known = pinned()
+    with pytest.raises(ConfigurationError) as refused:
+        settings(**values).select(known)
+    (problem,) = refused.value.problems
+    assert (problem.message, problem.path) == ("pinned_hub_image_missing", ("hubImage",))
+    assert problem.instead == ("dyber:hub:", "  enabled: false")
+    assert "./deploy.sh promote" in problem.text()
+
+
+@pytest.mark.parametrize("way_out", [{"hub": {"enabled": False}}, {"hubImage": DIGEST}])
+def test_a_pinned_stack_has_the_hubs_image_or_no_hub(way_out: dict[str, Any]) -> None:
+    values, known = pinned(**way_out)
+    assert settings(**values).select(known)

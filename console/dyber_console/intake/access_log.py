@@ -1,0 +1,104 @@
+"""Reads calls from lines of the gateway's access log, which are JSON objects."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+from dyber_console.records.model import Call
+
+_LONGEST_TEXT = 512
+_TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_CANCELLED = 499
+_ACCEPTED = 202
+
+
+def call_from_line(line: str) -> Call | None:
+    """Return the request of a line, or None for a request that no page shows, and for a line that cannot be read.
+
+    A line may have the header of syslog before the object.
+    """
+    start = line.find("{")
+    if start < 0:
+        return None
+    try:
+        entry = json.loads(line[start:])
+        return _call(entry) if isinstance(entry, dict) else None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
+def _call(entry: dict[str, Any]) -> Call | None:
+    service, path = _text(entry, "service"), _text(entry, "path")
+    if not service or entry.get("method") != "POST":
+        return None
+    trace = _TRACE.match(_text(entry, "traceparent"))
+    seconds = max(0.0, float(entry["seconds"]))
+    method = _text(entry, "mcp_method")
+    status = int(entry["status"])
+    return Call(
+        at=_ended(entry) - seconds,
+        request_id=_text(entry, "request_id"),
+        trace_id=trace[1] if trace else "",
+        client=_text(entry, "client"),
+        service=service,
+        tool=_text(entry, "mcp_name") if method in ("", "tools/call") else "",
+        outcome=_outcome(status, _text(entry, "error")),
+        seconds=seconds,
+        status=status,
+        is_call=_is_call(path, method, status),
+        mcp_method=method,
+        path=path,
+        protocol=_text(entry, "protocol"),
+        bytes_in=int(entry.get("bytes_in") or 0),
+        bytes_out=int(entry.get("bytes_out") or 0),
+        upstreams=tuple(part for part in _parts(entry, "upstream") if part),
+        upstream_seconds=tuple(_number(part) for part in _parts(entry, "upstream_seconds")),
+        breaker=_text(entry, "breaker"),
+        remote=_text(entry, "remote"),
+        user_agent=_text(entry, "user_agent"),
+    )
+
+
+def _ended(entry: dict[str, Any]) -> float:
+    """Return when the request ended; the log has whole seconds unless it has the field `msec`."""
+    return float(entry["msec"]) if "msec" in entry else datetime.fromisoformat(entry["time"]).timestamp()
+
+
+def _outcome(status: int, error: str) -> str:
+    if status == _CANCELLED:
+        return "cancelled"
+    if error:
+        return error
+    return "ok" if status < 400 else f"http_{status}"
+
+
+def _is_call(path: str, method: str, status: int) -> bool:
+    """Tell whether a request called a tool, as far as the log tells; spans may correct it.
+
+    Clients of before 2026 send no header with the method. Their notifications, and all that they post to a legacy event
+    stream, are answered with 202.
+    """
+    if method:
+        return method == "tools/call"
+    return status != _ACCEPTED or not path.rstrip("/").rpartition("/")[2] in ("mcp", "messages")
+
+
+def _parts(entry: dict[str, Any], name: str) -> list[str]:
+    """Return the values of a variable of Nginx that lists one value for each upstream that it tried."""
+    text = _text(entry, name)
+    return [part.strip() for part in re.split(r",| : ", text)] if text else []
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _text(entry: dict[str, Any], name: str) -> str:
+    value = entry.get(name)
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else ""

@@ -1,0 +1,83 @@
+"""Collects incoming calls and spans and records them together, several times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from dyber_console.intake.access_log import call_from_line
+from dyber_console.intake.board import Board
+from dyber_console.intake.files import Files
+from dyber_console.intake.live import Live
+from dyber_console.records.model import Call, Span
+from dyber_console.records.store import Store
+
+_WRITE_SECONDS = 0.5
+_FILES_SECONDS = 5.0
+_TIDY_SECONDS = 60.0
+#: Calls and spans that wait at most; more are dropped, so that a flood costs no memory.
+_MOST_WAITING = 20_000
+
+logger = logging.getLogger("dyber_console")
+
+
+class Receiver:
+    """Takes lines and spans, and writes them to the store in batches."""
+
+    def __init__(self, store: Store, live: Live, files: Files, board: Board) -> None:
+        self._store = store
+        self._live = live
+        self._files = files
+        self._board = board
+        self._calls: list[Call] = []
+        self._spans: list[Span] = []
+        self.dropped = 0
+
+    def take_line(self, line: str) -> None:
+        """Take a line of the gateway's access log."""
+        self._live.last_log_at = self._live.clock()
+        call = call_from_line(line)
+        if call is None:
+            return
+        if len(self._calls) < _MOST_WAITING:
+            self._calls.append(call)
+        else:
+            self.dropped += 1
+
+    def take_spans(self, spans: Sequence[Span]) -> None:
+        """Take spans of a service."""
+        room = max(0, _MOST_WAITING - len(self._spans))
+        self._spans += spans[:room]
+        self.dropped += max(0, len(spans) - room)
+
+    def write(self) -> None:
+        """Record what waits."""
+        calls, self._calls = self._calls, []
+        spans, self._spans = self._spans, []
+        if self._store.add_calls(calls) + self._store.add_spans(spans):
+            self._board.changed("calls")
+
+    async def run(self) -> None:
+        """Write, read changed files and tidy the store until cancelled."""
+        loop = asyncio.get_running_loop()
+        files_at = tidy_at = loop.time() - _TIDY_SECONDS
+        while True:
+            self.write()
+            if loop.time() - files_at >= _FILES_SECONDS:
+                files_at = loop.time()
+                if self._files.refresh():
+                    self._board.changed("files")
+            if loop.time() - tidy_at >= _TIDY_SECONDS:
+                tidy_at = loop.time()
+                self.tidy()
+            await asyncio.sleep(_WRITE_SECONDS)
+
+    def tidy(self) -> None:
+        """Sum the newest half hours and drop what is too old."""
+        now = self._live.clock()
+        self._store.roll_up(now)
+        self._store.prune(now)
+        if self.dropped:
+            logger.warning("%d calls and spans were dropped, because more came in than can be recorded", self.dropped)
+            self.dropped = 0

@@ -1,0 +1,123 @@
+"""Takes spans over OTLP/HTTP, as protobuf or JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SentSpan
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from dyber_console.records.model import Span
+
+_LONGEST_BODY = 4 * 2**20
+_LONGEST_TEXT = 200
+_PROTOBUF = "application/x-protobuf"
+_NANOSECONDS = 1_000_000_000
+#: Attributes that pages show; all others are dropped, as arguments and answers are not stored.
+_SHOWN = ("http.response.status_code", "server.address", "http.request.method", "cache.hit", "queue")
+#: What a service's name has at its end in its spans.
+_SUFFIX = "-mcp"
+
+
+class BodyTooLarge(ValueError):
+    """Says that a body is longer than the console takes."""
+
+
+def spans_app(take: Callable[[Sequence[Span]], None]) -> Starlette:
+    """Return the application that takes spans at /v1/traces and gives them to `take`."""
+
+    async def traces(request: Request) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip()
+        try:
+            body = await _body(request)
+            spans = spans_from_json(body) if kind == "application/json" else spans_from_protobuf(body)
+        except BodyTooLarge:
+            return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
+        except (ValueError, DecodeError, json_format.ParseError, zlib.error):
+            return JSONResponse({"message": "the body is no OTLP export of spans"}, 400)
+        take(spans)
+        return JSONResponse({}) if kind == "application/json" else Response(b"", media_type=_PROTOBUF)
+
+    return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"])])
+
+
+async def _body(request: Request) -> bytes:
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > _LONGEST_BODY:
+            raise BodyTooLarge
+    if request.headers.get("content-encoding", "identity") == "gzip":
+        unpacking = zlib.decompressobj(wbits=31)
+        content = unpacking.decompress(bytes(received), _LONGEST_BODY)
+        if unpacking.unconsumed_tail:
+            raise BodyTooLarge
+        return content
+    return bytes(received)
+
+
+def spans_from_protobuf(body: bytes) -> list[Span]:
+    """Return the spans of an export; raise DecodeError when it is none."""
+    return _spans(ExportTraceServiceRequest.FromString(body))
+
+
+def spans_from_json(body: bytes) -> list[Span]:
+    """Return the spans of an export in OTLP's JSON, whose ids are hexadecimal; raise ValueError when it is none."""
+    content = json.loads(body)
+    for resource in content.get("resourceSpans", []):
+        for scope in resource.get("scopeSpans", []):
+            for span in scope.get("spans", []):
+                for name in ("traceId", "spanId", "parentSpanId"):
+                    if name in span:
+                        span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+                span.pop("links", None)
+    return _spans(json_format.ParseDict(content, ExportTraceServiceRequest(), ignore_unknown_fields=True))
+
+
+def _spans(export: ExportTraceServiceRequest) -> list[Span]:
+    spans = []
+    for resource in export.resource_spans:
+        service = _attributes(resource.resource.attributes).get("service.name", "").removesuffix(_SUFFIX)
+        for scope in resource.scope_spans:
+            spans += [_span(span, service) for span in scope.spans if span.trace_id and span.span_id]
+    return spans
+
+
+def _span(sent: SentSpan, service: str) -> Span:
+    attributes = _attributes(sent.attributes)
+    is_call = "mcp.outcome" in attributes
+    return Span(
+        trace_id=sent.trace_id.hex(),
+        span_id=sent.span_id.hex(),
+        parent_id=sent.parent_span_id.hex(),
+        service=service,
+        name=sent.name[:_LONGEST_TEXT],
+        start=sent.start_time_unix_nano / _NANOSECONDS,
+        seconds=max(0, sent.end_time_unix_nano - sent.start_time_unix_nano) / _NANOSECONDS,
+        failed=sent.status.code == Status.STATUS_CODE_ERROR,
+        tool=attributes.get("mcp.tool", "") if is_call else "",
+        outcome=attributes.get("mcp.outcome", ""),
+        details={name: attributes[name] for name in _SHOWN if name in attributes},
+    )
+
+
+def _attributes(sent: Sequence[KeyValue]) -> dict[str, str]:
+    return {entry.key: _value(entry.value)[:_LONGEST_TEXT] for entry in sent}
+
+
+def _value(value: AnyValue) -> str:
+    kind = value.WhichOneof("value")
+    content: Any = getattr(value, kind) if kind in ("string_value", "int_value", "double_value", "bool_value") else ""
+    return str(content)

@@ -1,0 +1,173 @@
+"""Reads recorded calls: one page of a filtered list, its counts, and one call with its spans."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from dyber_console.records.model import Call, Result, Span, percentile
+from dyber_console.records.store import Store
+
+#: Calls on one page of the list.
+PAGE = 50
+#: Spans of one call that are shown; of more, the longest.
+MOST_SPANS = 200
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Says which calls a list has; "" and None leave a condition out.
+
+    Attributes:
+        slower: Calls that took at least this many seconds.
+        before: Calls that were recorded before the one with this id.
+    """
+
+    service: str = ""
+    tool: str = ""
+    client: str = ""
+    result: Result | None = None
+    slower: float | None = None
+    before: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether there is no condition but the place in the list."""
+        return self == Filter(before=self.before)
+
+
+@dataclass
+class Summary:
+    """Counts the calls of a filter.
+
+    Attributes:
+        by_half: Per half hour and result the number of calls.
+        durations: Per bucket of durations the number of calls.
+    """
+
+    by_half: Counter[tuple[int, Result]] = field(default_factory=Counter)
+    durations: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        """Return the number of calls."""
+        return self.durations.total()
+
+    @property
+    def failed(self) -> int:
+        """Return the number of calls that failed or were refused."""
+        return sum(count for (_, result), count in self.by_half.items() if result in (Result.FAILED, Result.REFUSED))
+
+    @property
+    def p95(self) -> float | None:
+        """Return the duration in seconds that 95% of the calls did not exceed."""
+        return percentile(self.durations, 0.95)
+
+
+def page(store: Store, chosen: Filter) -> list[Call]:
+    """Return the newest calls of a filter, at most PAGE."""
+    where, values = _conditions(chosen)
+    if chosen.before is not None:
+        where.append("id < ?")
+        values.append(chosen.before)
+    rows = store.db.execute(
+        f"SELECT * FROM calls WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?", (*values, PAGE)
+    )
+    return [call_of(row) for row in rows]
+
+
+def summary(store: Store, chosen: Filter) -> Summary:
+    """Count the calls of a filter, wherever the list is."""
+    where, values = _conditions(chosen)
+    rows = store.db.execute(
+        f"SELECT half, result, bucket, COUNT(*) FROM calls WHERE {' AND '.join(where)} GROUP BY half, result, bucket",
+        values,
+    )
+    counted = Summary()
+    for half, result, bucket, count in rows:
+        counted.by_half[(half, Result(result))] += count
+        counted.durations[bucket] += count
+    return counted
+
+
+def by_request(store: Store, request_id: str) -> Call | None:
+    """Return the newest call with a request id, or None."""
+    row = store.db.execute("SELECT * FROM calls WHERE request_id = ? ORDER BY id DESC LIMIT 1", (request_id,))
+    found = row.fetchone()
+    return call_of(found) if found else None
+
+
+def by_trace(store: Store, trace_id: str, service: str) -> Call | None:
+    """Return the newest call of a trace to a service, or None."""
+    row = store.db.execute(
+        "SELECT * FROM calls WHERE trace_id = ? AND service = ? ORDER BY id DESC LIMIT 1", (trace_id, service)
+    )
+    found = row.fetchone()
+    return call_of(found) if found else None
+
+
+def spans_of(store: Store, call: Call) -> list[Span]:
+    """Return the spans of a call by their start; of more than MOST_SPANS the longest."""
+    rows = store.db.execute(
+        "SELECT * FROM spans WHERE trace_id = ? AND service = ? AND start BETWEEN ? AND ? ORDER BY seconds DESC LIMIT ?",
+        (call.trace_id, call.service, call.at - 2, call.at + call.seconds + 2, MOST_SPANS),
+    )
+    spans = [
+        Span(
+            row["trace_id"], row["span_id"], row["parent_id"], row["service"], row["name"], row["start"],
+            row["seconds"], bool(row["failed"]), row["tool"], row["outcome"], json.loads(row["details"]),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return sorted(spans, key=lambda span: span.start)
+
+
+def known_names(store: Store, column: str) -> list[str]:
+    """Return the names in a column of the calls: of services, tools or clients."""
+    if column not in ("service", "tool", "client"):
+        raise ValueError(f"{column!r} is no column with names")
+    rows = store.db.execute(f"SELECT DISTINCT {column} FROM calls WHERE is_call = 1 AND {column} <> '' ORDER BY 1")
+    return [row[0] for row in rows]
+
+
+def call_of(row: sqlite3.Row) -> Call:
+    """Return the call of a row."""
+    details = json.loads(row["details"])
+    return Call(
+        at=row["at"],
+        request_id=row["request_id"],
+        trace_id=row["trace_id"],
+        client=row["client"],
+        service=row["service"],
+        tool=row["tool"],
+        outcome=row["outcome"],
+        seconds=row["seconds"],
+        status=row["status"],
+        is_call=bool(row["is_call"]),
+        mcp_method=details["mcp_method"],
+        path=details["path"],
+        protocol=details["protocol"],
+        bytes_in=details["bytes_in"],
+        bytes_out=details["bytes_out"],
+        upstreams=tuple(details["upstreams"]),
+        upstream_seconds=tuple(details["upstream_seconds"]),
+        breaker=details["breaker"],
+        remote=details["remote"],
+        user_agent=details["user_agent"],
+        id=row["id"],
+    )
+
+
+def _conditions(chosen: Filter) -> tuple[list[str], list[Any]]:
+    conditions = {
+        "service = ?": chosen.service or None,
+        "tool = ?": chosen.tool or None,
+        "client = ?": chosen.client or None,
+        "result = ?": chosen.result,
+        "seconds >= ?": chosen.slower,
+    }
+    used = {text: value for text, value in conditions.items() if value is not None}
+    return ["is_call = 1", *used], list(used.values())

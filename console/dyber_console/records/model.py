@@ -1,0 +1,131 @@
+"""Defines what is recorded: calls as the gateway logged them, and spans as the services sent them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+#: Length of the periods in which calls are summed, in seconds.
+HALF_HOUR = 1800
+#: A bucket of durations is this much wider than the one before, so a percentile is off by 2.5% at most.
+_GROWTH = 1.05
+
+
+class Result(IntEnum):
+    """Says how a call ended, in the four groups of the filter."""
+
+    OK = 0
+    FAILED = 1
+    REFUSED = 2
+    CANCELLED = 3
+
+
+#: Outcomes of the gateway that refuse a call, whose service was not asked.
+REFUSALS = frozenset({"unauthorized", "forbidden", "foreign_origin", "unknown_host", "rate_limited", "circuit_open"})
+
+
+def result_of(outcome: str) -> Result:
+    """Return the group of an outcome: `ok`, `cancelled`, or a code of the gateway or of a service."""
+    if outcome == "ok":
+        return Result.OK
+    if outcome == "cancelled":
+        return Result.CANCELLED
+    return Result.REFUSED if outcome in REFUSALS else Result.FAILED
+
+
+@dataclass(frozen=True)
+class Call:
+    """Holds one request to a service, from the gateway's access log.
+
+    Attributes:
+        at: When it began, in seconds since 1970.
+        outcome: `ok`, `cancelled`, or the code of the failure.
+        is_call: False for requests that are no calls of tools as far as is known, such as the list of tools.
+        upstreams: The addresses that were tried, in order.
+        upstream_seconds: How long each of them took; None without an answer.
+        breaker: What the breaker counted.
+    """
+
+    at: float
+    request_id: str
+    trace_id: str
+    client: str
+    service: str
+    tool: str
+    outcome: str
+    seconds: float
+    status: int = 200
+    is_call: bool = True
+    mcp_method: str = ""
+    path: str = ""
+    protocol: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    upstreams: tuple[str, ...] = ()
+    upstream_seconds: tuple[float | None, ...] = ()
+    breaker: str = ""
+    remote: str = ""
+    user_agent: str = ""
+    id: int = 0
+
+    @property
+    def result(self) -> Result:
+        """Return the group of the outcome."""
+        return result_of(self.outcome)
+
+    @property
+    def tries(self) -> int:
+        """Return how many replicas the gateway asked."""
+        return len(self.upstreams)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Holds one span of a service: a named part of the time of a call.
+
+    Attributes:
+        start: When it began, in seconds since 1970.
+        tool: The called tool, for the span of a call.
+        outcome: How the call ended, for the span of a call.
+        details: Few attributes to show, such as the host and the status of a request to the platform.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    service: str
+    name: str
+    start: float
+    seconds: float
+    failed: bool = False
+    tool: str = ""
+    outcome: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+
+def half_hour(at: float) -> int:
+    """Return the number of the half hour in which a time lies, counted since 1970."""
+    return int(at // HALF_HOUR)
+
+
+def bucket(seconds: float) -> int:
+    """Return the bucket of a duration; bucket 0 is up to a millisecond."""
+    milliseconds = seconds * 1000
+    return 0 if milliseconds <= 1 else math.ceil(math.log(milliseconds, _GROWTH))
+
+
+def bucket_seconds(number: int) -> float:
+    """Return the middle of a bucket in seconds."""
+    return _GROWTH ** (number - 0.5) / 1000 if number else 0.001
+
+
+def percentile(counts: dict[int, int], share: float) -> float | None:
+    """Return the duration in seconds below which this share of calls lies, by buckets; None without calls."""
+    wanted = share * sum(counts.values())
+    passed = 0
+    for number in sorted(counts):
+        passed += counts[number]
+        if passed >= wanted and passed:
+            return bucket_seconds(number)
+    return None

@@ -1,0 +1,219 @@
+"""Opens the SQLite file of the records, brings its tables up to date and keeps its size bounded."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from dyber_console.records.model import HALF_HOUR, Call, Span, bucket, half_hour, result_of
+
+_DAY = 86_400
+_CALLS_SECONDS = _DAY
+_SUMS_SECONDS = 30 * _DAY
+#: Highest numbers of calls and spans, whatever the size of the file.
+MOST_CALLS = 200_000
+MOST_SPANS = 400_000
+#: Share of the calls that is dropped at once when there are too many.
+_DROPPED_SHARE = 20
+#: How far the clocks of the gateway and of a service may differ when a span is joined to its call, in seconds.
+_CLOCKS_SECONDS = 2.0
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS calls (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, half INTEGER NOT NULL, request_id TEXT NOT NULL,
+    trace_id TEXT NOT NULL, client TEXT NOT NULL, service TEXT NOT NULL, tool TEXT NOT NULL, outcome TEXT NOT NULL,
+    result INTEGER NOT NULL, seconds REAL NOT NULL, bucket INTEGER NOT NULL, status INTEGER NOT NULL,
+    is_call INTEGER NOT NULL, details TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_id);
+CREATE INDEX IF NOT EXISTS calls_by_trace ON calls (trace_id);
+CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
+CREATE INDEX IF NOT EXISTS calls_by_result ON calls (service, is_call, result, id);
+CREATE INDEX IF NOT EXISTS calls_summary ON calls (is_call, service, half, result, bucket, client, tool);
+CREATE TABLE IF NOT EXISTS spans (
+    trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT NOT NULL, service TEXT NOT NULL, name TEXT NOT NULL,
+    start REAL NOT NULL, seconds REAL NOT NULL, failed INTEGER NOT NULL, tool TEXT NOT NULL, outcome TEXT NOT NULL,
+    details TEXT NOT NULL, PRIMARY KEY (trace_id, span_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS spans_by_time ON spans (start);
+CREATE TABLE IF NOT EXISTS sums (
+    half INTEGER NOT NULL, service TEXT NOT NULL, tool TEXT NOT NULL, client TEXT NOT NULL, outcome TEXT NOT NULL,
+    result INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (half, service, tool, client, outcome)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS durations (
+    half INTEGER NOT NULL, service TEXT NOT NULL, bucket INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (half, service, bucket)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS states (at REAL NOT NULL, service TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS states_by_service ON states (service, at);
+CREATE TABLE IF NOT EXISTS logins (
+    at REAL NOT NULL, service TEXT NOT NULL, account TEXT NOT NULL, logged_in INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS logins_by_service ON logins (service, account, at);
+CREATE TABLE IF NOT EXISTS sessions (
+    id_hash TEXT PRIMARY KEY, csrf TEXT NOT NULL, created REAL NOT NULL, seen REAL NOT NULL, keep INTEGER NOT NULL,
+    password_mark TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """Holds the connection to the records. All methods run in the thread that made the store.
+
+    Args:
+        path: The file; its folder must exist.
+        longest_mib: Size of the file above which the oldest calls and spans are dropped.
+    """
+
+    def __init__(self, path: Path, longest_mib: int = 256) -> None:
+        self._longest_bytes = longest_mib * 2**20
+        self.db = sqlite3.connect(path)
+        self.db.row_factory = sqlite3.Row
+        self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute("PRAGMA synchronous = NORMAL")
+        self.db.execute("PRAGMA cache_size = -6000")
+        self.db.executescript(_TABLES)
+        #: Grows with every change of calls and spans, so that answers can be kept until something changes.
+        self.version = 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def add_calls(self, calls: Iterable[Call]) -> int:
+        """Record calls, with the tool and the outcome of their spans if these are known; return how many."""
+        count = 0
+        with self.db:
+            for call in calls:
+                identifier = self.db.execute(_INSERT_CALL, _call_row(call)).lastrowid
+                for row in self.db.execute(
+                    "SELECT name, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ?",
+                    (call.trace_id, call.service),
+                ).fetchall():
+                    if row["outcome"] and _is_during(row["start"], call.at, call.seconds):
+                        self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
+                count += 1
+        self.version += count
+        return count
+
+    def add_spans(self, spans: Iterable[Span]) -> int:
+        """Record spans, and give the calls of their traces the tool and the outcome; return how many."""
+        count = 0
+        with self.db:
+            for span in spans:
+                self.db.execute(
+                    "INSERT OR REPLACE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                    (
+                        span.trace_id, span.span_id, span.parent_id, span.service, span.name, span.start, span.seconds,
+                        span.failed, span.tool, span.outcome, json.dumps(span.details, ensure_ascii=False),
+                    ),
+                )  # fmt: skip
+                if span.outcome:
+                    self._join(span)
+                count += 1
+        self.version += count
+        return count
+
+    def _join(self, span: Span) -> None:
+        """Give the call of a span its tool and outcome: of the trace's calls to the service, the one at that time."""
+        rows = self.db.execute(
+            "SELECT id, at, seconds, outcome FROM calls WHERE trace_id = ? AND service = ?",
+            (span.trace_id, span.service),
+        ).fetchall()
+        during = [row for row in rows if _is_during(span.start, row["at"], row["seconds"])]
+        if during:
+            nearest = min(during, key=lambda row: abs(row["at"] - span.start))
+            self._set_outcome(nearest["id"], span.tool, span.outcome, nearest["outcome"])
+
+    def _set_outcome(self, identifier: int, tool: str, outcome: str, logged: str) -> None:
+        # What the gateway saw fail did not reach the caller, whatever the service says.
+        final = outcome if logged == "ok" or logged.startswith("http_") else logged
+        self.db.execute(
+            "UPDATE calls SET tool = ?, outcome = ?, result = ?, is_call = 1 WHERE id = ?",
+            (tool, final, _result(final), identifier),
+        )
+
+    def roll_up(self, now: float) -> None:
+        """Sum the calls of the current and the previous half hour, for the pages that look back 30 days."""
+        since = half_hour(now) - 1
+        with self.db:
+            for table in ("sums", "durations"):
+                self.db.execute(f"DELETE FROM {table} WHERE half >= ?", (since,))
+            self.db.execute(
+                "INSERT INTO sums SELECT half, service, tool, client, outcome, MAX(result), COUNT(*) FROM calls "
+                "WHERE half >= ? AND is_call = 1 GROUP BY half, service, tool, client, outcome",
+                (since,),
+            )
+            self.db.execute(
+                "INSERT INTO durations SELECT half, service, bucket, COUNT(*) FROM calls "
+                "WHERE half >= ? AND is_call = 1 GROUP BY half, service, bucket",
+                (since,),
+            )
+
+    def prune(self, now: float) -> None:
+        """Drop what is too old, and the oldest calls and spans while there are too many of them."""
+        with self.db:
+            self.db.execute("DELETE FROM calls WHERE at < ?", (now - _CALLS_SECONDS,))
+            self.db.execute("DELETE FROM spans WHERE start < ?", (now - _CALLS_SECONDS,))
+            for table in ("sums", "durations"):
+                self.db.execute(f"DELETE FROM {table} WHERE half < ?", (int((now - _SUMS_SECONDS) // HALF_HOUR),))
+            for table in ("states", "logins"):
+                self.db.execute(f"DELETE FROM {table} WHERE at < ?", (now - _SUMS_SECONDS,))
+            self._drop_beyond("calls", "at", MOST_CALLS)
+            self._drop_beyond("spans", "start", MOST_SPANS)
+        self.db.execute("PRAGMA incremental_vacuum").fetchall()
+        while self.size() > self._longest_bytes and self._drop_oldest():
+            self.db.execute("PRAGMA incremental_vacuum").fetchall()
+        self.version += 1
+
+    def size(self) -> int:
+        """Return the size of the file in bytes, without its log."""
+        pages = self.db.execute("PRAGMA page_count").fetchone()[0]
+        return int(pages * self.db.execute("PRAGMA page_size").fetchone()[0])
+
+    def _drop_beyond(self, table: str, column: str, most: int) -> None:
+        row = self.db.execute(f"SELECT {column} FROM {table} ORDER BY {column} DESC LIMIT 1 OFFSET ?", (most,))
+        if oldest := row.fetchone():
+            self.db.execute(f"DELETE FROM {table} WHERE {column} <= ?", (oldest[0],))
+
+    def _drop_oldest(self) -> bool:
+        """Drop a share of the calls and spans, the oldest first; return False when there are none."""
+        dropped = 0
+        with self.db:
+            for table, column in (("spans", "start"), ("calls", "at")):
+                total = self.db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+                if total:
+                    self._drop_beyond(table, column, total - total // _DROPPED_SHARE - 1)
+                    dropped += total
+        return dropped > 0
+
+
+_INSERT_CALL = (
+    "INSERT INTO calls (at, half, request_id, trace_id, client, service, tool, outcome, result, seconds, bucket, "
+    "status, is_call, details) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+
+def _call_row(call: Call) -> tuple[object, ...]:
+    details = {
+        "mcp_method": call.mcp_method,
+        "path": call.path,
+        "protocol": call.protocol,
+        "bytes_in": call.bytes_in,
+        "bytes_out": call.bytes_out,
+        "upstreams": call.upstreams,
+        "upstream_seconds": call.upstream_seconds,
+        "breaker": call.breaker,
+        "remote": call.remote,
+        "user_agent": call.user_agent,
+    }
+    return (
+        call.at, half_hour(call.at), call.request_id, call.trace_id, call.client, call.service, call.tool, call.outcome,
+        call.result, call.seconds, bucket(call.seconds), call.status, call.is_call,
+        json.dumps(details, ensure_ascii=False, separators=(",", ":")),
+    )  # fmt: skip
+
+
+def _result(outcome: str) -> int:
+    return int(result_of(outcome))
+
+
+def _is_during(start: float, at: float, seconds: float) -> bool:
+    return at - _CLOCKS_SECONDS <= start <= at + seconds + _CLOCKS_SECONDS

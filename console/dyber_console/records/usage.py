@@ -1,0 +1,189 @@
+"""Sums the calls of services over the last day, and over weeks from the half-hour sums."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from dyber_console.records.calls import call_of
+from dyber_console.records.model import HALF_HOUR, Call, Result, half_hour, percentile
+from dyber_console.records.store import Store
+
+#: Half hours of the last day, the current one included.
+DAY = 48
+_BAD = (Result.FAILED, Result.REFUSED)
+
+
+@dataclass
+class Usage:
+    """Counts calls per period, from `first` on.
+
+    Attributes:
+        first: Number of the first half hour.
+        halves: Half hours per period.
+        good: Calls per period that succeeded or were cancelled.
+        bad: Calls per period that failed or were refused.
+        durations: Per period the number of calls by bucket of durations.
+    """
+
+    first: int
+    periods: int
+    halves: int = 1
+    good: list[int] = field(default_factory=list)
+    bad: list[int] = field(default_factory=list)
+    durations: list[Counter[int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.good = [0] * self.periods
+        self.bad = [0] * self.periods
+        self.durations = [Counter() for _ in range(self.periods)]
+
+    @property
+    def count(self) -> int:
+        """Return the number of calls."""
+        return sum(self.good) + sum(self.bad)
+
+    @property
+    def failed(self) -> int:
+        """Return the number of calls that failed or were refused."""
+        return sum(self.bad)
+
+    @property
+    def p95(self) -> float | None:
+        """Return the duration in seconds that 95% of all calls did not exceed; None without calls."""
+        return percentile(sum(self.durations, Counter()), 0.95)
+
+    def percentiles(self, share: float) -> list[float | None]:
+        """Return that percentile of the durations per period, in seconds."""
+        return [percentile(counts, share) for counts in self.durations]
+
+    @property
+    def start(self) -> float:
+        """Return when the first period begins, in seconds since 1970."""
+        return self.first * HALF_HOUR
+
+    def place(self, half: int) -> int | None:
+        """Return the number of the period of a half hour, or None when it is outside."""
+        number = (half - self.first) // self.halves
+        return number if 0 <= number < self.periods else None
+
+    def add(self, other: Usage) -> None:
+        """Add the counts of another usage of the same periods."""
+        for index in range(self.periods):
+            self.good[index] += other.good[index]
+            self.bad[index] += other.bad[index]
+            self.durations[index].update(other.durations[index])
+
+
+def last_day(store: Store, now: float) -> dict[str, Usage]:
+    """Return the usage of each service that was called in the last 24 hours, by name."""
+    first = half_hour(now) - DAY + 1
+    usages: dict[str, Usage] = {}
+    rows = store.db.execute(
+        "SELECT service, half, result, bucket, COUNT(*) FROM calls WHERE is_call = 1 "
+        "GROUP BY service, half, result, bucket"
+    )
+    for service, half, result, bucket, count in rows:
+        usage = usages.get(service)
+        if usage is None:
+            usage = usages[service] = Usage(first, DAY)
+        place = usage.place(half)
+        if place is not None:
+            (usage.bad if result in _BAD else usage.good)[place] += count
+            usage.durations[place][bucket] += count
+    return {name: usage for name, usage in usages.items() if usage.count}
+
+
+def long_range(store: Store, now: float, service: str, days: int) -> Usage:
+    """Return the usage of a service over days, from the half-hour sums, in 48 to 60 periods."""
+    halves = max(1, days * DAY // 56)
+    periods = -(-days * DAY // halves)
+    usage = Usage(half_hour(now) - periods * halves + 1, periods, halves)
+    for half, result, count in store.db.execute(
+        "SELECT half, result, SUM(count) FROM sums WHERE service = ? AND half >= ? GROUP BY half, result",
+        (service, usage.first),
+    ):
+        place = usage.place(half)
+        if place is not None:
+            (usage.bad if result in _BAD else usage.good)[place] += count
+    for half, bucket, count in store.db.execute(
+        "SELECT half, bucket, count FROM durations WHERE service = ? AND half >= ?", (service, usage.first)
+    ):
+        place = usage.place(half)
+        if place is not None:
+            usage.durations[place][bucket] += count
+    return usage
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Holds the newest failure of a service.
+
+    Attributes:
+        call: The newest call that failed.
+        count: How often the same outcome came since the last success.
+        since: When it came first since the last success, in seconds since 1970.
+        is_over: Whether a call succeeded after it.
+    """
+
+    call: Call
+    count: int
+    since: float
+    is_over: bool
+
+
+def newest_failure(store: Store, service: str) -> Failure | None:
+    """Return the newest failure of a service in the last day, or None."""
+    row = store.db.execute(
+        "SELECT * FROM calls WHERE service = ? AND is_call = 1 AND result IN (1, 2) AND outcome NOT IN "
+        "('unauthorized', 'forbidden', 'foreign_origin', 'unknown_host', 'INVALID_ARGUMENT', 'NOT_FOUND', "
+        "'CONFIRMATION_REQUIRED', 'protocol_error') ORDER BY id DESC LIMIT 1",
+        (service,),
+    ).fetchone()
+    if row is None:
+        return None
+    call = call_of(row)
+    success = store.db.execute(
+        "SELECT COALESCE(MAX(id), 0) FROM calls WHERE service = ? AND is_call = 1 AND result = 0", (service,)
+    ).fetchone()[0]
+    if success > call.id:
+        return Failure(call, 0, call.at, True)
+    count, since = store.db.execute(
+        "SELECT COUNT(*), MIN(at) FROM calls WHERE service = ? AND is_call = 1 AND result IN (1, 2) AND outcome = ? "
+        "AND id > ?",
+        (service, call.outcome, success),
+    ).fetchone()
+    return Failure(call, count, since, False)
+
+
+@dataclass(frozen=True)
+class ClientUsage:
+    """Counts the calls of a client in the last day, with the newest of them."""
+
+    count: int
+    failed: int
+    last: Call
+
+
+def by_client(store: Store) -> dict[str, ClientUsage]:
+    """Return the usage of each client that called in the last day, by name; "" is calls without a good token."""
+    rows = store.db.execute(
+        "SELECT client, COUNT(*), SUM(result IN (1, 2)), MAX(id) FROM calls WHERE is_call = 1 GROUP BY client"
+    ).fetchall()
+    result = {}
+    for client, count, failed, newest in rows:
+        row = store.db.execute("SELECT * FROM calls WHERE id = ?", (newest,)).fetchone()
+        result[client] = ClientUsage(count, failed, call_of(row))
+    return result
+
+
+def by_tool(store: Store) -> dict[tuple[str, str], tuple[int, float]]:
+    """Return by service and tool how often it was called in 30 days, and when its last half hour of calls began."""
+    rows = store.db.execute("SELECT service, tool, SUM(count), MAX(half) FROM sums GROUP BY service, tool")
+    return {(service, tool): (count, half * HALF_HOUR) for service, tool, count, half in rows}
+
+
+def first_known(store: Store) -> float | None:
+    """Return since when calls are summed, in seconds since 1970; None before the first."""
+    half = store.db.execute("SELECT MIN(half) FROM sums").fetchone()[0]
+    return None if half is None else half * HALF_HOUR

@@ -1,0 +1,115 @@
+"""Reads the settings of the console from environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dyber_console.language import LANGUAGES, Language
+
+#: All addresses of the console begin with this path, behind the gateway and without it.
+BASE = "/console"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Holds the settings of the console's process.
+
+    Attributes:
+        password_hash: The argon2id hash of the administrator's password (DYBER_PASSWORD_HASH_FILE names its file).
+        host: Address to listen on for pages, spans and logs (HOST).
+        port: TCP port of the pages (PORT).
+        spans_port: TCP port that takes spans over OTLP/HTTP (DYBER_OTLP_PORT).
+        syslog_port: UDP and TCP port that takes the gateway's access log over syslog (DYBER_SYSLOG_PORT).
+        data_dir: Folder of the store, which survives restarts (DYBER_DATA).
+        files_dir: Folder with the files that deployments write for the console, or None (DYBER_FILES).
+        stack: Name of the stack (DYBER_STACK).
+        gateway_url: The gateway's address on the inner network (DYBER_GATEWAY_URL).
+        metrics_url: The gateway's address for metrics, or None (DYBER_METRICS_URL).
+        token: Token of the client `console`, or "" (DYBER_TOKEN_FILE names its file).
+        allowed_hosts: Host names under which the pages are opened, without ports (ALLOWED_HOSTS, with commas).
+        language: Language for browsers that prefer neither Chinese nor English (DYBER_LANGUAGE).
+        timezone: Time zone in which times are shown (DYBER_TIMEZONE).
+        longest_store_mib: Size of the store above which the oldest calls are dropped (DYBER_STORE_MIB).
+    """
+
+    password_hash: str
+    host: str = "127.0.0.1"
+    port: int = 8071
+    spans_port: int = 4318
+    syslog_port: int = 5514
+    data_dir: Path = Path("/data")
+    files_dir: Path | None = None
+    stack: str = "dev"
+    gateway_url: str = "http://gateway"
+    metrics_url: str | None = None
+    token: str = ""
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    language: Language = "zh"
+    timezone: ZoneInfo = ZoneInfo("Asia/Shanghai")
+    longest_store_mib: int = 256
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings; raise ValueError with the variable, its value and what to write instead."""
+        values = os.environ if environment is None else environment
+        hosts = tuple(name.strip().lower() for name in values.get("ALLOWED_HOSTS", "").split(",") if name.strip())
+        files = values.get("DYBER_FILES")
+        return cls(
+            password_hash=_secret(values, "DYBER_PASSWORD_HASH_FILE"),
+            host=values.get("HOST") or cls.host,
+            port=_number(values, "PORT", cls.port, 65535),
+            spans_port=_number(values, "DYBER_OTLP_PORT", cls.spans_port, 65535),
+            syslog_port=_number(values, "DYBER_SYSLOG_PORT", cls.syslog_port, 65535),
+            data_dir=Path(values.get("DYBER_DATA") or cls.data_dir),
+            files_dir=Path(files) if files else None,
+            stack=values.get("DYBER_STACK") or cls.stack,
+            gateway_url=(values.get("DYBER_GATEWAY_URL") or cls.gateway_url).rstrip("/"),
+            metrics_url=(values.get("DYBER_METRICS_URL") or "").rstrip("/") or None,
+            token=_secret(values, "DYBER_TOKEN_FILE") if values.get("DYBER_TOKEN_FILE") else "",
+            allowed_hosts=hosts or cls.allowed_hosts,
+            language=_language(values),
+            timezone=_timezone(values),
+            longest_store_mib=_number(values, "DYBER_STORE_MIB", cls.longest_store_mib, 65536),
+        )
+
+
+def _secret(values: Mapping[str, str], name: str) -> str:
+    path = values.get(name)
+    if not path:
+        raise ValueError(f"{name} is not set; write the path of the file with the secret")
+    try:
+        content = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"{name}={path}: the file cannot be read ({error.strerror}); write another path") from error
+    if not content:
+        raise ValueError(f"{name}={path}: the file is empty; deploy again")
+    return content
+
+
+def _number(values: Mapping[str, str], name: str, default: int, highest: int) -> int:
+    text = values.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= highest:
+        raise ValueError(f"{name}={text}: write a whole number from 1 to {highest}")
+    return int(text)
+
+
+def _language(values: Mapping[str, str]) -> Language:
+    text = values.get("DYBER_LANGUAGE") or "zh"
+    for known in LANGUAGES:
+        if text == known:
+            return known
+    raise ValueError(f"DYBER_LANGUAGE={text}: write zh or en")
+
+
+def _timezone(values: Mapping[str, str]) -> ZoneInfo:
+    text = values.get("DYBER_TIMEZONE") or "Asia/Shanghai"
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"DYBER_TIMEZONE={text}: write a name such as Asia/Shanghai or Europe/Berlin") from error

@@ -1,0 +1,1 @@
+"""Calls tools as the client `console`, through the gateway, with the official MCP SDK."""

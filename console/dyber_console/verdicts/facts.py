@@ -1,0 +1,82 @@
+"""Gathers what the rules judge: one plain object per service, and one for the deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dyber_console.intake.live import ServiceStatus
+from dyber_console.records.usage import Failure
+
+
+@dataclass(frozen=True)
+class Account:
+    """Says whether an account of a service is logged in, since when, and how long earlier logins lasted.
+
+    Attributes:
+        logged_in: None while it is unknown.
+        since: When that began, in seconds since 1970.
+        lasted: How long the login lasted that was lost last, in seconds.
+        was_in: Whether the account was ever seen logged in.
+    """
+
+    name: str
+    logged_in: bool | None
+    since: float | None = None
+    lasted: float | None = None
+    was_in: bool = False
+
+
+@dataclass(frozen=True)
+class ServiceFacts:
+    """Holds the facts about a service.
+
+    Attributes:
+        title: Its name for people.
+        status: What the gateway said last; None for a service that it does not know.
+        down_since: Since when no replica is ready, or None.
+        failure: The newest failure of its calls.
+        qr_login: Whether it has tools for a login by QR code.
+        secrets: The secrets that it declares.
+        changed_tools: How many of its running tools differ from the locked contract; None when that is unknown.
+        memory_mib: Its limit of memory.
+        digest: Digest of its image.
+    """
+
+    name: str
+    title: str
+    status: ServiceStatus | None = None
+    down_since: float | None = None
+    failure: Failure | None = None
+    accounts: tuple[Account, ...] = ()
+    qr_login: bool = False
+    secrets: tuple[str, ...] = ()
+    changed_tools: int | None = None
+    is_foreign: bool = False
+    memory_mib: int | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Holds the facts about the deployment.
+
+    Attributes:
+        now: Seconds since 1970.
+        status_age: Age of the gateway's status in seconds; None before the first.
+        lost_since: Since when the gateway has not answered.
+        certificate_end: When the gateway's certificate ends, in seconds since 1970.
+        backup_at: When the last backup was made.
+        drift: How many differences the last search for drift found; None when none was made.
+        drift_at: When that was.
+    """
+
+    now: float
+    stack: str
+    services: tuple[ServiceFacts, ...] = ()
+    status_age: float | None = None
+    lost_since: float | None = None
+    certificate_end: float | None = None
+    backup_at: float | None = None
+    drift: int | None = None
+    drift_at: float | None = None
+    counted_since: float | None = field(default=None)

@@ -1,0 +1,355 @@
+"""Turns facts into the list of what is to be done, the worst first, with causes and next steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from dyber_console.intake.live import STATUS_STALE
+from dyber_console.language import tr, tr_plural
+from dyber_console.verdicts.codes import meaning
+from dyber_console.verdicts.facts import Facts, ServiceFacts
+from dyber_console.verdicts.times import clock
+
+_DAY = 86_400.0
+#: Failures of the same kind in a row from which they are somebody's task.
+_REPEATED = 3
+#: How long after the last refusal a service still waits for its platform.
+_WAITING_SECONDS = 900.0
+_CERTIFICATE_DAYS = 14
+_BACKUP_DAYS = 7
+
+
+class Grade(IntEnum):
+    """Says who acts, the worst first; `OFF` is unknown."""
+
+    BAD = 0
+    WARN = 1
+    WAIT = 2
+    OK = 3
+    OFF = 4
+
+    @property
+    def icon(self) -> str:
+        """Return the name of the grade in classes and icons."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Todo:
+    """Holds one thing to do or to wait for.
+
+    Attributes:
+        service: The service that it is about, or "".
+        title: What is the matter, as a sentence.
+        state: The same in few words, for the service's row.
+        why: Cause and next step.
+        commands: Commands to run where the deployment was made.
+        page: The page with more: overview, service, tools, changes.
+        part: The section of that page.
+        button: Words of the link there, or "".
+    """
+
+    grade: Grade
+    rule: str
+    title: str
+    state: str
+    why: str
+    service: str = ""
+    commands: tuple[str, ...] = ()
+    page: str = "service"
+    part: str = ""
+    button: str = ""
+
+
+def todos(facts: Facts) -> list[Todo]:
+    """Return everything to do or to wait for, the worst first; nothing but the gateway while it is silent."""
+    if is_lost(facts):
+        return [_gateway_silent(facts)]
+    found = [todo for service in facts.services for todo in _service_todos(facts, service)]
+    found += _deployment_todos(facts)
+    order = {rule: index for index, rule in enumerate(_ORDER)}
+    return sorted(found, key=lambda todo: (todo.grade, order[todo.rule]))
+
+
+def is_lost(facts: Facts) -> bool:
+    """Return whether the gateway has been silent for so long that nothing is known."""
+    if facts.lost_since is None:
+        return False
+    return facts.status_age is None or facts.now - facts.lost_since > STATUS_STALE
+
+
+_ORDER = (
+    "gateway", "down", "tools", "login", "captcha", "setting", "upstream", "failing", "replicas", "certificate",
+    "backup", "drift", "breaker", "waiting",
+)  # fmt: skip
+
+
+def _gateway_silent(facts: Facts) -> Todo:
+    return Todo(
+        Grade.BAD,
+        "gateway",
+        tr("The gateway's status cannot be read"),
+        tr("unknown"),
+        tr("See whether its container is there; if not, deploy again:"),
+        commands=(f"./deploy.sh status -s {facts.stack}", f"./deploy.sh -s {facts.stack}"),
+        page="overview",
+    )
+
+
+def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
+    """Yield what is the matter with a service: that it is down, or everything else."""
+    status = service.status
+    if status is not None and status.total and status.ready == 0 and status.state != "unknown":
+        yield _down(facts, service)
+        return
+    if service.changed_tools:
+        yield _changed_tools(service)
+    lost = [account for account in service.accounts if account.logged_in is False and account.was_in]
+    failure = service.failure if service.failure and not service.failure.is_over else None
+    code = failure.call.outcome if failure else ""
+    if lost or code in ("LOGIN_REQUIRED", "LOGIN_EXPIRED"):
+        yield _login(facts, service)
+    elif code in _BY_CODE:
+        todo = _BY_CODE[code](facts, service)
+        if todo is not None:
+            yield todo
+    if status is not None and 0 < status.ready < status.total:
+        yield Todo(
+            Grade.WARN,
+            "replicas",
+            tr("{service} has fewer replicas than it should", service=service.title),
+            tr("{ready} of {total} replicas", ready=status.ready, total=status.total),
+            tr(
+                "{ready} of {total} replicas answer. Look at what the others say:",
+                ready=status.ready,
+                total=status.total,
+            ),
+            service.name,
+            (f"./deploy.sh logs {service.name} --tail 50 -s {facts.stack}",),
+        )
+    if status is not None and status.ready and status.breaker != "closed":
+        yield Todo(
+            Grade.WAIT,
+            "breaker",
+            tr("{service} is tried again by the gateway", service=service.title),
+            tr("breaker open"),
+            tr("It did not answer several calls in a row. The gateway tries again every few seconds; nothing to do."),
+            service.name,
+        )
+
+
+def _down(facts: Facts, service: ServiceFacts) -> Todo:
+    since = tr("since {time}, ", time=clock(service.down_since, facts.now)) if service.down_since else ""
+    return Todo(
+        Grade.BAD,
+        "down",
+        tr("{service} has stopped", service=service.title),
+        tr("stopped"),
+        tr("{since}no replica answers, and the gateway refuses its calls. See what it said last:", since=since),
+        service.name,
+        (f"./deploy.sh logs {service.name} --tail 50 -s {facts.stack}",),
+    )
+
+
+def _changed_tools(service: ServiceFacts) -> Todo:
+    count = service.changed_tools or 0
+    return Todo(
+        Grade.WARN,
+        "tools",
+        tr("The tools of {service} have changed", service=service.title),
+        tr("tools changed"),
+        tr_plural(
+            "{count} running tool differs from the locked contract. Review it before agents use it.",
+            "{count} running tools differ from the locked contract. Review them before agents use them.",
+            count,
+        ),
+        service.name,
+        page="tools",
+        part=service.name,
+        button=tr("Show the difference"),
+    )
+
+
+def _login(facts: Facts, service: ServiceFacts) -> Todo:
+    failure = service.failure if service.failure and not service.failure.is_over else None
+    lost = next((account for account in service.accounts if account.logged_in is False), None)
+    sentences = []
+    if lost is not None and lost.since is not None and lost.was_in:
+        sentences.append(tr("The login expired at {time}.", time=clock(lost.since, facts.now)))
+    if failure is not None and failure.call.outcome.startswith("LOGIN_"):
+        sentences.append(
+            tr_plural(
+                "{count} call got {code} since.", "{count} calls got {code} since.", failure.count,
+                code=failure.call.outcome,
+            )
+        )  # fmt: skip
+    if service.qr_login:
+        sentences.append(tr("Scan a code with the phone's app; it takes about a minute."))
+    else:
+        sentences.append(tr("Log in as the service's README says."))
+    return Todo(
+        Grade.WARN,
+        "login",
+        tr("{service} needs a new login", service=service.title),
+        tr("login needed"),
+        " ".join(sentences) if _spaces() else "".join(sentences),
+        service.name,
+        part="login" if service.qr_login else "",
+        button=tr("Scan to log in") if service.qr_login else "",
+    )
+
+
+def _captcha(facts: Facts, service: ServiceFacts) -> Todo:
+    return Todo(
+        Grade.WARN,
+        "captcha",
+        tr("{service} needs a human verification", service=service.title),
+        tr("verification needed"),
+        tr(
+            "The platform asks for it since {time}. Open the platform in your own browser and complete it; until then "
+            "calls would make it worse.",
+            time=clock(service.failure.since if service.failure else facts.now, facts.now),
+        ),
+        service.name,
+    )
+
+
+def _setting(facts: Facts, service: ServiceFacts) -> Todo:
+    commands = tuple(
+        f"./deploy.sh config set services.{service.name}.secrets.{name} --secret -s {facts.stack}"
+        for name in service.secrets
+    )
+    return Todo(
+        Grade.WARN,
+        "setting",
+        tr("{service} lacks a setting", service=service.title),
+        tr("setting missing"),
+        tr("Set it, then deploy again; the service's README says where the value comes from."),
+        service.name,
+        (*commands, f"./deploy.sh -s {facts.stack}"),
+    )
+
+
+def _upstream(facts: Facts, service: ServiceFacts) -> Todo | None:
+    if service.failure is None or service.failure.count < _REPEATED:
+        return None
+    return Todo(
+        Grade.WARN,
+        "upstream",
+        tr("{service} cannot read the platform's pages", service=service.title),
+        tr("pages changed"),
+        tr("The platform has changed them. Update the service; if it is up to date, report the problem."),
+        service.name,
+        ("git pull", f"./deploy.sh -s {facts.stack}"),
+    )
+
+
+def _failing(facts: Facts, service: ServiceFacts) -> Todo | None:
+    if service.failure is None or service.failure.count < _REPEATED:
+        return None
+    return Todo(
+        Grade.WARN,
+        "failing",
+        tr("{service} fails again and again", service=service.title),
+        tr("failing"),
+        tr_plural(
+            "{sentence}: {count} call since {time}. See what the service says:",
+            "{sentence}: {count} calls since {time}. See what the service says:",
+            service.failure.count,
+            sentence=meaning(service.failure.call.outcome).sentence,
+            time=clock(service.failure.since, facts.now),
+        ),
+        service.name,
+        (f"./deploy.sh logs {service.name} --tail 50 -s {facts.stack}",),
+    )
+
+
+def _waiting(facts: Facts, service: ServiceFacts) -> Todo | None:
+    if service.failure is None or facts.now - service.failure.call.at > _WAITING_SECONDS:
+        return None
+    return Todo(
+        Grade.WAIT,
+        "waiting",
+        tr("{service} waits for its platform", service=service.title),
+        tr("waiting"),
+        tr(
+            "{sentence}. It tries again by itself; nothing to do.",
+            sentence=meaning(service.failure.call.outcome).sentence,
+        ),
+        service.name,
+    )
+
+
+_BY_CODE: dict[str, Callable[[Facts, ServiceFacts], Todo | None]] = {
+    "CAPTCHA_REQUIRED": _captcha,
+    "NOT_CONFIGURED": _setting,
+    "UPSTREAM_CHANGED": _upstream,
+    "RATE_LIMITED": _waiting,
+    "QUOTA_EXHAUSTED": _waiting,
+    "BUSY": _waiting,
+    **dict.fromkeys(("INTERNAL", "TIMEOUT", "UPSTREAM_UNREACHABLE", "service_down", "service_timeout"), _failing),
+}
+
+
+def _deployment_todos(facts: Facts) -> Iterator[Todo]:
+    if facts.certificate_end is not None and facts.certificate_end - facts.now < _CERTIFICATE_DAYS * _DAY:
+        days = max(0, int((facts.certificate_end - facts.now) // _DAY))
+        yield Todo(
+            Grade.WARN,
+            "certificate",
+            tr("The certificate ends soon"),
+            "",
+            tr_plural(
+                "It is valid for {count} more day and was not renewed by itself. See why:",
+                "It is valid for {count} more days and was not renewed by itself. See why:",
+                days,
+            ),
+            commands=(f"./deploy.sh doctor -s {facts.stack}",),
+            page="overview",
+        )
+    if facts.backup_at is not None and facts.now - facts.backup_at > _BACKUP_DAYS * _DAY:
+        yield Todo(
+            Grade.WARN,
+            "backup",
+            tr("The last backup is old"),
+            "",
+            tr_plural(
+                "It was made {count} day ago. Make another:",
+                "It was made {count} days ago. Make another:",
+                int((facts.now - facts.backup_at) // _DAY),
+            ),
+            commands=(f"./deploy.sh backup -s {facts.stack}",),
+            page="overview",
+        )
+    if facts.drift:
+        yield Todo(
+            Grade.WARN,
+            "drift",
+            tr("The engine differs from what was deployed"),
+            "",
+            tr_plural("{count} difference.", "{count} differences.", facts.drift),
+            page="changes",
+            part="drift",
+            button=tr("Show the difference"),
+        )
+
+
+def _spaces() -> bool:
+    """Return whether sentences are separated by spaces in the language of the page."""
+    return tr("; ") == "; "
+
+
+def service_grade(facts: Facts, service: ServiceFacts, found: list[Todo]) -> tuple[Grade, str]:
+    """Return the grade of a service and its state in few words; nothing is well on old data."""
+    mine = [todo for todo in found if todo.service == service.name]
+    if mine:
+        return mine[0].grade, mine[0].state
+    if is_lost(facts) or facts.status_age is None or facts.status_age > STATUS_STALE:
+        return Grade.OFF, tr("unknown")
+    if service.status is None:
+        return Grade.OFF, tr("not running")
+    if service.status.state == "unknown":
+        return Grade.OFF, tr("starting")
+    return Grade.OK, tr("well")
