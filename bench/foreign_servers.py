@@ -16,6 +16,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
+from cli.services.sources.details import npm_details, python_details
 from infra.services.foreign_catalog import load
 from infra.services.scan import Package, read_sources
 from infra.services.source import Source
@@ -65,16 +66,14 @@ def _npm(server: Server, folder: Path) -> tuple[list[str], Package]:
     programs = about["bin"] if isinstance(about["bin"], dict) else {server.source.command: about["bin"]}
     lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     names = {path.rpartition("node_modules/")[2]: part for path, part in lock.items() if path}
-    repository = about.get("repository") or ""
     package = Package(
         "npm",
         server.source.package,
         server.source.version,
         install_scripts=[name for name, part in names.items() if part.get("hasInstallScript")],
-        repository=repository.get("url", "") if isinstance(repository, dict) else repository,
         requirements=tuple(names),
-        systems=about.get("os", ()),
         sources=read_sources(root),
+        **npm_details(about),
     )
     return ["node", str(root / programs[server.source.command])], package
 
@@ -91,15 +90,13 @@ def _pypi(server: Server, folder: Path) -> tuple[list[str], Package]:
     described = {_distribution(info): info for info in sorted(site.glob("*.dist-info"))}
     info = described[_plain(server.source.package)]
     metadata = HeaderParser().parsestr((info / "METADATA").read_text(encoding="utf-8"))
-    urls = [url.partition(", ")[2] for url in metadata.get_all("Project-URL") or ()]
     package = Package(
         "pypi",
         server.source.package,
         server.source.version,
-        repository=next(iter(urls), metadata.get("Home-page") or ""),
         requirements=[name.replace("_", "-") for name in described],
-        systems=[line for line in metadata.get_all("Classifier") or () if line.startswith("Operating System")],
         sources=_sources(site, info),
+        **python_details(metadata),
     )
     return [str(program)], package
 

@@ -10,7 +10,7 @@ from infra.components.docker.data import DataVolumes, DataVolumesArgs
 from infra.components.docker.gateway import Gateway, GatewayArgs
 from infra.components.docker.images import stack_images
 from infra.components.docker.profiles import Profiles
-from infra.components.docker.stack import declare_services, identify, providers
+from infra.components.docker.stack import declare_hub, declare_services, identify, providers
 from infra.configuration import load_settings
 from infra.engine import volumes
 from infra.parts.composition import compose
@@ -29,10 +29,11 @@ def deploy(root: Path) -> None:
     images = stack_images(composition, root, opts)
     services = declare_services(composition, identity, images, data, profiles, opts)
     profiles.start(services, data)
+    hub = declare_hub(composition, identity, images, opts)
     gateway = Gateway(
-        "gateway", GatewayArgs(composition, identity, images, services, tokens, profiles.monitoring), opts
+        "gateway", GatewayArgs(composition, identity, images, services, tokens, profiles.monitoring, hub), opts
     )
-    outputs.export(composition, services, gateway, images | profiles.images, tokens, profiles)
+    outputs.export(composition, services, gateway, images | profiles.images, tokens, profiles, hub)
 
 
 try:

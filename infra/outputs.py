@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 
 from infra.access import ClientToken
 from infra.components.docker.gateway import Gateway
+from infra.components.docker.hub import Hub
 from infra.components.docker.images import Image
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService
@@ -25,12 +27,15 @@ def export(
     images: Mapping[str, Image],
     tokens: Mapping[str, ClientToken],
     profiles: Profiles,
+    hub: Hub | None = None,
 ) -> None:
     """Register the stack's outputs.
 
     - gateway: {url, http, https, development: base URLs, of which clients should use `url`; `http` is absent where
       plain HTTP redirects to HTTPS; certificate: its source; container, configuration_version}
     - services: by name {title, url, mcp, sse, direct, max_call_seconds, enforces_scopes, containers}
+    - with a hub: hub: {url, mcp, sse: of `url`, by gateway's base URL http, https, development: its /mcp; search where
+      it is on; groups: by name {title, mcp, sse}; max_call_seconds, containers}
     - tokens (secret): by client
     - chosen_tokens: the clients whose token a person chose
     - images: by name, the image's id
@@ -62,6 +67,16 @@ def export(
             for spec in specs
         },
     )
+    if hub:
+        content = composition.hub.groups if composition.hub else ()
+        pulumi.export(
+            "hub",
+            {
+                **hub_urls(urls, {group.name: group.title for group in content}, search=settings.hub.search),
+                "max_call_seconds": max(spec.max_call_seconds for spec in specs),
+                "containers": [container.name for container in hub.containers],
+            },
+        )
     pulumi.export("images", {name: image.image_id for name, image in images.items()})
     pulumi.export("images_interface", image_interface.INTERFACE)
     if profiles.cache and profiles.access:
@@ -110,6 +125,26 @@ def service_urls(base: str, spec: ServiceSpec, settings: GatewaySettings) -> dic
         "mcp": f"{url}/mcp",
         "sse": f"{url}/mcp/sse",
         "direct": _url("http", "127.0.0.1", settings.public(spec.port)),
+    }
+
+
+def hub_urls(gateway: Mapping[str, str], groups: Mapping[str, str], *, search: bool) -> dict[str, Any]:
+    """Return the addresses of the hub under the base URLs of the gateway; `groups` are the titles of groups by name.
+
+    Clients should use `mcp`, or `sse` if they know only the older transport; `http`, `https` and `development` are the
+    same as `mcp` under the gateway's other base URLs.
+    """
+    base = gateway["url"]
+    return {
+        "url": f"{base}/",
+        "mcp": f"{base}/mcp",
+        "sse": f"{base}/mcp/sse",
+        **{kind: f"{gateway[kind]}/mcp" for kind in ("http", "https", "development") if kind in gateway},
+        **({"search": f"{base}/search/mcp"} if search else {}),
+        "groups": {
+            name: {"title": title, "mcp": f"{base}/groups/{name}/mcp", "sse": f"{base}/groups/{name}/mcp/sse"}
+            for name, title in groups.items()
+        },
     }
 
 

@@ -1,4 +1,4 @@
-"""Compiles and updates the catalogues of messages: the program's, the console's, and those of the servers.
+"""Compiles and updates the catalogues of messages: the program's, the servers', the hub's and the console's.
 
     python -m messages.catalogue            compile the program's, as the preparation of .venv does
     python -m messages.catalogue --update   first collect the texts of all code, and list those without a translation
@@ -61,11 +61,11 @@ PROGRAM = Source(
 
 
 def servers() -> list[Source]:
-    """Return the catalogues of the servers' library, and of the services and the examples of services."""
+    """Return the catalogues of the servers' library, of the services and the examples of services, and of the hub."""
     return [
         Source((file.parents[1].relative_to(ROOT).as_posix(),), ("tr", "tr_lazy", *PLURAL_FUNCTIONS), file)
-        for folder in ("mcp-servers", EXAMPLES)
-        for file in sorted(ROOT.glob(f"{folder}/*/*/locale/zh.po"))
+        for pattern in ("mcp-servers/*/*", f"{EXAMPLES}/*/*", "hub/*")
+        for file in sorted(ROOT.glob(f"{pattern}/locale/zh.po"))
     ]
 
 

@@ -35,6 +35,7 @@ IMAGE_TYPE = "docker:index/remoteImage:RemoteImage"
 IMAGE_SETTINGS = {
     "gateway": "gatewayImage",
     "front": "frontImage",
+    "hub": "hubImage",
     "cache": "cacheImage",
     "monitoring": "monitoringImage",
 }

@@ -22,7 +22,16 @@ PAGES = {"zh": "docs/settings.md", "en": "docs/settings.en.md"}
 ENVIRONMENTS = ("dev", "test", "prod")
 #: Keys that commands write (promote, token rotate, deploy --no-cache); the reference does not show their values.
 WRITTEN_BY_COMMANDS = {
-    *("image", "contract", "gatewayImage", "frontImage", "cacheImage", "monitoringImage", "imagesInterface"),
+    *(
+        "image",
+        "contract",
+        "gatewayImage",
+        "frontImage",
+        "hubImage",
+        "cacheImage",
+        "monitoringImage",
+        "imagesInterface",
+    ),
     *("tokens", "generation"),
 }
 

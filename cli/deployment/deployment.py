@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cli.deployment import locks
     from cli.terminal.console import Activities
+    from infra.rendering.hub.content import HubContent
     from infra.settings.stack import StackSettings
 
 PROJECT = "dyber"
@@ -156,17 +157,17 @@ class Deployment:
 
     def check_settings(self) -> None:
         """Raises ConfigurationError for settings that the Pulumi program would refuse."""
-        from infra.parts import image_interface
-        from infra.rendering.gateway import inputs as gateway_inputs
-        from infra.services.catalog import load_catalog
-        from infra.services.scan.review import refuse_poisoned_tools
+        self.hub_content()
 
-        catalog = load_catalog(ROOT / "mcp-servers")
-        specs = self.settings.select(catalog)
-        refuse_poisoned_tools(specs, catalog)
-        image_interface.refuse_incompatible_images(self.settings)
-        gateway_inputs.configuration(self.settings, specs, {})
-        gateway_inputs.tls_files(self.settings)
+    def hub_content(self) -> HubContent | None:
+        """Return what the stack's hub offers; None without a hub.
+
+        Raises ConfigurationError for settings that the Pulumi program would refuse.
+        """
+        from infra.parts.composition import checked_services
+        from infra.services.catalog import load_catalog
+
+        return checked_services(self.settings, load_catalog(ROOT / "mcp-servers"))[1]
 
     def published_ports(self) -> list[tuple[str, int]]:
         """Return the pairs (address, host port) that this stack's gateway publishes."""
@@ -278,7 +279,8 @@ class Deployment:
 
     def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
         from cli.deployment import state_edits
-        from cli.deployment.events import EventDisplay
+        from cli.deployment.events import DeployError, EventDisplay
+        from cli.deployment.image_build import with_reasons
         from cli.engine import stored_data
 
         # Data volumes that the program no longer declares would be deleted in this run, so they are retained first.
@@ -289,8 +291,13 @@ class Deployment:
         # The outputs are read from the state below; the Automation API would ask Pulumi for them.
         self.stack.workspace.stack_outputs = lambda stack_name: {}  # type: ignore[method-assign]
         title = tr("Comparing and applying stack {name}", name=self.stack.name)
-        with display.phase(title), events.failing_clearly():
-            self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
+        try:
+            with display.phase(title), events.failing_clearly():
+                self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
+        except DeployError as error:
+            if not events.failed_images:
+                raise
+            raise with_reasons(error, events.failed_images, self.settings.build, display) from None
         if set(events.changes) != {"same"} or events.outputs_differ or options["refresh"]:
             self._state = None
         return reading.outputs(self.state()), events.changes

@@ -148,6 +148,8 @@ class EventDisplay:
         self._quiet = quiet
         self._running: dict[str, int] = {}
         self.errors: list[str] = []
+        #: Names of the images that could not be built.
+        self.failed_images: list[str] = []
         #: The steps as `pulumi preview --json` would list them, secrets masked by Pulumi.
         self.steps: list[dict[str, Any]] = []
         #: The same for completed steps, which are the only ones that have the result of a refresh.
@@ -167,6 +169,8 @@ class EventDisplay:
             self._ended(event.res_outputs_event.metadata.urn, ok=True)
             self._compare_outputs(event.res_outputs_event.metadata)
         elif event.res_op_failed_event:
+            if event.res_op_failed_event.metadata.type == IMAGE:
+                self.failed_images.append(event.res_op_failed_event.metadata.urn.rsplit("::", 1)[-1])
             self._ended(event.res_op_failed_event.metadata.urn, ok=False)
         elif event.diagnostic_event and event.diagnostic_event.severity in ("error", "info#err"):
             self._remember(event.diagnostic_event.message, event.diagnostic_event.severity)

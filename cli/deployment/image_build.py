@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,9 @@ from cli.deployment.deployment import settings_file
 from cli.deployment.events import DeployError, EventDisplay
 from cli.system.checkout import ROOT
 from infra import single_image
+from infra.parts.image_content import IMAGE_SUFFIX, service_content
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import load_catalog
 from infra.settings.build import BuildSettings, from_environment
 from infra.settings.names import NAMESPACE
 from messages import tr
@@ -54,8 +57,6 @@ def build_image(spec: ServiceSpec, build: BuildSettings, display: Activities, se
     It takes a few seconds if the engine has the image. Raises ConfigurationError for locks that cannot be used, and
     DeployError with the words of the build if it fails.
     """
-    from infra.parts.image_content import service_content
-
     service_content(spec)  # Locks that cannot be used are reported before Pulumi starts.
     events = EventDisplay(display)
     with tempfile.TemporaryDirectory(prefix="dyber-image-") as temporary:
@@ -74,6 +75,28 @@ def build_image(spec: ServiceSpec, build: BuildSettings, display: Activities, se
             except DeployError as error:
                 raise _with_output(error, spec.name, spec.folder, log) from None
     return str(done.outputs[single_image.OUTPUT].value)
+
+
+def with_reasons(error: DeployError, images: Sequence[str], build: BuildSettings, display: Activities) -> DeployError:
+    """Return a failed update with the last lines of the builds of services that failed in it.
+
+    An update keeps no output of builds, so each is built once more, up to the step that fails: the engine has the steps
+    before it. `images` are the names of the resources.
+    """
+    catalog = load_catalog(SERVERS, locks=False)
+    names = [name.removesuffix(IMAGE_SUFFIX) for name in images if name.removesuffix(IMAGE_SUFFIX) in catalog]
+    reasons: list[DeployError] = []
+    for name in names:
+        try:
+            build_image(catalog[name], build, display)
+        except DeployError as reason:
+            reasons.append(reason)
+        except ConfigurationError:
+            return error
+    if not reasons:
+        return error
+    lines = [line for reason in reasons for line in (f"{reason.message}:", *reason.details)]
+    return DeployError(error.message, reasons[0].next_step, [*error.details, *lines])
 
 
 def _with_output(error: DeployError, service: str, folder: Path, log: Path) -> DeployError:

@@ -12,9 +12,9 @@ from cli.configuration.selection import FEATURES, GATEWAY, SelectionError
 from cli.engine import engine
 from messages import tr
 
-Kind = Literal["server", "data", "gateway", "front"]
+Kind = Literal["server", "data", "hub", "gateway", "front"]
 #: Calls arrive through the fronts, so these start last and stop first.
-START_ORDER: tuple[Kind, ...] = ("data", "server", "gateway", "front")
+START_ORDER: tuple[Kind, ...] = ("data", "server", "hub", "gateway", "front")
 #: State of a member that is no longer on the engine.
 GONE = "gone"
 
@@ -136,8 +136,8 @@ def kind_of(service: str, services: set[str]) -> Kind:
     services."""
     if service in services:
         return "server"
-    if service == "gateway":
-        return "gateway"
+    if service in ("gateway", "hub"):
+        return "hub" if service == "hub" else "gateway"
     return "front" if service.endswith(("-front", "-direct")) else "data"
 
 
@@ -145,7 +145,7 @@ def _replica(container: Mapping[str, Any], service: str) -> int:
     networks = container.get("NetworkSettings", {}).get("Networks") or {}
     for network in networks.values():
         for alias in network.get("Aliases") or []:
-            if match := re.fullmatch(rf"{re.escape(service)}-mcp-(\d+)", alias):
+            if match := re.fullmatch(rf"{re.escape(service)}(?:-mcp)?-(\d+)", alias):
                 return int(match[1])
     return 1
 

@@ -25,7 +25,11 @@ ACTIONLINT_PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 SHELL_LINES = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "# shellcheck shell=")
 #: Endings of the names of files without English text, which codespell skips.
 NOT_SPELLED = ("requirements.txt", "go.sum", "go.mod", ".lock.json", ".svg", ".png")
-IMPORT_LINTER = "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
+#: The packages of the hub and the console are in folders of their own, which are no part of the distribution.
+IMPORT_LINTER = (
+    "import sys; sys.path += ['hub', 'console']; "
+    "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
+)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cli.previews.model import KINDS, OPS, UNKNOWN, Effects, StackPreview, Step, effects, loses_or_keeps_data, steps
+from cli.previews.tool_lists import ToolList
 from cli.previews.values import NOT_YET_KNOWN, changed_settings, shown_value, shown_variable
 from cli.terminal.masking import HIDDEN
 from infra.services.contract_diff import MARKS, Change
@@ -52,6 +53,11 @@ def _stack(item: StackPreview) -> Iterator[str]:
         yield from _block(item.error.strip().splitlines()[-30:])
         return
     changed = steps(item.preview)
+    yield from _changes(item, changed)
+    yield from _tool_lists(item.tool_lists)
+
+
+def _changes(item: StackPreview, changed: Sequence[Step]) -> Iterator[str]:
     settings = changed_settings(item.settings_before, item.settings_after)
     counts = [(op, sum(step.op == op for step in changed)) for op in OPS]
     summary = " · ".join(f"{tr(OPS[op][1])} {count}" for op, count in counts if count)
@@ -131,6 +137,38 @@ def effect_lines(noticed: Effects) -> Iterator[str]:
         yield f"- ❗ **{tr(LOST)}**: {_names(noticed.lost)}"
     if noticed.kept:
         yield f"- 💾 {tr(KEPT)}: {_names(noticed.kept)}"
+
+
+def _tool_lists(lists: Sequence[ToolList]) -> Iterator[str]:
+    """Yield what the hub lists, folded: the size of each list, and the tools of each group."""
+    if not lists:
+        return
+    has_exceeded = any(item.exceeded for item in lists)
+    yield ""
+    yield f"<details><summary>{'⚠️ ' if has_exceeded else ''}{tr('What the hub lists')}</summary>"
+    yield ""
+    for item in lists:
+        yield f"- {list_heading(item)}"
+        yield from (f"  - ⚠️ {_cell(sentence)}" for sentence in item.exceeded)
+    for item in lists:
+        if not item.client:
+            yield ""
+            yield f"| `{_cell(item.address)}` | {tr('service')} | {tr('tool')} |"
+            yield "|---|---|---|"
+            yield from (
+                f"| `{_cell(tool.exposed)}` | {_cell(tool.service)} | `{_cell(tool.tool)}` |" for tool in item.tools
+            )
+    yield "</details>"
+
+
+def list_heading(item: ToolList) -> str:
+    """Return the address of a list, who gets it and how large it is, as Markdown."""
+    place = f"`{item.address}`"
+    if item.client:
+        place = tr("{address} for the client {client}", address=place, client=f"`{item.client}`")
+    size = tr("{count} tools, about {tokens} tokens", count=len(item.tools), tokens=f"{item.tokens:,}")
+    unknown = "" if item.is_complete else " " + tr("(more, as not all tools are known)")
+    return f"{place}: {size}{unknown}"
 
 
 def _tools(tools: Mapping[str, Sequence[Change]]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cli.engine.stored_data import holds_data
+from cli.previews.tool_lists import ToolList
 from infra.parts.data_volumes import DATA_FOLDER
 from messages import mark
 
@@ -30,7 +31,8 @@ KINDS = {
     "RandomBytes": mark("token"),
     "RandomId": mark("id"),
 }
-SERVICE = "dyber:service:McpService"
+#: The types of the components whose containers answer calls behind the gateway.
+SERVING = ("dyber:service:McpService", "dyber:hub:Hub")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class StackPreview:
     """The preview of one stack.
 
     `preview` is the document that `pulumi preview --json` printed, or None if it failed with `error`. `settings_before`
-    and `settings_after` are the texts of the stack's file at the base of the change and now.
+    and `settings_after` are the texts of the stack's file at the base of the change and now. `tool_lists` are what the
+    hub lists after the change.
     """
 
     stack: str
@@ -46,6 +49,7 @@ class StackPreview:
     settings_before: str = ""
     settings_after: str = ""
     error: str = ""
+    tool_lists: tuple[ToolList, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ def loses_or_keeps_data(step: Step) -> bool:
 
 def _serves(step: Step) -> bool:
     is_lasting = (step.new or step.old).get("mustRun") is not False
-    return step.name == "gateway-nginx" or (SERVICE in step.types and is_lasting)
+    return step.name == "gateway-nginx" or (_is_serving(step) and is_lasting)
 
 
 def _holds_data(step: Step) -> bool:
@@ -172,7 +176,11 @@ def _mounted_data(step: Step) -> Iterator[str]:
 
 def _moves(step: Step) -> bool:
     """Tell whether a service's network is replaced; the gateway may then be in the new network before the service."""
-    return step.kind == "Network" and step.op == "replace" and SERVICE in step.types
+    return step.kind == "Network" and step.op == "replace" and _is_serving(step)
+
+
+def _is_serving(step: Step) -> bool:
+    return any(component in step.types for component in SERVING)
 
 
 def _service_of(step: Step) -> str:

@@ -9,8 +9,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.previews.comment import effect_lines, plain, step_details
+from cli.previews.comment import effect_lines, list_heading, plain, step_details
 from cli.previews.model import KINDS, OPS, Step, effects, steps
+from cli.previews.tool_lists import ToolList
 from messages import tr
 
 _STYLES = {"create": "green", "replace": "yellow", "update": "yellow", "delete": "red"}
@@ -28,6 +29,24 @@ def table(preview_steps: list[dict[str, Any]]) -> Group | None:
     for step in sorted(changed, key=lambda step: (list(OPS).index(step.op), step.name)):
         rows.add_row(*_row(step))
     return Group(rows, *_noticed(changed))
+
+
+def lists_table(lists: Sequence[ToolList]) -> Group | None:
+    """Return what the hub lists: the size of each list with the programs for which it is too large, and the tools of
+    each group; None for a stack without the hub."""
+    if not lists:
+        return None
+    return Group(Text(tr("What the hub lists"), style="bold"), *(line for item in lists for line in _list_lines(item)))
+
+
+def _list_lines(item: ToolList) -> Iterator[Text | Table]:
+    yield Text(plain(list_heading(item)))
+    if not item.client:
+        rows = Table.grid(padding=(0, 2))
+        for tool in item.tools:
+            rows.add_row(Text(f"  {tool.exposed}", style="bold"), Text("←"), Text(f"{tool.service}/{tool.tool}"))
+        yield rows
+    yield from (Text(f"  ⚠️ {sentence}", style="yellow") for sentence in item.exceeded)
 
 
 def _row(step: Step) -> Iterator[Text]:

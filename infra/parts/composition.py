@@ -9,6 +9,8 @@ from typing import Any
 
 from infra.parts import data_volumes, image_interface
 from infra.rendering.gateway import inputs as gateway_inputs
+from infra.rendering.hub.content import HubContent, hub_content
+from infra.rendering.hub.for_gateway import gateway_hub
 from infra.services import catalog
 from infra.services.catalog import ServiceSpec
 from infra.services.scan.review import refuse_poisoned_tools
@@ -17,11 +19,13 @@ from infra.settings.stack import StackSettings
 
 @dataclass(frozen=True)
 class Composition:
-    """The settings of a stack, its `services` with the stack's values, and the names of its data volumes by service."""
+    """The settings of a stack, its `services` with the stack's values, the names of its data volumes by service, and
+    what its `hub` offers, None without a hub."""
 
     settings: StackSettings
     services: list[ServiceSpec]
     data_volumes: Mapping[str, str]
+    hub: HubContent | None = None
 
 
 def compose(
@@ -31,11 +35,23 @@ def compose(
 
     The engine is asked last, when the settings are known to be right. Raises ConfigurationError for what cannot work.
     """
-    all_services = catalog.load_catalog(root / "mcp-servers")
+    services, hub = checked_services(settings, catalog.load_catalog(root / "mcp-servers"))
+    present = data_volumes.present_for(settings.stack, list_volumes())
+    names = data_volumes.declared(settings.stack, settings.with_data(services), present)
+    return Composition(settings, services, names, hub)
+
+
+def checked_services(
+    settings: StackSettings, all_services: Mapping[str, ServiceSpec]
+) -> tuple[list[ServiceSpec], HubContent | None]:
+    """Return the services of a stack with the stack's values, and what its hub offers; no engine is asked.
+
+    Raises ConfigurationError for everything that the program refuses.
+    """
     services = settings.select(all_services)
     refuse_poisoned_tools(services, all_services)
     image_interface.refuse_incompatible_images(settings)
-    gateway_inputs.configuration(settings, services, {})
+    hub = hub_content(settings, services, all_services)
+    gateway_inputs.configuration(settings, services, {}, hub=gateway_hub(settings, hub) if hub else None)
     gateway_inputs.tls_files(settings)
-    present = data_volumes.present_for(settings.stack, list_volumes())
-    return Composition(settings, services, data_volumes.declared(settings.stack, settings.with_data(services), present))
+    return services, hub

@@ -17,6 +17,7 @@ from infra.parts.containers import (
     Task,
     TemporaryFolder,
 )
+from infra.parts.hub import GATEWAY_ALIAS as HUB_GATEWAY
 from infra.parts.published_ports import Published, gateway_ports
 from infra.parts.service import DRAIN_MARGIN_SECONDS
 from infra.rendering.gateway.configuration import CONFIGURATION_ROOT
@@ -66,15 +67,22 @@ def edge(subnets: Subnets) -> Network:
 
 
 def gateway(
-    settings: GatewaySettings, specs: Sequence[ServiceSpec], networks: Sequence[str], monitoring: str | None
+    settings: GatewaySettings,
+    specs: Sequence[ServiceSpec],
+    networks: Sequence[str],
+    monitoring: str | None,
+    hub: str | None = None,
 ) -> Server:
-    """Return the gateway, which is in every service's network (`networks`) and in the network `monitoring`, if any.
+    """Return the gateway, which is in every service's network (`networks`) and in the networks `monitoring` and `hub`,
+    if there are any.
 
     A new gateway serves before the old one drains. Its configuration is mounted read-only.
     """
     memberships = [Membership(EDGE, (ALIAS,)), *map(Membership, networks)]
     if monitoring:
         memberships.append(Membership(monitoring, (GATEWAY_HOST,)))
+    if hub:
+        memberships.append(Membership(hub, (HUB_GATEWAY,)))
     return Server(
         "gateway-nginx",
         "gateway",

@@ -12,6 +12,8 @@ from infra.services.source import Source, SourceKind
 from infra.services.source_locks import LOCK_FILES
 
 DOCKERFILE = "Dockerfile"
+#: The end of the name of an image's resource, which begins with the name of the service.
+IMAGE_SUFFIX = "-image"
 #: By kind, the files in mcp-servers/ that lock the tools with which its programs or images are built.
 BUILDERS: Mapping[SourceKind, tuple[str, ...]] = {
     "npm": ("kit/builders/node.txt",),

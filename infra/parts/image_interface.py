@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 #: Increase it if older images would no longer work because the program expects another command, port, file or variable.
 #: Images from before this number was introduced have 0.
-INTERFACE = 2
+INTERFACE = 3
+#: The oldest interface whose images still work in a stack without the hub: since 3, services know renamed tools.
+WITHOUT_HUB = 2
 
 
 def refuse_incompatible_images(settings: StackSettings) -> None:
     """Raise ConfigurationError if the stack has images by digest that were built for another interface."""
     given = [key for key, image in settings.part_images().items() if image]
-    if not given or settings.images_interface == INTERFACE:
+    oldest = INTERFACE if settings.hub.enabled else WITHOUT_HUB
+    if not given or oldest <= settings.images_interface <= INTERFACE:
         return
     is_newer = settings.images_interface > INTERFACE
     promote = f"./deploy.sh promote {_SOURCES.get(settings.stack, '<from>')} {settings.stack}"

@@ -17,15 +17,18 @@ CONFIGURATION_ROOT = "/etc/dyber"
 EXPORTER_PORT = 9121
 #: The names of the gateway and the exporter on the network of Prometheus.
 GATEWAY_HOST, EXPORTER_HOST = "gateway", "cache-exporter"
+#: The name of the hub beside the names of services.
+HUB_HOST = "hub"
 
 
-def render(services: Iterable[ServiceSpec], *, cache: bool) -> dict[str, str]:
+def render(services: Iterable[ServiceSpec], *, cache: bool, hub_replicas: int = 0) -> dict[str, str]:
     """Return the text of each file by its path in the configuration's folder; Prometheus starts with `prometheus.yml`.
 
-    `cache`: the stack has Redis with its exporter. The result does not depend on the order of the services.
+    `cache`: the stack has Redis with its exporter. `hub_replicas` is how many containers the hub has. The result does not depend on the order of the services.
     """
+    scraped = [(service.name, service.replicas) for service in sorted(services, key=lambda service: service.port)]
     context = {
-        "services": sorted(services, key=lambda service: service.port),
+        "scraped": [*scraped, (HUB_HOST, hub_replicas)],
         "gateway": f"{GATEWAY_HOST}:{METRICS_PORT}",
         "cache": f"{EXPORTER_HOST}:{EXPORTER_PORT}" if cache else "",
     }

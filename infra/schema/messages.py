@@ -40,6 +40,58 @@ MESSAGES: dict[str, str] = {
     ),
     "pinned_image_missing": mark("needed while images is pinned, such as sha256:<64 hex digits>"),
     "pinned_part_image_missing": mark("needed while images is pinned"),
+    "pinned_hub_image_missing": mark(
+        "needed while images is pinned and the stack has the hub; promote it from a stack that runs it "
+        "(./deploy.sh promote), or do without the hub"
+    ),
+    "group_service_twice": mark("each service can be listed only once; doubled: {names}"),
+    "groups_without_hub": mark("groups need the hub; write enabled: true in dyber:hub, or leave the groups out"),
+    "group_tools_unknown": mark(
+        "the tools of {service} are not known, so the group cannot be checked; write its lock file "
+        "(./deploy.sh tools lock {service}), or leave it out of the group"
+    ),
+    "group_without_tools": mark(
+        "the group {group} has no tools: its services do not run in this stack, or everything is left out or hidden"
+    ),
+    "group_name_twice": mark(
+        "the tools {tool} and {other} both have the name {name} in this group, without regard to case; give one of them "
+        "another name, or leave it out with exclude"
+    ),
+    "group_name_reserved": mark("{name} is a tool of the search; give the tool another name in this group"),
+    "group_name_form": mark(
+        "the tool {name} needs another name in this group: letters, digits, _ and -, as not all client programs take "
+        "more"
+    ),
+    "group_name_long": mark(
+        "client programs call the tool {prefix}{name}, which is longer than {most} characters; give it a shorter name "
+        "in this group"
+    ),
+    "group_hint_read_only": mark(
+        "{tool} writes, says {service}; a group cannot say that it only reads. Leave this hint out"
+    ),
+    "group_hint_destructive": mark(
+        "{tool} may delete or overwrite, says {service}; a group cannot say that it does not. Leave this hint out"
+    ),
+    "tool_name_twice": mark(
+        "the tool {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each tool has a "
+        "name of its own, whatever its case. Rename one of them, switch off one service in {stack_file} "
+        "(services.<service>.enabled: false), or do without the hub (hub.enabled: false)"
+    ),
+    "foreign_tool_name_twice": mark(
+        "the tool {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each tool has a "
+        "name of its own, whatever its case. Switch this tool off, or one service in {stack_file} "
+        "(services.<service>.enabled: false)"
+    ),
+    "prompt_name_twice": mark(
+        "the prompt {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each prompt "
+        "has a name of its own, whatever its case. Rename one of them, or switch off one service in {stack_file} "
+        "(services.<service>.enabled: false)"
+    ),
+    "resource_owner_twice": mark(
+        "{service} and {other} both have resources whose addresses begin with {name}; in a stack with the hub these "
+        "tell the services apart. Rename one, or switch off one service in {stack_file} "
+        "(services.<service>.enabled: false)"
+    ),
     "too_many_replicas": mark("this service has at most {most} (max_replicas in mcp-servers/{service}/service.yaml)"),
     "replicas_without_cache": mark(
         "the replicas of this service share the limits of an account through Redis, which the service does not use; "
@@ -77,6 +129,24 @@ MESSAGES: dict[str, str] = {
     "tls_files_unused": mark("certificateFile and keyFile are only for source: files"),
     "hsts_without_certificate": mark("hstsDays needs a certificate that browsers trust: source: files or acme"),
     "acme_without_name": mark("tls.source: acme needs a host name in serverNames, such as pet.example.com"),
+    "oauth_url": mark("{url!r} is unusable; write it like https://login.example.com/realms/pet, without a query"),
+    "oauth_url_without_https": mark(
+        "{url!r} must begin with https://, because tokens and keys come from there; http:// is only for this machine, "
+        "such as http://localhost:8180"
+    ),
+    "oauth_public_url_without_https": mark(
+        "oauth needs a publicUrl that begins with https://, because {url!r} would show the tokens of logins to the "
+        "network; http:// is only for this machine, such as http://localhost:8180"
+    ),
+    "oauth_scope": mark("{scope!r} is no scope; possible: mcp, mcp:read, <service>, <service>:read"),
+    "oauth_scope_service": mark("the scope {scope!r} names no service; known: {known}"),
+    "oauth_without_users": mark(
+        "say who may call: users (which users are which client) or otherUsers (the client whose permissions all other "
+        "users have)"
+    ),
+    "oauth_issuer_twice": mark("each identity provider can be listed only once; doubled: {urls}"),
+    "oauth_secret_in_clear": mark("must be encrypted; write it with {command}"),
+    "oauth_needs_hub": mark("logins need the hub, which verifies their tokens; write hub: {{enabled: true}}"),
     # The gateway's configuration
     "service_name": mark(
         "service name {name!r} is unusable: lower-case letters, digits and hyphens, beginning with a letter, at most "
@@ -92,6 +162,10 @@ MESSAGES: dict[str, str] = {
     "client_name": mark(
         "client name {name!r} is unusable: lower-case letters, digits and . _ -, at most 63 characters, such as "
         "desktop-pet"
+    ),
+    "group_name": mark(
+        "group name {name!r} is unusable: lower-case letters, digits and _ -, beginning with a letter or digit, at most "
+        "32 characters"
     ),
     "client_without_token": mark("client {client} has no token"),
     "client_token_hash": mark("token_sha256 of client {client} must be SHA-256 hashes, 64 lower-case hex digits"),
@@ -112,6 +186,10 @@ MESSAGES: dict[str, str] = {
     "accounts_missing": mark("client {client} is limited to some accounts of service {service}, which has no accounts"),
     "scope_too_long": mark(
         "the list of tools of client {client} for service {service} is too long: at most {most} characters"
+    ),
+    "hub_scope_too_long": mark(
+        "the lists of tools of client {client} are too long together: at most {most} characters for all services; "
+        "write all or read for some of them"
     ),
     "scope_tools": mark(
         "the scope of client {client} names tools that service {service} does not have: {unknown}; known: {known}"

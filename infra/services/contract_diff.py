@@ -103,7 +103,21 @@ def _other_offers(old: Contract, new: Contract) -> Iterator[Change]:
                 if _arguments_break(before[name], after[name]):
                     yield Change(name, Effect.BREAKS, mark("arguments of the prompt changed"))
                 else:
-                    yield Change(name, Effect.READS, changed)
+                    yield Change(name, Effect.READS, changed, {}, *_changed_texts(before[name], after[name]))
+
+
+def _changed_texts(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the texts that only the old, and those that only the new form of an offer has, each on a line."""
+    before, after = _offer_texts(old), _offer_texts(new)
+    removed, added = ([text for text in before if text not in after], [text for text in after if text not in before])
+    return "\n".join(removed), "\n".join(added)
+
+
+def _offer_texts(offer: Mapping[str, Any]) -> list[str]:
+    """Return what agents read of a prompt, a resource or a template."""
+    texts = [str(offer[key]) for key in ("title", "description", "mimeType") if offer.get(key)]
+    arguments = offer.get("arguments") or ()
+    return texts + [": ".join(str(item[key]) for key in ("name", "description") if item.get(key)) for item in arguments]
 
 
 def _by_name(offers: Any) -> dict[str, Any]:

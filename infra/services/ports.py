@@ -6,4 +6,8 @@ REDIS_PORT = 6379
 MONITORING_PORT = 9090
 #: On this port the gateway serves its own metrics and those of the services to Prometheus.
 METRICS_PORT = 10090
-GATEWAY_PORTS = (HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT, MONITORING_PORT, 10080, METRICS_PORT)
+#: On this port the hub's containers listen.
+HUB_PORT = 8070
+#: On this port the gateway passes the hub's calls to the services.
+RELAY_PORT = 10070
+GATEWAY_PORTS = (HTTP_PORT, HTTPS_PORT, DEVELOPMENT_PORT, MONITORING_PORT, 10080, METRICS_PORT, RELAY_PORT)

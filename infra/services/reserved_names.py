@@ -8,20 +8,21 @@ from infra.schema.problems import Problem
 
 #: Names that the program itself uses: in images (`dyber-front`), labels, network aliases and Pulumi's state.
 PARTS = (
-    *("gateway", "front", "cache", "monitoring", "base", "kit"),
+    *("gateway", "front", "hub", "console", "cache", "monitoring", "base", "kit"),
     *("engine", "random", "deployment", "prometheus"),
     *("gateway-front", "gateway-loader", "gateway-certificate", "gateway-acme"),
+    *("hub-secrets", *(f"hub-{replica}" for replica in range(1, 9))),
     *("cache-metrics", "cache-password", "cache-exporter", "monitoring-loader", "monitoring-direct"),
 )
 #: The first segments of the gateway's own paths.
-PATHS = ("api", "health", "metrics")
+PATHS = ("api", "mcp", "groups", "search", "health", "metrics")
 #: Words with a meaning on the command line: `logs api-gateway`, `--services all`.
 WORDS = ("api-gateway", "redis-cache", "all", "full", "default")
 #: The parts of a service besides its servers are labelled with these endings, such as `template-direct`.
 ENDINGS = ("contract", "direct", "secrets")
 #: Names with another meaning in the repository, Git, Docker's build context, pytest or Windows.
 ELSEWHERE = (
-    *("hub", "console", "catalog", "test", "tests", "build", "dist", "and", "or", "not", "con", "prn", "aux", "nul"),
+    *("catalog", "test", "tests", "build", "dist", "and", "or", "not", "con", "prn", "aux", "nul"),
     *(f"{device}{number}" for device in ("com", "lpt") for number in range(1, 10)),
 )
 #: Words of --profile that stand for several profiles or for none.

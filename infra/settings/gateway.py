@@ -13,6 +13,7 @@ from infra.schema.host_names import certificate_name
 from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.settings import addresses
+from infra.settings.oauth import OAuthSettings, is_loopback
 from messages import mark
 
 _PORT = re.compile(r":[0-9]+$")
@@ -156,6 +157,9 @@ class GatewaySettings(StrictSettings):
         BreakerSettings(), description=mark("When a service that does not answer is not called for a while")
     )
     tls: TlsSettings = Field(TlsSettings(), description=mark("The certificate of port 443"))
+    oauth: OAuthSettings | None = Field(
+        None, description=mark("Logins at an identity provider, besides the clients' own tokens; unset: none")
+    )
 
     @field_validator("bind")
     @classmethod
@@ -169,6 +173,14 @@ class GatewaySettings(StrictSettings):
     def _acme_has_a_name(self) -> GatewaySettings:
         if self.tls.source == "acme" and not self.dns_names:
             raise UnusableValue("acme_without_name")
+        return self
+
+    @model_validator(mode="after")
+    def _logins_are_encrypted(self) -> GatewaySettings:
+        if self.oauth and self.public_url:
+            parts = urlsplit(self.public_url)
+            if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+                raise UnusableValue("oauth_public_url_without_https", url=self.public_url)
         return self
 
     @model_validator(mode="after")

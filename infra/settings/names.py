@@ -6,6 +6,8 @@ from __future__ import annotations
 NAMESPACE = "dyber"
 #: The client whose token MCP_AUTH_TOKEN is.
 MAIN_CLIENT = "desktop-pet"
+#: The key with the image of the hub.
+HUB_IMAGE = "hubImage"
 
 
 def stack_file(stack: str) -> str:

@@ -10,7 +10,7 @@ from infra.schema.messages import listed
 from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE
-from infra.settings.names import NAMESPACE, stack_file
+from infra.settings.names import HUB_IMAGE, NAMESPACE, stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE
 from infra.settings.secrets import secret_problems
 
@@ -30,16 +30,26 @@ def select(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> list[
     problems = list(_unknown_names(settings, with_values))
     for spec in selected:
         problems += _service_problems(settings, spec)
-    problems += [
-        Problem("pinned_part_image_missing", stack_file(settings.stack), (key,))
-        for key, image in settings.part_images().items()
-        if settings.images == PINNED and not image
-    ]
+    problems += _missing_part_images(settings)
     if not selected:
         problems.append(Problem("no_service_enabled", stack_file(settings.stack)))
     if problems:
         raise ConfigurationError(*problems)
     return selected
+
+
+def _missing_part_images(settings: StackSettings) -> Iterator[Problem]:
+    """Yield a problem for each image of a part that a stack with images by digest lacks."""
+    if settings.images != PINNED:
+        return
+    for key, image in settings.part_images().items():
+        if image:
+            continue
+        if key == HUB_IMAGE:
+            without = yaml_lines(("hub", "enabled"), False, prefix=f"{NAMESPACE}:")
+            yield Problem("pinned_hub_image_missing", stack_file(settings.stack), (key,), instead=tuple(without))
+        else:
+            yield Problem("pinned_part_image_missing", stack_file(settings.stack), (key,))
 
 
 def _is_enabled(settings: StackSettings, spec: ServiceSpec) -> bool:

@@ -24,7 +24,8 @@ from infra.settings.build import BuildSettings, from_environment
 from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
-from infra.settings.names import NAMESPACE, stack_file
+from infra.settings.hub import GroupName, GroupSettings, HubSettings
+from infra.settings.names import HUB_IMAGE, NAMESPACE, stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from infra.settings.selection import select
 from infra.settings.services import ImageDigest, ServiceSettings
@@ -68,6 +69,11 @@ class StackSettings(StrictSettings):
         description=mark("The rotation of tokens, by client; written by token rotate and token revoke"),
     )
     gateway: GatewaySettings = Field(GatewaySettings(), description=mark("The Nginx gateway"))
+    hub: HubSettings = Field(HubSettings(), description=mark("The hub: the tools of all services at one address"))
+    groups: dict[GroupName, GroupSettings] = Field(
+        default_factory=dict,
+        description=mark("Groups of tools, each at an address of its own, /groups/<name>/mcp; they need the hub"),
+    )
     network_pool: str | None = Field(
         None,
         description=mark(
@@ -87,7 +93,7 @@ class StackSettings(StrictSettings):
         "build",
         description=mark(
             "pinned: nothing is built, all images are given by digest: each service's image, gatewayImage, frontImage, "
-            "and those of the profiles, cacheImage and monitoringImage"
+            "hubImage where there is a hub, and those of the profiles, cacheImage and monitoringImage"
         ),
     )
     policy: Literal["mandatory", "advisory"] | None = Field(
@@ -116,6 +122,7 @@ class StackSettings(StrictSettings):
         None, description=mark("The gateway's image by digest; written by promote")
     )
     front_image: ImageDigest | None = Field(None, description=mark("The front's image by digest; written by promote"))
+    hub_image: ImageDigest | None = Field(None, description=mark("The hub's image by digest; written by promote"))
     cache_image: ImageDigest | None = Field(None, description=mark("The image of Redis by digest; written by promote"))
     monitoring_image: ImageDigest | None = Field(
         None,
@@ -192,6 +199,8 @@ class StackSettings(StrictSettings):
     def part_images(self) -> dict[str, str | None]:
         """Return by key the images of the parts that are not services; None for an image that is built."""
         images = {"gatewayImage": self.gateway_image, "frontImage": self.front_image}
+        if self.hub.enabled:
+            images[HUB_IMAGE] = self.hub_image
         if self.has(CACHE):
             images["cacheImage"] = self.cache_image
         if self.has(MONITORING):

@@ -3,6 +3,7 @@
 // with the body, so deciding by the headers is enough. Older calls name them in the body only; they are passed to
 // services that enforce the scope which the gateway tells them (X-Dyber-Scope). These alone decide about accounts.
 import breaker from 'njs/breaker.js';
+import grants from 'njs/grants.js';
 
 const MODERN = '2026-07-28';
 // One more than the longest name of a method or tool, so that a longer name, cut to this length, never matches one.
@@ -13,13 +14,15 @@ const LISTS = [
     'subscriptions/listen',
 ];
 const READS = ['prompts/get', 'resources/read'];
+// The group of the address for searching, which every client may use. Other groups that begin so do not exist.
+const SEARCH = '/search';
+// The verdict on a call at an address of the hub that is sent on to a service; only the breaker is left to ask.
+const ADMITTED = 'admitted';
+// The statuses of refusals other than 403.
+const STATUSES = { unauthorized: 401, hidden: 404 };
 // How older clients ask for a stream and end a session, and the addresses of the transport of 2024-11-05.
 const OLD_METHODS = ['GET', 'DELETE'];
 const OLD_ADDRESSES = { GET: '/mcp/sse', POST: '/mcp/messages' };
-
-function ownProperty(object, key) {
-    return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
-}
 
 // The path below the service's own, undecoded as the client sent it, because the service too decides by that form.
 function path(v) {
@@ -28,22 +31,55 @@ function path(v) {
     return sent.startsWith(prefix) ? sent.slice(prefix.length) : null;
 }
 
-// Returns the scope that a service is told of a client with named tools.
-function grantedTools(r) {
-    const v = r.variables;
-    const granted = ownProperty(scopes.clients, v.client);
-    const tools = granted ? ownProperty(granted, v.service) : undefined;
-    return tools ? `tools:${tools.slice(1, -1).replace(/\n/g, ',')}` : 'none';
+function isHub(service) {
+    return Boolean(topology.hub) && service === topology.hub.name;
 }
 
 function enforcing(service) {
     return scopes.enforcing.includes(`\n${service}\n`);
 }
 
-// Returns whether the client may use some accounts of the service only. The service decides which account a call uses.
-function limited(v) {
-    const services = ownProperty(scopes.limited, v.client);
-    return services !== undefined && services.includes(`\n${v.service}\n`);
+// Returns whether the caller may call everything. `instead` is what a token would allow in place of the caller's.
+function whole(v, instead) {
+    return Boolean(instead ? instead === 'all' && v.whole_entry : v.whole_client);
+}
+
+// Returns whether a scope of some tools includes the call.
+function includes(scope, service, method, tool) {
+    if (scope === 'read' && READS.includes(method)) {
+        return true;
+    }
+    const tools = scope === 'read' ? grants.ownProperty(scopes.read_tools, service) : scope;
+    // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
+    return method === 'tools/call' && tools.includes(`\n${tool}\n`);
+}
+
+// Returns whether the client may make this call of a service, which is named by the headers, or else by the body only;
+// with `instead`, whether a token that allows `all` or `read` would be enough.
+function admits(v, service, method, tool, byHeaders, instead) {
+    if (whole(v, instead)) {
+        return true;
+    }
+    const scope = grants.granted(v, service, instead);
+    if (scope === undefined) {
+        return false;
+    }
+    const all = scope === 'all';
+    // The service might read the body in another way, so it has to decide too.
+    if (!byHeaders && !enforcing(service) && (!all || grants.limitedToAccounts(v, service))) {
+        return false;
+    }
+    return all || includes(scope, service, method, tool);
+}
+
+// Returns whether the address belongs to a group that does not exist or has nothing for the client.
+function hidden(v) {
+    const group = v.hub_group;
+    if (!group || group === SEARCH) {
+        return false;
+    }
+    const clients = grants.ownProperty(scopes.groups, group);
+    return clients === undefined || !(v.whole_entry || clients.includes(`\n${v.client_entry}\n`));
 }
 
 // Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
@@ -54,25 +90,29 @@ function leftToService(v, method, address) {
     if (address === '/mcp' || address === '/mcp/') {
         return method === 'POST' ? v.http_mcp_protocol_version !== MODERN : OLD_METHODS.includes(method);
     }
-    const old = ownProperty(OLD_ADDRESSES, method);
+    const old = grants.ownProperty(OLD_ADDRESSES, method);
     return old !== undefined && (address === old || address === `${old}/`);
 }
 
-// Returns what the caller has no permission for, as {zh, en}; null if the call is allowed.
-function missing(v) {
-    if (v.whole_client) {
+// Returns what the caller has no permission for, as {zh, en}; null if the call is allowed. `instead` as for admits().
+function missing(v, instead) {
+    if (whole(v, instead)) {
         return null;
     }
-    const granted = ownProperty(scopes.clients, v.client);
     const service = v.service;
-    if (!service) {
+    // The hub is told the scopes, and keeps to them. A token without any of them is refused here, because the client can
+    // ask for a better one.
+    if (isHub(service) && (instead || !grants.ofLogin(v) || grants.scopesByService(v) !== 'none')) {
+        return null;
+    }
+    if (!service || isHub(service)) {
         return {
             zh: '全部服务（客户端不写 services 和 accounts）',
             en: 'all services (a client without the settings services and accounts)',
         };
     }
-    const scope = granted ? ownProperty(granted, service) : undefined;
-    if (scope === 'all' && !limited(v)) {
+    const scope = grants.granted(v, service, instead);
+    if (scope === 'all' && !grants.limitedToAccounts(v, service)) {
         return null;
     }
     if (scope === undefined) {
@@ -100,23 +140,54 @@ function missing(v) {
         return null;
     }
     const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
-    if (LISTS.includes(call) || (scope === 'read' && READS.includes(call))) {
+    const tool = (v.http_mcp_name || '').slice(0, LONGEST_NAME);
+    if (LISTS.includes(call) || includes(scope, service, call, tool)) {
         return null;
     }
     if (call !== 'tools/call') {
         return { zh: `服务 ${service} 的 ${call || 'Mcp-Method'}`, en: `${call || 'Mcp-Method'} of service ${service}` };
     }
-    const tools = scope === 'read' ? ownProperty(scopes.read_tools, service) : scope;
-    // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
-    const tool = (v.http_mcp_name || '').slice(0, LONGEST_NAME);
-    if (tools.includes(`\n${tool}\n`)) {
-        return null;
-    }
     return { zh: `服务 ${service} 的工具 ${tool}`, en: `tool ${tool} of service ${service}` };
 }
 
-function verdict(r) {
+// Returns the scope that the token of a login lacks for a call; '' if no scope would be enough, or for another token.
+// `allows` tells whether a token that allows `all` or `read` would be enough.
+function neededScope(v, service, allows) {
+    if (!grants.ofLogin(v) || !allows('all')) {
+        return '';
+    }
+    const scope = service && !isHub(service) ? service : 'mcp';
+    // The tool of an older call is not known here.
+    return v.http_mcp_protocol_version === MODERN && allows('read') ? `${scope}:read` : scope;
+}
+
+// Refuses a call at an address of the hub that only the token of a login does not allow. Returns whether it did.
+function refusesLogin(r, service, method, tool, byHeaders) {
     const v = r.variables;
+    const scope = neededScope(v, service, (instead) => admits(v, service, method, tool, byHeaders, instead));
+    if (scope) {
+        v.needed_scope = scope;
+        v.verdict = 'insufficient_scope';
+        r.return(403);
+    }
+    return scope !== '';
+}
+
+// Asks the service's breaker. Addresses of the gateway itself, such as /metrics, have no service.
+function breakerVerdict(v) {
+    const seconds = v.service ? breaker.refuses(v.service) : 0;
+    if (seconds > 0) {
+        v.breaker_seconds = String(seconds);
+        return 'circuit_open';
+    }
+    return 'allow';
+}
+
+function verdict(v) {
+    if (v.relayed) {
+        // A call of the hub, which has checked the client's scope.
+        return v.relayed === 'yes' && v.client && v.relayed_scope ? breakerVerdict(v) : 'unauthorized';
+    }
     if (v.origin_refused === '1') {
         return 'foreign_origin';
     }
@@ -124,17 +195,19 @@ function verdict(r) {
         if (!v.client) {
             return 'unauthorized';
         }
+        if (hidden(v)) {
+            return 'hidden';
+        }
         if (missing(v) !== null) {
-            return 'forbidden';
+            const scope = neededScope(v, v.service, (instead) => missing(v, instead) === null);
+            if (!scope) {
+                return 'forbidden';
+            }
+            v.needed_scope = scope;
+            return 'insufficient_scope';
         }
     }
-    // Addresses of the gateway itself, such as /metrics, have no service.
-    const seconds = v.service ? breaker.refuses(v.service) : 0;
-    if (seconds > 0) {
-        v.breaker_seconds = String(seconds);
-        return 'circuit_open';
-    }
-    return 'allow';
+    return breakerVerdict(v);
 }
 
 function forbidden(r) {
@@ -176,17 +249,23 @@ function addSlash(r) {
     redirect(r, `${v.uri}/${v.is_args}${v.args || ''}`, catalog.use_slash);
 }
 
+// Decides about the call, and refuses it if necessary. Returns whether it may go on.
+function passes(r) {
+    const v = r.variables;
+    v.verdict = v.verdict === ADMITTED ? breakerVerdict(v) : verdict(v);
+    if (v.verdict !== 'allow') {
+        r.return(STATUSES[v.verdict] || 403);
+        return false;
+    }
+    return true;
+}
+
 // Runs in the access phase, so that the limits on callers apply before the token is checked. A call that is sent again
 // to the upstream keeps its verdict: checking it again would use up the breaker's trial call.
 function check(r) {
-    const v = r.variables;
-    if (v.verdict === 'allow') {
-        return;
-    }
-    v.verdict = verdict(r);
-    if (v.verdict !== 'allow') {
-        r.return(v.verdict === 'unauthorized' ? 401 : 403);
+    if (r.variables.verdict !== 'allow') {
+        passes(r);
     }
 }
 
-export default { addSlash, check, forbidden, grantedTools, toHttps };
+export default { ADMITTED, addSlash, admits, check, forbidden, passes, refusesLogin, toHttps };

@@ -72,8 +72,12 @@ function succeeded(service, r) {
     }
 }
 
-// Records that the gateway had to answer 502 or 504 itself. Returns true if this opened the breaker.
+// Records that the gateway had to answer 502 or 504 itself. Returns true if this opened the breaker. The hub has none, so
+// that it is reached as soon as it is there again: nothing waits behind it that has to be spared.
 function failed(service, r) {
+    if (topology.hub && service === topology.hub.name) {
+        return false;
+    }
     const opened = openedAt(service);
     if (opened === undefined) {
         const failures = BREAKERS.incr(key(service, 'failures'), 1, 0);

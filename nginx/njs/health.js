@@ -16,6 +16,11 @@ const FAILURES_TO_AVOID = 2;
 const SUCCESSES_TO_TRY = 3;
 const ADDRESS = /([0-9.]+|\[[0-9a-f:.]+\]):[0-9]+$/;
 
+// Returns the services, and the hub if there is one.
+function checked() {
+    return Array.from(topology.services).concat(topology.hub ? [topology.hub] : []);
+}
+
 // Returns the last findings by service: one per replica, null if there is none yet. Empty if there was no round lately.
 function findings() {
     const text = HEALTH.get(SNAPSHOT);
@@ -88,7 +93,7 @@ function updateRouting(service, replicas) {
 async function round() {
     const before = findings();
     const services = {};
-    await Promise.all(Array.from(topology.services).map(async (service) => {
+    await Promise.all(checked().map(async (service) => {
         const previous = before[service.name] || [];
         const numbers = Array.from({ length: service.replicas }, (_, index) => index);
         services[service.name] = await Promise.all(
@@ -98,4 +103,4 @@ async function round() {
     HEALTH.set(SNAPSHOT, JSON.stringify({ at: Date.now(), services }));
 }
 
-export default { findings, round };
+export default { checked, findings, round };

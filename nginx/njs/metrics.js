@@ -1,6 +1,7 @@
 // Reports the counters and the state of the services in Prometheus' text format.
 import accounting from 'njs/accounting.js';
 import certificate from 'njs/certificate.js';
+import durations from 'njs/durations.js';
 import health from 'njs/health.js';
 import status from 'njs/status.js';
 
@@ -23,13 +24,19 @@ function metric(lines, name, type, help, samples) {
     samples.forEach((entry) => lines.push(sample(name, entry[0], entry[1])));
 }
 
+// Returns the services that are configured, and the gateway itself, which counts like a service.
+function counted() {
+    return health.checked().map((service) => service.name).concat(accounting.GATEWAY);
+}
+
 // Returns the counters of configured services and of the gateway itself, each as [[service, …], value].
 function readCounters() {
-    const names = Array.from(topology.services).map((service) => service.name).concat(accounting.GATEWAY);
-    const result = { requests: [], seconds: [], opened: [] };
+    const names = counted();
+    const result = { requests: [], tools: [], opened: [] };
     COUNTERS.items(ALL).sort().forEach((item) => {
         const parts = item[0].split('|');
-        if (names.includes(parts[1])) {
+        // Counters of an earlier version of the gateway may be left, because the zone outlives a configuration.
+        if (result[parts[0]] && names.includes(parts[1])) {
             result[parts[0]].push([parts.slice(1), item[1]]);
         }
     });
@@ -41,23 +48,29 @@ function calls(lines) {
     metric(lines, 'dyber_gateway_requests_total', 'counter', 'Requests by service, client and status.',
         counters.requests.map((entry) =>
             [{ service: entry[0][0], client: entry[0][1], status: entry[0][2] }, entry[1]]));
-    const numbers = {};
-    counters.requests.forEach((entry) => {
-        numbers[entry[0][0]] = (numbers[entry[0][0]] || 0) + entry[1];
-    });
-    metric(lines, 'dyber_gateway_request_seconds', 'summary',
-        'Time from a request\'s first byte to its answer\'s last; of a stream, until it ended.', []);
-    counters.seconds.forEach((entry) => {
-        const labels = { service: entry[0][0] };
-        lines.push(sample('dyber_gateway_request_seconds_sum', labels, entry[1]));
-        lines.push(sample('dyber_gateway_request_seconds_count', labels, numbers[entry[0][0]] || 0));
-    });
+    metric(lines, 'dyber_gateway_tool_calls_total', 'counter',
+        'Calls of tools by service, tool, client and outcome, as far as the gateway knows the tool.',
+        counters.tools.map((entry) =>
+            [{ service: entry[0][0], tool: entry[0][1], client: entry[0][2], outcome: entry[0][3] }, entry[1]]));
     const opened = {};
     counters.opened.forEach((entry) => {
         opened[entry[0][0]] = entry[1];
     });
     metric(lines, 'dyber_gateway_breaker_opened_total', 'counter', 'Times the breaker of the service opened.',
         Array.from(topology.services).map((service) => [{ service: service.name }, opened[service.name] || 0]));
+}
+
+function times(lines) {
+    const name = 'dyber_gateway_request_seconds';
+    metric(lines, name, 'histogram',
+        'Time from a request\'s first byte to its answer\'s last, by service and outcome; of a stream, until it ended.',
+        []);
+    durations.histograms(counted()).forEach((histogram) => {
+        const labels = { service: histogram.service, outcome: histogram.outcome };
+        histogram.buckets.forEach((bucket) =>
+            lines.push(sample(`${name}_bucket`, Object.assign({}, labels, { le: bucket[0] }), bucket[1])));
+        lines.push(sample(`${name}_sum`, labels, histogram.sum), sample(`${name}_count`, labels, histogram.count));
+    });
 }
 
 function services(lines) {
@@ -97,6 +110,7 @@ function gateway(lines, r) {
 function report(r) {
     const lines = [];
     calls(lines);
+    times(lines);
     services(lines);
     gateway(lines, r);
     r.headersOut['Content-Type'] = 'text/plain; version=0.0.4; charset=utf-8';

@@ -30,11 +30,11 @@ function unknownDetail(name, replicas) {
     };
 }
 
-// Returns the details of each configured service by name.
+// Returns the details of each configured service, and of the hub, by name.
 function details() {
     const lastFindings = health.findings();
     const result = {};
-    Array.from(topology.services).forEach((service) => {
+    health.checked().forEach((service) => {
         const findings = (lastFindings[service.name] || []).slice(0, service.replicas)
             .filter((finding) => finding !== null);
         result[service.name] = findings.length
@@ -46,10 +46,16 @@ function details() {
 function report(r) {
     const all = details();
     const services = {};
-    Object.keys(all).forEach((name) => {
-        services[name] = ['up', 'degraded'].includes(all[name].state) ? 'healthy' : 'unhealthy';
+    const ofServices = {};
+    Array.from(topology.services).forEach((service) => {
+        const found = all[service.name];
+        ofServices[service.name] = found;
+        services[service.name] = ['up', 'degraded'].includes(found.state) ? 'healthy' : 'unhealthy';
     });
-    const body = { gateway: 'running', timestamp: Math.floor(Date.now() / 1000), services, details: all };
+    const body = { gateway: 'running', timestamp: Math.floor(Date.now() / 1000), services, details: ofServices };
+    if (topology.hub) {
+        body.hub = all[topology.hub.name];
+    }
     r.headersOut['Content-Type'] = 'application/json';
     r.headersOut['Cache-Control'] = 'no-store';
     r.return(200, JSON.stringify(body) + '\n');

@@ -176,6 +176,14 @@ async def mcp_client(service: str, transport: str, token: str | None) -> AsyncIt
             yield client
 
 
+@asynccontextmanager
+async def hub_client(token: str, path: str = "/mcp", mode: Any = "auto") -> AsyncIterator[Client]:
+    """Open the official SDK's client of the hub; `mode` is auto, or legacy for the revisions with a handshake."""
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as http:
+        async with Client(streamable_http_client(f"{BASE}{path}", http_client=http), mode=mode) as client:
+            yield client
+
+
 def interrupt_group(process: subprocess.Popen[str], signal_number: int) -> None:
     """Send a signal to everything that the command started, as a terminal does on Ctrl-C."""
     os.killpg(process.pid, signal_number)

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx2
 
@@ -170,6 +170,48 @@ class SteadyLoad:
             finally:
                 if not self._stop.is_set():
                     self.open_streams -= opened
+
+
+class HubLoad(SteadyLoad):
+    """A steady load in which callers list and call the tools of one service at the hub's address, in both eras.
+
+    What `outcome` counts as GETs are lists; its streams are those of the service's own address.
+    """
+
+    def __init__(self, base: str, service: str, token: str, *, stack: str, folder: Path) -> None:
+        super().__init__(base, service, token, stack=stack, folder=folder, streams=1)
+        self.hub, self.tool = f"{base}/mcp", f"{service}_echo"
+
+    async def _call(self, client: httpx2.AsyncClient, caller: int) -> None:
+        number = 0
+        while not self._stop.is_set():
+            for era in ("modern", "legacy"):
+                number += 1
+                identity = f"load-{caller}-{number:06d}-{time.time_ns()}"
+                self.outcome.gets += 1
+                await self._send(client, identity + "-l", era, "tools/list", {}, self.tool)
+                self.outcome.posts += 1
+                call = {"name": self.tool, "arguments": {"text": identity}}
+                await self._send(client, identity, era, "tools/call", call, identity)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _send(
+        self, client: httpx2.AsyncClient, identity: str, era: str, method: str, params: dict[str, Any], expected: str
+    ) -> None:
+        headers = {**self._headers(identity), "Accept": "application/json, text/event-stream"}
+        if era == "modern":
+            headers |= {"MCP-Protocol-Version": PROTOCOL, "Mcp-Method": method}
+            headers |= {"Mcp-Name": params["name"]} if "name" in params else {}
+            params = {**params, "_meta": META}
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        begun = time.perf_counter()
+        try:
+            answer = await client.post(self.hub, headers=headers, json=body)
+            if answer.status_code != 200 or expected not in answer.text or '"isError":true' in answer.text:
+                self.outcome.lost.append(f"{era} {method} {answer.status_code} {answer.text[:200]}")
+        except httpx2.HTTPError as error:
+            self.outcome.lost.append(f"{era} {method} {error!r}")
+        self.outcome.slowest = max(self.outcome.slowest, time.perf_counter() - begun)
 
 
 class ContainerLogs:

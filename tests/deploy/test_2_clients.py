@@ -77,7 +77,7 @@ def test_an_unknown_service_is_404_json_that_names_the_known_ones(deployed: Chec
 async def test_the_printed_configuration_of_a_client_works_as_it_is(deployed: Checkout) -> None:
     import json
 
-    printed = deployed.deploy_sh("clients", "qwen-agent", "--with-token").stdout
+    printed = deployed.deploy_sh("clients", "qwen-agent", "--per-service", "--with-token").stdout
     server = json.loads(printed)["mcpServers"]["template"]
     from mcp import Client
     from mcp.client.sse import sse_client

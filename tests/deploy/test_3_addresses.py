@@ -54,7 +54,7 @@ def bridge(deployed: Checkout) -> str:
 
 
 def test_a_loopback_address_is_replaced_for_a_container_and_the_setting_is_named(deployed: Checkout) -> None:
-    printed = deployed.deploy_sh("clients", "dify", "--from-container")
+    printed = deployed.deploy_sh("clients", "dify", "--per-service", "--from-container")
     urls = [entry["server_url"] for entry in json.loads(printed.stdout)]
     assert f"http://host.docker.internal:{80 + OFFSET}/api/template/mcp" in urls
     assert "gateway.bind" in printed.stderr
@@ -64,7 +64,7 @@ async def test_printed_addresses_work_over_https_and_in_containers(restored: Che
     gateway = restored.configured("gateway")
     restored.configure("gateway", {**gateway, "httpsRedirect": True, "bind": bridge})
     summary = restored.deploy_sh()
-    printed = restored.deploy_sh("clients", "claude-code", "--with-token")
+    printed = restored.deploy_sh("clients", "claude-code", "--per-service", "--with-token")
     server = json.loads(printed.stdout)["mcpServers"]["template"]
     assert server["url"] == f"https://{bridge}:{443 + OFFSET}/api/template/mcp"
     assert "http://" not in printed.stdout
@@ -82,7 +82,7 @@ async def test_printed_addresses_work_over_https_and_in_containers(restored: Che
     assert plain.status_code == 308
     assert server["url"] in plain.json()["error"]
 
-    pasted = restored.deploy_sh("clients", "n8n", "--from-container")
+    pasted = restored.deploy_sh("clients", "n8n", "--per-service", "--from-container")
     nodes = {node["name"]: node["parameters"]["endpointUrl"] for node in json.loads(pasted.stdout)["nodes"]}
     assert nodes["template"] == server["url"]
     assert "--add-host host.docker.internal:host-gateway" in pasted.stderr

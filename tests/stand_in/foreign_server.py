@@ -1,7 +1,9 @@
 """A small MCP server over stdio that makes the faults that real servers make; it needs the standard library only.
 
 Each message that it receives is appended to the file JOURNAL. What it lists can be changed with FOREIGN_TOOLS, a JSON
-file with further or other tools by name. FOREIGN_EXIT ends it at the start with that exit code.
+file with further or other tools by name. With FOREIGN_OFFERS it offers prompts, resources and suggestions too; the
+value is a JSON file with other entries of its lists, by list and position. FOREIGN_EXIT ends it at the start with that
+exit code.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ _writing = threading.Lock()
 _answers: dict[Any, dict[str, Any]] = {}
 _answered = threading.Condition()
 _counts = {"calls": 0}
+_family: list[subprocess.Popen[bytes]] = []
 
 OBJECT: dict[str, Any] = {"type": "object"}
 READ = {"annotations": {"readOnlyHint": True}}
@@ -36,6 +40,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "steps": {"description": "Report progress", **READ, **text_argument("mark", "integer")},
     "crash": {"description": "End the server", **READ, "inputSchema": OBJECT},
     "orphan": {"description": "End the server, but not what it started", **READ, "inputSchema": OBJECT},
+    "family": {"description": "Start processes that need memory", **READ, "inputSchema": OBJECT},
     "deaf": {"description": "Stop reading", **READ, "inputSchema": OBJECT},
     "pieces": {"description": "Answer in pieces", **READ, **text_argument()},
     "large": {"description": "Answer with many bytes", **READ, **text_argument("bytes", "integer")},
@@ -54,6 +59,24 @@ TOOLS: dict[str, dict[str, Any]] = {
     "relist": {"description": "Say that the list has changed", **READ, "inputSchema": OBJECT},
     "question": {"description": "Ask the user for a name", **READ, "inputSchema": OBJECT},
     "environment": {"description": "Show the names of the variables", **READ, "inputSchema": OBJECT},
+}
+OFFERS: dict[str, list[dict[str, Any]]] = {
+    "prompts": [
+        {
+            "name": "plan-trip",
+            "description": "Plan a trip",
+            "arguments": [{"name": "city", "required": True}, {"name": "days", "description": "How many"}],
+        },
+        {"name": "crash"},
+    ],
+    "resources": [
+        {"uri": "memo://today", "name": "today", "description": "What is planned", "mimeType": "text/markdown"},
+        {"uri": "memo://picture", "name": "picture", "mimeType": "image/png"},
+        {"uri": "memo://all", "name": "all"},
+        {"uri": "memo://secret", "name": "secret"},
+        {"uri": "memo://long", "name": "long"},
+    ],
+    "resourceTemplates": [{"uriTemplate": "memo://days/{day}", "name": "day", "description": "The plan of a day"}],
 }
 ODD: dict[str, dict[str, Any]] = {
     "null error": {"content": [{"type": "text", "text": "fine"}], "isError": None},
@@ -141,6 +164,8 @@ def fault(name: str, request_id: Any, given: dict[str, Any]) -> dict[str, Any] |
     if name == "orphan":
         subprocess.Popen(["sleep", "600"])
         os._exit(4)
+    if name == "family":
+        return family()
     if name == "deaf":
         threading.Event().wait()
     if name == "pieces":
@@ -167,6 +192,19 @@ def fault(name: str, request_id: Any, given: dict[str, Any]) -> dict[str, Any] |
     raise ValueError(name)
 
 
+def family() -> dict[str, Any]:
+    """Start a process, another in a session of its own, and one whose parent ends; each holds 30 MiB."""
+    hold = "import sys; held = b'x' * (30 * 2**20); print(flush=True); sys.stdin.read()"
+    leave = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]])"
+    held = subprocess.PIPE
+    for command, is_session in ((["-c", hold], False), (["-c", hold], True), (["-c", leave, hold], False)):
+        started = subprocess.Popen([sys.executable, *command], stdin=held, stdout=held, start_new_session=is_session)
+        assert started.stdout
+        started.stdout.readline()
+        _family.append(started)
+    return text("started")
+
+
 def listed() -> list[dict[str, Any]]:
     changes = os.environ.get("FOREIGN_TOOLS")
     changed = json.loads(Path(changes).read_text(encoding="utf-8")) if changes else {}
@@ -174,13 +212,62 @@ def listed() -> list[dict[str, Any]]:
     return [{"name": name, **tool} for name, tool in tools.items() if tool is not None]
 
 
+def capabilities() -> dict[str, Any]:
+    names = ["tools", *(["prompts", "resources", "completions"] if "FOREIGN_OFFERS" in os.environ else [])]
+    return {name: {} for name in names}
+
+
+def offered(kind: str) -> list[dict[str, Any]]:
+    changes = json.loads(Path(os.environ["FOREIGN_OFFERS"]).read_text(encoding="utf-8"))
+    return [changes.get(kind, {}).get(str(place), offer) for place, offer in enumerate(OFFERS[kind])]
+
+
+def prompt(params: dict[str, Any]) -> dict[str, Any]:
+    if params["name"] == "crash":
+        os._exit(3)
+    given = params.get("arguments") or {}
+    words = f"{given['city']}, {given.get('days', '?')} days"
+    picture = {"type": "image", "data": "AAAA", "mimeType": "image/png"}
+    return {
+        "description": "from the server",
+        "messages": [
+            {"role": "user", "content": {"type": "text", "text": words}},
+            {"role": "assistant", "content": [{"type": "text", "text": "Gladly."}, picture]},
+        ],
+    }
+
+
+def resource(uri: str) -> dict[str, Any]:
+    if uri == "memo://picture":
+        return {"contents": [{"uri": uri, "mimeType": "image/png", "blob": "AAAA"}]}
+    if uri == "memo://all":
+        return {"contents": [{"uri": f"memo://days/{day}", "text": day} for day in ("1", "2")]}
+    content = {"memo://secret": os.environ.get("TOKEN", ""), "memo://long": "长" * 100_000}.get(uri, f"plan of {uri}")
+    return {"contents": [{"uri": uri, "text": content}]}
+
+
+def suggestions(params: dict[str, Any]) -> dict[str, Any]:
+    typed, filled = params["argument"]["value"], (params.get("context") or {}).get("arguments")
+    return {"completion": {"values": [f"{typed}{place}" for place in range(120)] if not filled else [str(filled)]}}
+
+
+OFFERING: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "prompts/list": lambda params: {"prompts": offered("prompts")},
+    "prompts/get": prompt,
+    "resources/list": lambda params: {"resources": offered("resources")},
+    "resources/templates/list": lambda params: {"resourceTemplates": offered("resourceTemplates")},
+    "resources/read": lambda params: resource(params["uri"]),
+    "completion/complete": suggestions,
+}
+
+
 def answer(message: dict[str, Any]) -> None:
     method, request_id, params = message["method"], message.get("id"), message.get("params") or {}
     if method == "initialize":
-        about = {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}}
+        about = {"protocolVersion": params["protocolVersion"], "capabilities": capabilities()}
         send({"id": request_id, "result": {**about, "serverInfo": {"name": "foreign", "version": "1"}}})
     elif method == "server/discover" and os.environ.get("FOREIGN_ERA") == "modern":
-        known = {"supportedVersions": [MODERN], "capabilities": {"tools": {}}, "instructions": "Use it well."}
+        known = {"supportedVersions": [MODERN], "capabilities": capabilities(), "instructions": "Use it well."}
         send({"id": request_id, "result": {"resultType": "complete", **known}})
     elif method == "tools/list":
         send({"id": request_id, "result": {"tools": listed()}})
@@ -190,6 +277,8 @@ def answer(message: dict[str, Any]) -> None:
         result = call(request_id, params)
         if result is not None:
             send({"id": request_id, "result": result})
+    elif "FOREIGN_OFFERS" in os.environ and method in OFFERING:
+        send({"id": request_id, "result": OFFERING[method](params)})
     elif request_id is not None:
         send({"id": request_id, "error": {"code": -32601, "message": "Method not found"}})
 

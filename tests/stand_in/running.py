@@ -39,8 +39,8 @@ def free_port() -> int:
 
 
 def python_path() -> str:
-    """Return a PYTHONPATH with the kit, every service and the test helpers."""
-    folders = [SERVERS / "kit", ROOT, *(spec.parent for spec in SERVERS.glob("*/service.yaml"))]
+    """Return a PYTHONPATH with the kit, every service, the hub and the test helpers."""
+    folders = [SERVERS / "kit", ROOT, ROOT / "hub", *(spec.parent for spec in SERVERS.glob("*/service.yaml"))]
     return os.pathsep.join(map(str, folders))
 
 

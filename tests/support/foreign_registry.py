@@ -17,10 +17,11 @@ from pydantic import SecretStr
 
 from cli.services.adding import making, tool_lists, updating
 from cli.services.adding.tool_lists import Listed, ListingError
-from cli.services.sources import locking
+from cli.services.sources import details, locking
 from cli.services.sources.packages import LockReport, Package, SourceError
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import Contract, digest, parse_contract
+from infra.services.scan import Package as ScannedPackage
 from infra.services.source import Source
 
 INTEGRITY = "sha512-" + "A" * 86 + "=="
@@ -32,10 +33,11 @@ def tool(description: str = "Tells the weather", **annotations: bool) -> dict[st
     return {"description": description, "inputSchema": schema, **({"annotations": annotations} if annotations else {})}
 
 
-def lock_text(service: str, tools: Mapping[str, Any]) -> str:
-    """Return the lock file of a service with these tools."""
-    content = {"service": service, "sha256": Contract(tools).sha256}
-    return json.dumps({**content, "tools": {name: {"sha256": digest(item), **item} for name, item in tools.items()}})
+def lock_text(service: str, tools: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    """Return the lock file of a service with these tools and other offers."""
+    content = {"service": service, "sha256": Contract(tools, others).sha256}
+    locked = {name: {"sha256": digest(item), **item} for name, item in tools.items()}
+    return json.dumps({**content, "tools": locked, **others})
 
 
 @dataclass
@@ -45,9 +47,11 @@ class FakeRegistry:
     Attributes:
         versions: By name of a package, its versions, the newest last.
         tools: By version of a package, the tools that its server lists.
+        others: By version of a package, what its server offers beside tools, as in a lock file.
         programs: By name of a package, its programs.
         dependencies: By version of a package, the packages that it brings with it.
         scripts: By version of a package, those of its packages that have scripts for installing.
+        details: By version of a package, what its registry and its files say; SourceError for one that is missing.
         eras: By name of a package, the era that its server speaks.
         answers: Decides whether a server lists its tools; by default each does.
         asked: What was asked for, in order.
@@ -56,9 +60,11 @@ class FakeRegistry:
 
     versions: dict[str, list[str]] = field(default_factory=dict)
     tools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)
     programs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     dependencies: dict[str, dict[str, str]] = field(default_factory=dict)
     scripts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    details: dict[str, ScannedPackage] = field(default_factory=dict)
     eras: dict[str, str] = field(default_factory=dict)
     answers: Callable[[ServiceSpec], bool] = lambda spec: True
     asked: list[str] = field(default_factory=list)
@@ -68,10 +74,11 @@ class FakeRegistry:
         """Put this registry in the place of the real ones."""
         monkeypatch.setattr(locking, "find", self.find)
         monkeypatch.setattr(locking, "write_locks", self.write_locks)
+        monkeypatch.setattr(details, "look_into", self.look_into)
         monkeypatch.setattr(making, "build_image", self.build_image)
         monkeypatch.setattr(tool_lists, "era", self.era)
         monkeypatch.setattr(tool_lists, "tools", self.list_tools)
-        assert making.locking is updating.locking is locking
+        assert making.locking is updating.locking is locking and making.details is details
 
     def find(self, kind: str, wanted: str, home: Any, progress: Any) -> Package:
         self.asked.append(f"{kind}:{wanted}")
@@ -112,6 +119,11 @@ class FakeRegistry:
             (folder / "requirements.txt").write_text("".join(lines))
         return LockReport(len(packages), scripts)
 
+    def look_into(self, source: Source, home: Any, progress: Any) -> ScannedPackage:
+        if self.details and source.reference not in self.details:
+            raise SourceError("the registry does not answer", "try again")
+        return self.details.get(source.reference, ScannedPackage(source.kind, source.package, source.version))
+
     def build_image(self, spec: ServiceSpec, build: Any, display: Any, servers: Path) -> str:
         assert (servers / spec.name / "service.yaml").is_file()
         return f"dyber-{spec.name}"
@@ -124,7 +136,8 @@ class FakeRegistry:
     def list_tools(self, spec: ServiceSpec, image: str, secrets: Mapping[str, SecretStr]) -> Listed:
         self._start(spec, secrets)
         assert spec.source
-        text = lock_text(spec.name, self.tools.get(spec.source.reference, {"forecast": tool()}))
+        reference = spec.source.reference
+        text = lock_text(spec.name, self.tools.get(reference, {"forecast": tool()}), self.others.get(reference, {}))
         return Listed(text, parse_contract(text, spec.name))
 
     def _start(self, spec: ServiceSpec, secrets: Mapping[str, SecretStr]) -> None:

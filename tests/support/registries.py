@@ -13,12 +13,24 @@ from pathlib import Path
 from typing import Any
 
 
-def add_npm_package(registry: Path, address: str, name: str, version: str, **manifest: Any) -> None:
-    """Add a package to the npm registry in the folder `registry`, which is served at `address`."""
+def add_npm_package(
+    registry: Path,
+    address: str,
+    name: str,
+    version: str,
+    *,
+    program: str = "process.exit(0)\n",
+    published: str = "",
+    **manifest: Any,
+) -> None:
+    """Add a package to the npm registry in the folder `registry`, which is served at `address`.
+
+    `program` is its index.js, `published` the time of its publication; `manifest` are more keys of its package.json.
+    """
     content = {"name": name, "version": version, **manifest}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for path, text in {"package.json": json.dumps(content), "index.js": "process.exit(0)\n"}.items():
+        for path, text in {"package.json": json.dumps(content), "index.js": program}.items():
             member = tarfile.TarInfo(f"package/{path}")
             member.size = len(text.encode())
             archive.addfile(member, io.BytesIO(text.encode()))
@@ -33,6 +45,8 @@ def add_npm_package(registry: Path, address: str, name: str, version: str, **man
     known["versions"][version] = {**content, "dist": distribution}
     if "install" in manifest.get("scripts", {}):
         known["versions"][version]["hasInstallScript"] = True
+    if published:
+        known.setdefault("time", {})[version] = published
     known["dist-tags"] = {"latest": version}
     described.write_text(json.dumps(known))
 

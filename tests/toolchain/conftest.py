@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.leftovers import remove_labelled
+from tests.support.source_fixtures import go_proxy, npm_registry, service_folder  # noqa: F401 - fixtures
 from tests.toolchain.state_services import LABEL as LABEL_OF_STATE
 from tests.toolchain.state_services import Cloud, Postgres, cloud, postgres
 from toolchain import prerequisites

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from cli.clients import addresses as client_addresses
-from cli.clients import formats
+from cli.clients import entries, formats
 from cli.commands.options import changed, check, graceful_interrupt, set_up
 from cli.commands.reading import AcceptedYesOption, JsonOption, StackOption, YesOption, print_json
 from cli.configuration import choices, env_values
@@ -22,6 +22,7 @@ from cli.drift.repair import repair
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
 from cli.previews import table as preview_table
+from cli.previews.tool_lists import tool_lists
 from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
@@ -115,12 +116,14 @@ def preview(
         set_up(home, display)
         deployment = Deployment.open(stack)
         deployment.check_settings()
+        lists = tool_lists(deployment.settings, deployment.hub_content())
         env_values.show_taken(stack)
         with display.phase(tr("Comparing")):
             result = deployment.preview(display)
     count = changed(result.changes)
     if as_json:
-        print_json({"stack": stack, "changes": count, "by_kind": result.changes})
+        shown = [item.as_json() for item in lists]
+        print_json({"stack": stack, "changes": count, "by_kind": result.changes, "tool_lists": shown})
     elif diff:
         out.print(result.text, markup=False)
     elif count and (rows := preview_table.table(result.steps)):
@@ -128,6 +131,8 @@ def preview(
         out.print(tr("Every value: ./deploy.sh preview --diff"), style="dim")
     if not (count or as_json):
         out.print(tr("No changes."))
+    if not (as_json or diff) and (rows := preview_table.lists_table(lists)):
+        out.print(rows)
 
 
 @commands.command(epilog=examples("./deploy.sh destroy -s test"))
@@ -190,10 +195,16 @@ def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], se
     gateway = outputs["gateway"]
     addresses = dict.fromkeys(gateway[kind] for kind in ("url", "http", "https", "development") if kind in gateway)
     out.print(f"  {tr('gateway')}: {'  '.join(addresses)}", markup=False)
+    hub = outputs.get("hub")
+    if hub:
+        out.print(f"  {tr('all tools')}: {hub['mcp']}", markup=False)
+        for group, address in hub["groups"].items():
+            out.print(f"  {tr('group')} {group} ({address['title']}): {address['mcp']}", markup=False)
     for name, service in outputs["services"].items():
         out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)
     out.print(tr("  token") + f": ./deploy.sh token show{option}", markup=False)
     out.print(tr("  client configuration") + f" (./deploy.sh clients{option}):", markup=False)
-    out.print(formats.render("claude-code", outputs["services"], None), markup=False)
+    servers = entries.hub_entry(hub, outputs["services"]) if hub else outputs["services"]
+    out.print(formats.render("claude-code", servers, None), markup=False)
     if hint := client_addresses.trust_hint(gateway, option):
         out.print("  " + hint, markup=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from pulumi.automation.errors import CommandError
 
 from cli.commands.options import changed, check, graceful_interrupt, set_up
@@ -19,6 +20,7 @@ from cli.deployment.events import DeployError, explain
 from cli.previews import copy_preview
 from cli.previews.comment import render
 from cli.previews.model import StackPreview
+from cli.previews.tool_lists import ToolList, tool_lists
 from cli.release import contracts
 from cli.system import programs
 from cli.system.checkout import ROOT
@@ -26,6 +28,7 @@ from cli.system.errors import StackError
 from cli.system.git import git, git_output
 from cli.terminal.console import Activities, out
 from cli.terminal.usage import FAILED, examples
+from infra.parts.composition import checked_services
 from infra.schema.problems import ConfigurationError
 from infra.services import contract_diff
 from infra.services.catalog import load_catalog
@@ -34,6 +37,8 @@ from infra.services.contract_diff import Change
 from infra.services.scan import Finding
 from infra.services.scan.review import new_findings
 from infra.settings.names import stack_file
+from infra.settings.secrets import as_ciphertext
+from infra.settings.stack import parse_settings
 from messages import tr
 from toolchain.home import DyberHome
 from toolchain.pulumi.backend import masked
@@ -117,7 +122,7 @@ def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
     file.unlink(missing_ok=True)
     try:
         deployment = Deployment.open(stack)
-        deployment.check_settings()
+        lists = tool_lists(deployment.settings, deployment.hub_content())
         env_values.show_taken(stack)
     except (ConfigurationError, StackError) as error:
         return StackPreview(stack, None, error=str(error))
@@ -133,7 +138,11 @@ def _preview(stack: str, file: Path, base: str | None) -> StackPreview:
         file.unlink(missing_ok=True)
         return StackPreview(stack, None, error=failure(document, done.stderr))
     return StackPreview(
-        stack, document, file_at(base, deployment.file.name) if base else "", settings_now(deployment) if base else ""
+        stack,
+        document,
+        file_at(base, deployment.file.name) if base else "",
+        settings_now(deployment) if base else "",
+        tool_lists=tuple(lists),
     )
 
 
@@ -146,7 +155,15 @@ def _preview_on_a_copy(stack: str, copy: Path, base: str) -> StackPreview:
     except copy_preview.Failed as failed:
         return StackPreview(stack, None, error=failure(failed.document, failed.errors))
     file = stack_file(stack)
-    return StackPreview(stack, document, file_at(base, file), file_at("HEAD", file))
+    after = file_at("HEAD", file)
+    return StackPreview(stack, document, file_at(base, file), after, tool_lists=tuple(_lists_of(stack, after)))
+
+
+def _lists_of(stack: str, text: str) -> list[ToolList]:
+    """Return what the hub lists by the `text` of a stack's file, of which secrets need not be decrypted."""
+    values = (yaml.safe_load(text) or {}).get("config") or {}
+    settings = parse_settings(stack, {key: json.dumps(as_ciphertext(value)) for key, value in values.items()}, {})
+    return tool_lists(settings, checked_services(settings, load_catalog(contracts.SERVERS))[1])
 
 
 def failure(document: dict[str, Any] | None, errors: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cli.clients import addresses, formats
+from cli.clients import addresses, entries, formats
 from cli.commands.reading import StackOption, client_token, deployed
 from cli.terminal.console import err
 from cli.terminal.usage import examples
@@ -23,6 +23,8 @@ commands = typer.Typer()
         "./deploy.sh clients claude-code > .mcp.json",
         "./deploy.sh clients codex >> ~/.codex/config.toml",
         "./deploy.sh clients qwen-agent --with-token",
+        "./deploy.sh clients cursor --group pet",
+        "./deploy.sh clients vscode --per-service",
         "./deploy.sh clients n8n --from-container",
         "./deploy.sh clients --certificate > dyber.pem",
     )
@@ -33,6 +35,15 @@ def client_configuration(
         str | None,
         typer.Option(help=tr("The client whose token is used and whose services are listed")),
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(help=tr("The address of this group of tools, not that of all tools"))
+    ] = None,
+    search: Annotated[
+        bool, typer.Option("--search", help=tr("The address where a client searches tools instead of a long list"))
+    ] = False,
+    per_service: Annotated[
+        bool, typer.Option("--per-service", help=tr("An entry for each service, not one for all tools"))
+    ] = False,
     with_token: Annotated[
         bool,
         typer.Option("--with-token", help=tr("Write the token itself, not ${DYBER_TOKEN}")),
@@ -58,6 +69,8 @@ def client_configuration(
         raise typer.BadParameter(
             tr("there is no format {format!r}; known: {formats}", format=format, formats=", ".join(formats.FORMATS))
         )
+    if (group is not None) + search + per_service > 1:
+        raise typer.BadParameter(tr("choose only one of --group, --search and --per-service"))
     deployment, outputs = deployed(stack, with_settings=True, ask_engine=certificate)
     gateway = outputs["gateway"]
     if certificate:
@@ -68,7 +81,9 @@ def client_configuration(
     option = "" if stack == "dev" else f" -s {stack}"
     name, token = client_token(outputs, client) if with_token or client else (None, None)
     settings = deployment.settings.clients.get(name or "")
-    services = usable(format, name or "", outputs["services"], settings.services if settings else None, option)
+    services = servers(outputs, format, group, search, per_service, option)
+    if services is None:
+        services = usable(format, name or "", outputs["services"], settings.services if settings else None, option)
     if from_container:
         services = addresses.for_containers(services)
         _hint(addresses.container_hint(deployment.settings.gateway.bind, option))
@@ -85,6 +100,34 @@ def client_configuration(
     if sys.stdout.isatty():
         place = formats.FILES[format]
         _hint(tr("where it goes: {place}", place=place))
+
+
+def servers(
+    outputs: Mapping[str, Any], format: str, group: str | None, search: bool, per_service: bool, option: str = ""
+) -> dict[str, Any] | None:
+    """Return the one server that a configuration has, by its name; None if it has an entry for each service.
+
+    That is with `per_service`, or, with a hint, if the stack has no hub. `option` selects the stack in suggested
+    commands. Raises typer.BadParameter if the stack lacks the group or the search, or the program cannot use it.
+    """
+    hub, services = outputs.get("hub"), outputs["services"]
+    try:
+        if group is not None:
+            return entries.group_entry(hub, services, group, option)
+        if search:
+            if format in formats.LEGACY_TRANSPORT:
+                raise typer.BadParameter(
+                    tr("{format} uses the legacy transport, which the search of tools does not have", format=format)
+                )
+            return entries.search_entry(hub, services, option)
+    except entries.NoSuchEntryError as error:
+        raise typer.BadParameter(str(error)) from None
+    if per_service:
+        return None
+    if hub is None:
+        _hint(entries.no_hub_hint(option))
+        return None
+    return entries.hub_entry(hub, services)
 
 
 def usable(

@@ -20,6 +20,7 @@ from cli.system.errors import StackError
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, INTERRUPTED
 from infra.services import scan
+from infra.services.contract import Contract
 from infra.services.scan import Finding, Level
 from messages import tr
 
@@ -27,6 +28,8 @@ from messages import tr
 _ACCEPTED = re.compile(r"(?P<code>[A-Z]\d{2})=(?P<reason>.{5,500})")
 #: Is accepted on the command line: a remote server in a private network.
 PRIVATE_ADDRESS = "private-address"
+#: So many prompts and resources of each kind are listed; the others are counted.
+MOST_OFFERS = 20
 _STYLES = {tool_kinds.READ: "green", tool_kinds.WRITE: "yellow", tool_kinds.OFF: "dim"}
 
 
@@ -57,6 +60,7 @@ class Reviewer:
         show_package(candidate)
         known = {kind.name: kind.kind for kind in candidate.kinds if kind.origin == tool_kinds.DECIDED}
         show_tools(tool_kinds.kinds(candidate.contract, {**known, **given}))
+        show_offers(candidate.contract)
         accepted = self.accepted_findings(candidate.findings)
         undecided = [
             kind.name for kind in candidate.kinds if kind.origin == tool_kinds.NO_HINT and kind.name not in given
@@ -207,6 +211,20 @@ def show_tools(kinds: Sequence[tool_kinds.ToolKind]) -> None:
     for kind in kinds:
         table.add_row(kind.name, Text(service_files.kind_word(kind.kind), style=_STYLES[kind.kind]), tr(kind.origin))
     print_table(table)
+
+
+def show_offers(contract: Contract) -> None:
+    """Print the names of what a server offers beside tools."""
+    titles = {
+        "prompts": tr("prompts"),
+        "resources": tr("resources"),
+        "resource_templates": tr("templates of resources"),
+    }
+    for kind, title in titles.items():
+        names = [_plain(name) for name in contract.others.get(kind, ())]
+        if names:
+            more = f" … (+{len(names) - MOST_OFFERS})" if len(names) > MOST_OFFERS else ""
+            out.print(Text(f"{title} ({len(names)}): {', '.join(names[:MOST_OFFERS])}{more}"))
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

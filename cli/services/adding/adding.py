@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from cli.services.adding import drafts, service_files, tool_kinds
-from cli.services.adding.making import Made, Workshop
+from cli.services.adding.making import Made, Workshop, not_looked_into
 from cli.services.adding.service_files import Choices
 from cli.services.adding.tool_kinds import ToolKind
 from cli.services.importing.requests import Kind, SourceRequest
@@ -19,6 +19,7 @@ from cli.services.sources.packages import LockReport, Package, choose_program
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import LOCK_FILE, Contract
 from infra.services.scan import Finding
+from infra.services.scan import Package as ScannedPackage
 from infra.services.scan.review import open_in
 from infra.services.source import SourceKind
 
@@ -118,13 +119,16 @@ class Adder(Workshop):
             service_files.write(folder, content)
             (folder / LOCK_FILE).write_text(made.listed.text, encoding="utf-8", newline="\n")
             kinds = tool_kinds.kinds(made.listed.contract, content["source"].get("tools", {}))
-            service_files.write_readme(folder, content, [(kind.name, kind.kind) for kind in kinds])
+            others = made.listed.contract.others
+            service_files.write_readme(folder, content, [(kind.name, kind.kind) for kind in kinds], others)
             load_spec(folder / SPEC_FILE)
             target = drafts.put_in_place(folder, self._servers)
         return replace(candidate, folder=target, content=content, kinds=kinds)
 
     def _candidate(self, folder: Path, made: Made, package: Package, decided: Mapping[str, str]) -> Candidate:
         contract = made.listed.contract
+        source = load_spec(folder / SPEC_FILE, locks=False).source
+        details = self._details(source)
         return Candidate(
             folder,
             made.content,
@@ -132,8 +136,8 @@ class Adder(Workshop):
             made.report,
             contract,
             tool_kinds.kinds(contract, decided),
-            findings(folder, contract, self._catalog),
-            tuple(made.remarks),
+            findings(folder, contract, self._catalog, details),
+            (*made.remarks, *not_looked_into(source, details)),
         )
 
 
@@ -161,9 +165,14 @@ def with_decisions(
     return {**content, "source": source}
 
 
-def findings(folder: Path, contract: Contract, catalog: Mapping[str, ServiceSpec]) -> tuple[Finding, ...]:
-    """Return what the scan finds in the tools and the package of a service that nobody accepted, the worst first."""
-    return open_in(load_spec(folder / SPEC_FILE, locks=False), contract, catalog)
+def findings(
+    folder: Path, contract: Contract, catalog: Mapping[str, ServiceSpec], details: ScannedPackage | None = None
+) -> tuple[Finding, ...]:
+    """Return what the scan finds in the tools and the package of a service that nobody accepted, the worst first.
+
+    `details` is what the package's registry and its files say.
+    """
+    return open_in(load_spec(folder / SPEC_FILE, locks=False), contract, catalog, details)
 
 
 def _command(request: SourceRequest, package: Package) -> str:

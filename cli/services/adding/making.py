@@ -12,15 +12,19 @@ from typing import Any
 from pydantic import SecretStr
 
 from cli.deployment.image_build import build_image
+from cli.engine.errors import EngineError
 from cli.services.adding import locked_packages, service_files, tool_lists
 from cli.services.adding.tool_lists import Listed, ListingError
-from cli.services.sources import locking
-from cli.services.sources.packages import LockReport
+from cli.services.sources import details, locking
+from cli.services.sources.packages import LockReport, SourceError
 from cli.terminal.console import Activities
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import Contract
+from infra.services.scan import Package
+from infra.services.source import Source
 from infra.settings.build import BuildSettings
 from messages import tr
+from toolchain.errors import SetupError
 from toolchain.home import DyberHome
 
 #: Servers of before MCP's Python SDK 2 that do not bound its version need this.
@@ -149,3 +153,19 @@ class Workshop:
     ) -> None:
         self._servers, self._home, self._display, self._catalog = servers, home, display, catalog
         self._maker = Maker(home, display, build, guard)
+
+    def _details(self, source: Source | None) -> Package | None:
+        """Return what the registry and the files of a package say; None if they cannot be had, or for an address."""
+        if source is None or source.kind == "url":
+            return None
+        try:
+            return details.look_into(source, self._home, self._display)
+        except (SourceError, EngineError, SetupError):
+            return None
+
+
+def not_looked_into(source: Source | None, found: Package | None) -> tuple[str, ...]:
+    """Return a remark if the scan had to do without the files and the age of a package."""
+    if found or source is None or source.kind == "url":
+        return ()
+    return (tr("its files and its age could not be had, so the scan says nothing about them (S02, S03, S06)"),)

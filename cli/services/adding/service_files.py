@@ -120,8 +120,13 @@ def read(folder: Path) -> dict[str, Any]:
     return dict(yaml.safe_load((folder / SPEC_FILE).read_text(encoding="utf-8")))
 
 
-def write_readme(folder: Path, content: Mapping[str, Any], kinds: Sequence[tuple[str, str]]) -> None:
-    """Write README.md, which tells people what the service is; `kinds` are its tools and what each does."""
+def write_readme(
+    folder: Path, content: Mapping[str, Any], kinds: Sequence[tuple[str, str]], offers: Mapping[str, Any]
+) -> None:
+    """Write README.md, which tells people what the service is.
+
+    `kinds` are its tools and what each does; `offers` is what its contract has beside tools.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
     )
@@ -137,11 +142,13 @@ def write_readme(folder: Path, content: Mapping[str, Any], kinds: Sequence[tuple
         internet=content.get("internet", False),
         data=content.get("data", False),
         tools=[(name, _WORDS[word]) for name, word in kinds],
+        offers=[(title, list(offers[kind])) for kind, title in _OFFERS.items() if offers.get(kind)],
     )
     (folder / README).write_text(text, encoding="utf-8", newline="\n")
 
 
 #: The README is a Chinese document, as those of the other services.
+_OFFERS = {"prompts": "提示词", "resources": "资源", "resource_templates": "资源模板"}
 _WORDS = {"read": "只读", "write": "写入", "off": "关闭"}
 
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from cli.services.adding import drafts, locked_packages, service_files, tool_kinds
 from cli.services.adding.adding import findings
 from cli.services.adding.locked_packages import PackageChanges
-from cli.services.adding.making import Workshop
+from cli.services.adding.making import Workshop, not_looked_into
 from cli.services.adding.tool_kinds import ToolKind
 from cli.services.sources import locking
 from cli.services.sources.packages import Package
@@ -81,11 +81,15 @@ class Updater(Workshop):
             locked = locked_packages.packages(folder, kind)
             scripts = locked_packages.install_scripts(folder, kind)
             contract = load_lock(folder) or Contract({})
-            known = {(item.code, item.tool, item.sha256) for item in findings(folder, contract, self._catalog)}
+            looked = self._details(spec.source)
+            known = {_identity(item) for item in findings(folder, contract, self._catalog, looked)}
             content["source"] = {**content["source"], kind: package.reference}
             made = self._maker.make(folder, content, secrets, [spec.source.transport], upgrade=upgrade)
             after = Contract(made.listed.contract.tools, made.listed.contract.others)
-            new = findings(folder, after, self._catalog)
+            source = load_spec(folder / SPEC_FILE, locks=False).source
+            if package.reference != spec.source.reference:
+                looked = self._details(source)
+            new = findings(folder, after, self._catalog, looked)
             decided = made.content["source"].get("tools", {})
             update = Update(
                 spec.name,
@@ -95,9 +99,9 @@ class Updater(Workshop):
                 tuple(sorted({*locked_packages.install_scripts(folder, kind)} - {*scripts})),
                 (Contract(contract.tools, contract.others), after),
                 tuple(item for item in tool_kinds.kinds(after, decided) if item.name not in contract.tools),
-                tuple(item for item in new if (item.code, item.tool, item.sha256) not in known),
+                tuple(item for item in new if _identity(item) not in known),
                 _other_keys(before, made.content["source"], kind),
-                tuple(made.remarks),
+                (*made.remarks, *not_looked_into(source, looked)),
             )
             if not update:
                 return False
@@ -148,6 +152,12 @@ def wanted(source: Source, to: str = "") -> str:
         tagged = image and "/" not in tag
         return f"{name}:{to or (tag if tagged else 'latest')}"
     return f"{source.package}@{to or 'latest'}" if source.kind == "go" or to else source.package
+
+
+def _identity(finding: Finding) -> tuple[str, ...]:
+    """Return what makes two findings the same: for a package, whose hash has the version, the words that were found."""
+    place = finding.excerpt if finding.code.startswith("S") else finding.sha256
+    return (finding.code, finding.tool, place)
 
 
 def _other_keys(before: Mapping[str, Any], after: Mapping[str, Any], kind: str) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cli.services.sources import builders
 from cli.services.sources.packages import LockReport, Package, SourceError
@@ -50,6 +53,21 @@ def lock(source: Source, folder: Path, home: DyberHome, progress: Progress) -> L
         builders.replace_files(made, folder, LOCK_FILES["go"])
         modules = re.findall(r"(?m)^\t?(?:require )?\S+ v\S+", (made / "go.mod").read_text(encoding="utf-8"))
     return LockReport(len(modules))
+
+
+def about_module(source: Source, home: DyberHome, progress: Progress) -> Mapping[str, Any]:
+    """Return what Go says of the module that holds a go source, such as its `Time` and the folder of its files, `Dir`.
+
+    Raises SourceError, SetupError.
+    """
+    with tempfile.TemporaryDirectory(prefix="dyber-go-") as temporary:
+        made = Path(temporary)
+        _make_module(source.package, source.version, made, home, progress)
+        name, _ = _holding_module(made, source.package)
+        command = [builders.go(home, progress), "list", "-m", "-json", name]
+        what = tr("the Go program {path}@{query} cannot be had", path=source.package, query=source.version)
+        content = json.loads(builders.run(command, builders.go_environment(home), folder=made, what=what))
+    return content if isinstance(content, Mapping) else {}
 
 
 def _make_module(path: str, query: str, made: Path, home: DyberHome, progress: Progress) -> None:

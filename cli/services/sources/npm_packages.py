@@ -22,7 +22,7 @@ _NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*")
 _RANGE = re.compile(r"[A-Za-z0-9.^~<>=*|+ -]+")
 _FIELDS = ("name", "version", "bin", "engines", "deprecated", "description", "license", "homepage")
 #: Options against lines of npm that are not about the package.
-_QUIET = ("--loglevel=error", "--no-update-notifier", "--no-audit", "--no-fund", "--logs-max=0")
+QUIET = ("--loglevel=error", "--no-update-notifier", "--no-audit", "--no-fund", "--logs-max=0")
 #: Lines of npm that help nobody.
 _NOISE = re.compile(
     r"npm (warn|notice)|npm error( \d+| code \w+)?\s*$|npm error .*(Note that you|tarball, folder|complete log|Log files were not)"
@@ -36,7 +36,7 @@ def find(wanted: str, home: DyberHome, progress: Progress) -> Package:
     """
     name, version_range = _split(wanted)
     what = tr("npm does not know {package}", package=wanted)
-    command = [*builders.npm(home, progress), "view", f"{name}@{version_range}", *_FIELDS, "--json", *_QUIET]
+    command = [*builders.npm(home, progress), "view", f"{name}@{version_range}", *_FIELDS, "--json", *QUIET]
     with progress.phase(tr("Looking up {package}", package=wanted)):
         output = _run(command, builders.npm_environment(), what=what)
     try:
@@ -114,7 +114,7 @@ def lock(source: Source, folder: Path, home: DyberHome, progress: Progress, *, u
             (made / "package-lock.json").write_bytes((folder / "package-lock.json").read_bytes())
         command = [
             *npm, "install", "--package-lock-only", "--ignore-scripts", "--lockfile-version=3",
-            "--omit-lockfile-registry-resolved", "--omit=dev", *_QUIET,
+            "--omit-lockfile-registry-resolved", "--omit=dev", *QUIET,
         ]  # fmt: skip
         with progress.phase(tr("Locking {package}", package=source.reference), 5):
             _run(command, environment, folder=made, what=tr("npm cannot lock {package}", package=source.reference))

@@ -47,14 +47,18 @@ def lock(source: Source, folder: Path, progress: Progress) -> LockReport:
         platforms = _platforms(_distribution(source.reference))
         _check_architecture(source.reference, platforms)
         images.pull(source.reference)
-        with engine.asking() as client:
-            described: Mapping[str, Any] = client.inspect_image(source.reference)  # type: ignore[no-untyped-call]
-    made = image_lock(source, described, platforms)
+    made = image_lock(source, described(source), platforms)
     with tempfile.TemporaryDirectory(prefix="dyber-oci-") as temporary:
         (name,) = LOCK_FILES["oci"]
         (Path(temporary) / name).write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
         builders.replace_files(Path(temporary), folder, [name])
     return LockReport(1, warnings=_warnings(made))
+
+
+def described(source: Source) -> Mapping[str, Any]:
+    """Return how the engine describes the image of an oci source, which it has. Raises EngineError."""
+    with engine.asking() as client:
+        return client.inspect_image(source.reference)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def image_lock(source: Source, described: Mapping[str, Any], platforms: tuple[str, ...]) -> ImageLock:

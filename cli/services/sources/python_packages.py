@@ -32,16 +32,24 @@ def find(wanted: str, progress: Progress) -> Package:
     requirement = _requirement(wanted)
     with progress.phase(tr("Looking up {package}", package=wanted)), tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary) / "packages"
-        command = [
-            *uv.COMMAND, "pip", "install", "--quiet", "--no-deps", "--target", str(target), *_FOR_IMAGES,
-            "--python-platform", PLATFORMS["amd64"], "--no-compile-bytecode", str(requirement),
-        ]  # fmt: skip
         try:
-            builders.run(command, uv.uv_environment(), what=tr("{package} cannot be used", package=wanted))
+            builders.run(
+                unpacking(str(requirement), target),
+                uv.uv_environment(),
+                what=tr("{package} cannot be used", package=wanted),
+            )
         except SourceError as error:
             raise _explained(wanted, error) from None
         (described,) = target.glob("*.dist-info")
         return _package(requirement, target, described)
+
+
+def unpacking(requirement: str, target: Path) -> list[str]:
+    """Return the command that unpacks the wheel of a package for images into `target`, without what it depends on."""
+    return [
+        *uv.COMMAND, "pip", "install", "--quiet", "--no-deps", "--target", str(target), *_FOR_IMAGES,
+        "--python-platform", PLATFORMS["amd64"], "--no-compile-bytecode", requirement,
+    ]  # fmt: skip
 
 
 def _requirement(wanted: str) -> Requirement:

@@ -19,16 +19,19 @@ from infra.components.docker.certificate import (
     SelfSignedCertificate,
 )
 from infra.components.docker.front import Front, FrontArgs
+from infra.components.docker.hub import Hub
 from infra.components.docker.images import FRONT, GATEWAY, Image
 from infra.components.docker.monitoring import Monitoring
 from infra.components.docker.service import McpService
 from infra.parts import certificate
 from infra.parts import gateway as parts
 from infra.parts.composition import Composition
+from infra.parts.hub import NETWORK as HUB_NETWORK
 from infra.parts.monitoring import NETWORK as MONITORING_NETWORK
 from infra.parts.service import network_name
 from infra.rendering.gateway import inputs as gateway_inputs
 from infra.rendering.gateway.model import GatewayNetworks, tls_names
+from infra.rendering.hub.for_gateway import gateway_hub
 from infra.services.catalog import ServiceSpec
 from infra.settings.stack import StackSettings
 from messages import tr
@@ -36,7 +39,7 @@ from messages import tr
 
 @dataclass(frozen=True)
 class GatewayArgs:
-    """`images` and `services` are by name, `tokens` by client; `monitoring` is None without that profile."""
+    """`images` and `services` are by name, `tokens` by client; `monitoring` and `hub` are None in stacks without."""
 
     composition: Composition
     identity: defaults.StackIdentity
@@ -44,6 +47,7 @@ class GatewayArgs:
     services: Mapping[str, McpService]
     tokens: Mapping[str, ClientToken]
     monitoring: Monitoring | None = None
+    hub: Hub | None = None
 
     @property
     def settings(self) -> StackSettings:
@@ -67,8 +71,8 @@ class Gateway(pulumi.ComponentResource):
     Creates:
     - fronts, which publish its ports: one for the gateway's own ports, one for each service's direct port and one for
       Prometheus
-    - the gateway's container, in every service's network and in that of Prometheus; a new container serves before the
-      old one drains
+    - the gateway's container, in every service's network and in those of Prometheus and of the hub; a new container
+      serves before the old one drains
     - a volume with its configuration, which the gateway mounts read-only
     - a one-shot loader for each new configuration: it checks it with `nginx -t` in the same image, switches to it, and
       makes the gateway reload
@@ -93,12 +97,15 @@ class Gateway(pulumi.ComponentResource):
         monitoring: dict[str, pulumi.Output[str]] = {}
         if args.monitoring:
             monitoring[MONITORING_NETWORK] = args.monitoring.network.name
+        hub = {HUB_NETWORK: args.hub.network.name} if args.hub else {}
         self.container = containers.declare_server(
-            parts.gateway(args.settings.gateway, args.specs, list(networks), next(iter(monitoring), None)),
+            parts.gateway(
+                args.settings.gateway, args.specs, list(networks), next(iter(monitoring), None), next(iter(hub), None)
+            ),
             args.identity,
             args.image,
             child,
-            networks={parts.EDGE: edge.name, **networks, **monitoring},
+            networks={parts.EDGE: edge.name, **networks, **monitoring, **hub},
             volumes={parts.CONFIGURATION_VOLUME: volume.name},
         )
         loader = self._loader(
@@ -171,10 +178,16 @@ class Gateway(pulumi.ComponentResource):
 
     def _configuration(self, args: GatewayArgs, edge: docker.Network) -> pulumi.Output[dict[str, str]]:
         hashes = pulumi.Output.all(**{client: token.sha256 for client, token in args.tokens.items()})
+        content = args.composition.hub
+        hub_token: pulumi.Input[str] = args.hub.token_sha256 if args.hub else ""
         monitoring: pulumi.Input[Sequence[Any]] = args.monitoring.network.ipam_configs if args.monitoring else []
-        return pulumi.Output.all(hashes, edge.ipam_configs, monitoring).apply(
+        return pulumi.Output.all(hashes, edge.ipam_configs, monitoring, hub_token).apply(
             lambda values: gateway_inputs.configuration(
-                args.settings, args.specs, values[0], GatewayNetworks(_subnets(values[1]), _subnets(values[2]))
+                args.settings,
+                args.specs,
+                values[0],
+                GatewayNetworks(_subnets(values[1]), _subnets(values[2])),
+                hub=gateway_hub(args.settings, content, values[3]) if content else None,
             )
         )
 

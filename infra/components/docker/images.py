@@ -17,7 +17,8 @@ import pulumi_docker as docker
 
 from infra.parts.composition import Composition
 from infra.parts.gateway import FRONT_UID, GATEWAY_UID
-from infra.parts.image_content import service_content
+from infra.parts.hub import HUB, HUB_UID
+from infra.parts.image_content import IMAGE_SUFFIX, service_content
 from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.settings.build import BuildSettings
@@ -26,6 +27,8 @@ from infra.settings.stack import StackSettings
 _IGNORED_PARTS = {"__pycache__", ".pytest_cache", "tests"}
 _IGNORED_SUFFIXES = {".pyc", ".md"}
 GATEWAY, FRONT = "gateway", "front"
+#: The packages of the hub beside those of the kit.
+HUB_REQUIREMENTS = "hub/requirements.txt"
 CA_BUNDLE_SECRET = "ca_bundle"
 #: The plugin writes the output of a build only for a builder with a name; this is that of the engine itself.
 LOGGING_BUILDER = "default"
@@ -101,7 +104,7 @@ class BuiltImage(pulumi.ComponentResource):
             secrets = [docker.RemoteImageBuildSecretArgs(id=CA_BUNDLE_SECRET, src=build.ca_bundle)]
         self.reference = f"dyber-{name}:{tag}"
         image = docker.RemoteImage(
-            f"{name}-image",
+            f"{name}{IMAGE_SUFFIX}",
             name=self.reference,
             # Otherwise a rebuild would delete the image of running containers.
             keep_locally=True,
@@ -127,12 +130,14 @@ class BuiltImage(pulumi.ComponentResource):
 
 
 def stack_images(composition: Composition, root: Path, opts: pulumi.ResourceOptions) -> dict[str, Image]:
-    """Return the images of the stack's services by their names, of the gateway and of the front; `root` is the
-    repository."""
+    """Return the images of the stack's services by their names, of the gateway, of the front, and of the hub if there
+    is one; `root` is the repository."""
     settings = composition.settings
     servers = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in composition.services}
+    hub = {HUB: hub_image(settings, root, HUB_UID, opts)} if composition.hub else {}
     return {
         **servers,
+        **hub,
         GATEWAY: gateway_image(settings, root / "nginx", GATEWAY_UID, opts),
         FRONT: front_image(settings, root / "nginx", FRONT_UID, opts),
     }
@@ -194,6 +199,31 @@ def front_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.Res
     return _part_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts)
 
 
+def hub_image(settings: StackSettings, root: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+    """Return the image of the hub: by its digest, or built from `root` (the repository, of which .dockerignore leaves
+    the hub and the kit)."""
+    parts = {
+        ".dockerignore",
+        "hub/Dockerfile",
+        "hub/dyber_hub",
+        "mcp-servers/healthcheck",
+        "mcp-servers/kit/dyber_kit",
+        "mcp-servers/kit/requirements.txt",
+    }
+    return _part_image(
+        HUB,
+        settings.hub_image,
+        settings,
+        root,
+        parts | ({HUB_REQUIREMENTS} if (root / HUB_REQUIREMENTS).is_file() else set()),
+        uid,
+        opts,
+        SERVER_SUITE,
+        dockerfile="hub/Dockerfile",
+        mirrors={"PIP_INDEX_URL": settings.build.pip_index_url or ""},
+    )
+
+
 def cache_image(settings: StackSettings, cache: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
     """Return the image of Redis: by its digest, or built from `cache` (the folder cache/)."""
     parts = {"Dockerfile", "bin", "redis.conf"}
@@ -215,6 +245,8 @@ def _part_image(
     uid: int,
     opts: pulumi.ResourceOptions,
     suite: str = GATEWAY_SUITE,
+    dockerfile: str = "Dockerfile",
+    mirrors: Mapping[str, str] | None = None,
 ) -> Image:
     if pinned:
         return Image(reference=pinned, image_id=pinned)
@@ -223,5 +255,14 @@ def _part_image(
         "UID": str(uid),
         "APT_OPTIONS": settings.build.apt_options,
     }
-    built = BuiltImage(name, root=root, parts=parts, build_arguments=arguments, build=settings.build, opts=opts)
+    built = BuiltImage(
+        name,
+        root=root,
+        parts=parts,
+        build_arguments=arguments,
+        build=settings.build,
+        dockerfile=dockerfile,
+        mirrors=mirrors,
+        opts=opts,
+    )
     return Image(reference=built.reference, image_id=built.image_id, built_by=(built,))

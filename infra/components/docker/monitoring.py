@@ -18,7 +18,8 @@ from messages import tr
 
 @dataclass(frozen=True)
 class MonitoringArgs:
-    """`specs` have the stack's values. `watches_cache`: the exporter of Redis is in the network. `data` is the name on
+    """`specs` have the stack's values. `watches_cache`: the exporter of Redis is in the network. `hub_replicas` is how
+    many containers the hub has. `data` is the name on
     the engine of the volume with the samples."""
 
     identity: defaults.StackIdentity
@@ -26,6 +27,7 @@ class MonitoringArgs:
     settings: MonitoringSettings
     specs: list[ServiceSpec]
     watches_cache: bool
+    hub_replicas: int
     data: pulumi.Input[str]
 
 
@@ -78,7 +80,7 @@ class Monitoring(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
     def _loader(self, args: MonitoringArgs, volume: docker.Volume) -> docker.Container:
-        files = monitoring_configuration.render(args.specs, cache=args.watches_cache)
+        files = monitoring_configuration.render(args.specs, cache=args.watches_cache, hub_replicas=args.hub_replicas)
         in_prometheus = pulumi.Output.concat("container:", self.container.id)
         return containers.declare_task(
             parts.LOADER,

@@ -87,6 +87,7 @@ class Profiles:
                     settings=settings.monitoring,
                     specs=specs,
                     watches_cache=settings.has(CACHE),
+                    hub_replicas=settings.hub.replicas if self._composition.hub else 0,
                     data=data.volume(MONITORING),
                 ),
                 opts,

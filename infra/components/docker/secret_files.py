@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -21,7 +22,7 @@ MEMORY_MIB = 32
 
 @dataclass(frozen=True)
 class SecretFilesArgs:
-    """`contents` are the secrets by name; names have no `-`. `image` has a shell and the folder `owned`, whose owner
+    """`contents` are the secrets by name; names have no `-`. `plain` are further files that are not secret. `image` has a shell and the folder `owned`, whose owner
     `uid` and mode a new volume takes over. Readers mount the volume in `folder`. `processes` as for defaults.confined,
     shared by all containers of `uid`."""
 
@@ -32,12 +33,13 @@ class SecretFilesArgs:
     folder: str
     contents: Mapping[str, pulumi.Input[str]]
     processes: int
+    plain: Mapping[str, str] = field(default_factory=dict)
 
 
 class SecretFiles(pulumi.ComponentResource):
     """Creates a volume and a one-shot container that writes the secrets into it.
 
-    Containers that mount the volume and have the user or the group `uid` can read them. They are in no environment,
+    Containers that mount the volume and have the user or the group `uid` can read them. Secrets are in no environment,
     label, log or command line, and encrypted in the state.
     Changed contents are written to new files, so containers that have the names of the files are replaced; the previous
     files stay for containers that are about to be removed.
@@ -51,7 +53,9 @@ class SecretFiles(pulumi.ComponentResource):
         super().__init__("dyber:secrets:SecretFiles", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         contents = {key: pulumi.Output.secret(value) for key, value in sorted(args.contents.items())}
-        self._revision = random.RandomId(f"{name}-revision", byte_length=4, keepers=contents, opts=child)
+        hashes = {key: hashlib.sha256(text.encode()).hexdigest() for key, text in args.plain.items()}
+        keepers: dict[str, pulumi.Input[str]] = {**contents, **hashes}
+        self._revision = random.RandomId(f"{name}-revision", byte_length=4, keepers=keepers, opts=child)
         self.volume = docker.Volume(name, labels=defaults.volume_labels(args.identity, name), opts=child)
         task = Task(
             name,
@@ -75,6 +79,7 @@ class SecretFiles(pulumi.ComponentResource):
             uploads=[
                 containers.staged(SCRIPT.name, SCRIPT.read_text(encoding="utf-8")),
                 *(containers.staged(f"secrets/{key}", value) for key, value in contents.items()),
+                *(containers.staged(f"secrets/{key}", text) for key, text in sorted(args.plain.items())),
             ],
         )
         self._folder = args.folder
@@ -86,6 +91,6 @@ class SecretFiles(pulumi.ComponentResource):
         self.register_outputs({})
 
     def file(self, key: str) -> pulumi.Output[str]:
-        """Return the path of a secret's file for readers. It fails with RunError if the files could not be written."""
+        """Return the path of a file for readers. It fails with RunError if the files could not be written."""
         revision = pulumi.Output.all(self._revision.hex, self._outcome)
         return revision.apply(lambda values: f"{self._folder}/{key}-{values[0]}")

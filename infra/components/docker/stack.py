@@ -10,10 +10,12 @@ import pulumi_random as random
 
 from infra.components.docker.data import DataVolumes
 from infra.components.docker.defaults import StackIdentity
+from infra.components.docker.hub import Hub, HubArgs
 from infra.components.docker.images import Image
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService, McpServiceArgs
 from infra.parts.composition import Composition
+from infra.parts.hub import HUB
 from infra.settings.stack import StackSettings
 from infra.settings.subnets import Subnets
 
@@ -56,3 +58,12 @@ def declare_services(
         )
         for spec in composition.services
     }
+
+
+def declare_hub(
+    composition: Composition, identity: StackIdentity, images: Mapping[str, Image], opts: pulumi.ResourceOptions
+) -> Hub | None:
+    """Declare the hub of the stack; return None for a stack without."""
+    if composition.hub is None:
+        return None
+    return Hub(HUB, HubArgs(composition, composition.hub, identity, images[HUB]), opts)

@@ -17,7 +17,15 @@ from typing import Any
 
 import jinja2
 
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, tls_names
+from infra.rendering.gateway import hub as hubs
+from infra.rendering.gateway.logins import logins
+from infra.rendering.gateway.model import (
+    GatewayClient,
+    GatewayHub,
+    GatewayNetworks,
+    GatewayService,
+    tls_names,
+)
 from infra.schema.problems import UnusableValue
 from infra.services.ports import HTTPS_PORT
 from infra.settings.gateway import GatewaySettings
@@ -41,6 +49,7 @@ def render(
     clients: Iterable[GatewayClient],
     networks: GatewayNetworks = GatewayNetworks(),
     version: str = VERSION,
+    hub: GatewayHub | None = None,
 ) -> dict[str, str]:
     """Return the text of each file by its path in the configuration's folder; Nginx starts with `nginx.conf`.
 
@@ -59,25 +68,29 @@ def render(
     _refuse_unlimited_accounts(ordered_services, ordered_clients)
     ordered_clients = [_by_service(client, ordered_services) for client in ordered_clients]
     names = tls_names(settings.all_server_names)
+    login_parts = logins(settings, ordered_services, hub)
     context = {
         "settings": settings,
         "networks": networks,
         "version": version,
         "services": ordered_services,
         "clients": ordered_clients,
+        **hubs.context(hub, ordered_services),
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
-        "errors": _errors(),
+        "errors": [error for error in _errors() if settings.oauth or not error["logins"]],
         "token_problems": _error_table()["unauthorized"]["problems"],
-        "zones": _zones(settings, ordered_services),
+        "zones": _zones(settings, ordered_services, hub),
         "body_limits": body_limits(settings),
         "anonymous_connections": ANONYMOUS_CONNECTIONS,
+        **login_parts["variables"],
     }
     environment = _environment()
     files = {
         "tls.names": names,
-        "njs/catalog.json": _catalog(settings, ordered_services, version),
-        "njs/scopes.json": _scopes(ordered_services, ordered_clients),
+        "njs/catalog.json": _catalog(settings, ordered_services, version, hub),
+        "njs/scopes.json": _scopes(ordered_services, ordered_clients, hub),
+        **login_parts["files"],
     }
     for template in sorted(environment.list_templates(extensions=["j2"])):
         files[template.removesuffix(".j2")] = environment.get_template(template).render(context)
@@ -169,11 +182,12 @@ def _by_service(client: GatewayClient, services: list[GatewayService]) -> Gatewa
     return replace(client, scopes={service.name: "all" for service in services})
 
 
-def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str:
+def _scopes(services: list[GatewayService], clients: list[GatewayClient], hub: GatewayHub | None) -> str:
     """Return as JSON what each client may call (null: everything), the services where it may use some accounts only,
-    the tools that only read, and the services that enforce scopes."""
+    the tools that only read, all known tools, the services that enforce scopes, what the hub is told of each client, and
+    the clients of each group."""
     names = {service.name for service in services}
-    content = {
+    content: dict[str, Any] = {
         "clients": {
             client.name: None
             if client.scopes is None
@@ -186,8 +200,12 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient]) -> str
         },
         "limited": {client.name: _lines(names.intersection(client.accounts)) for client in clients if client.accounts},
         "read_tools": {service.name: _lines(service.read_tools) for service in services},
+        "tools": {service.name: _lines((*service.read_tools, *service.write_tools)) for service in services},
         "enforcing": _lines(service.name for service in services if service.enforces_scopes),
     }
+    if hub:
+        content["hub"] = {client.name: hubs.scope_header(client, services) for client in clients}
+        content["groups"] = {group.name: _lines(hubs.users(group, hub, services, clients)) for group in hub.groups}
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
 
 
@@ -226,11 +244,15 @@ def body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
     }
 
 
-def _zones(settings: GatewaySettings, services: list[GatewayService]) -> dict[str | int, dict[str, str]]:
+def _zones(
+    settings: GatewaySettings, services: list[GatewayService], hub: GatewayHub | None
+) -> dict[str | int, dict[str, str]]:
     """Return the zones in which limits count, by role; the zones for calls are by their rate."""
     zones: dict[str | int, dict[str, str]] = {
         rate: _zone("calls", "limit_req_zone", "$calling_client", "4m", f"{rate}r/s")
-        for rate in sorted({service.requests_per_second for service in services})
+        for rate in sorted(
+            {service.requests_per_second for service in services} | ({hub.requests_per_second} if hub else set())
+        )
     }
     per_minute = f"{settings.limits.refused_per_minute}r/m"
     zones["refused"] = _zone("refused", "limit_req_zone", "$unknown_address", "4m", per_minute)
@@ -248,7 +270,7 @@ def _error_fields(code: str, chinese: str, english: str) -> dict[str, Any]:
     return {"status": "error", "code": code, "error": chinese, "error_en": english}
 
 
-def _catalog(settings: GatewaySettings, services: list[GatewayService], version: str) -> str:
+def _catalog(settings: GatewaySettings, services: list[GatewayService], version: str, hub: GatewayHub | None) -> str:
     """Return as JSON the gateway's own answers about the services."""
     table = _error_table()
     paths = [f"/api/{service.name}" for service in services]
@@ -273,7 +295,11 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService], version:
             "没有这个服务；你要的也许是 {address}",
             "No such service; perhaps {address} is meant",
         ),
+        "insufficient_scope": _error_fields(
+            "insufficient_scope", table["insufficient_scope"]["zh"], table["insufficient_scope"]["en"]
+        ),
         "forbidden": _error_fields("forbidden", table["forbidden"]["zh"], table["forbidden"]["en"]),
+        "failures": {code: _failure(code, table[code]) for code in hubs.FAILURE_CODES} if hub else {},
         "https_port": settings.public(HTTPS_PORT) if settings.https_redirect else None,
         "use_https": _error_fields(
             "use_https",
@@ -288,6 +314,18 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService], version:
         ),
     }
     return json.dumps(content, ensure_ascii=True, indent=2) + "\n"
+
+
+def _failure(code: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a call at an address of the hub is told that it failed."""
+    return {
+        **_error_fields(code, entry["zh"], entry["en"]),
+        "status": entry["status"],
+        "sent_status": 503 if entry["status"] == 502 else entry["status"],
+        "retry_seconds": entry.get("retry_seconds", 1),
+        "call": entry["call"],
+        "begun": entry.get("begun_call"),
+    }
 
 
 @cache
@@ -305,7 +343,7 @@ def _errors() -> list[dict[str, Any]]:
             variables["reason"] = "token_problem"
         fields = _error_fields(code, entry["zh"], entry["en"])
         body = json_body(fields, entry.get("shows"), **variables, request_id="gateway_request_id")
-        errors.append({"early": False, "retry": False, **entry, "code": code, "body": body})
+        errors.append({"early": False, "retry": False, "logins": False, **entry, "code": code, "body": body})
     return errors
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.rendering.gateway.configuration import render
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayHub, GatewayNetworks, GatewayService
 from infra.schema.problems import ConfigurationError, Problem, UnusableValue
 from infra.services.catalog import ServiceSpec
 from infra.settings.names import stack_file
@@ -21,6 +21,7 @@ def configuration(
     specs: Sequence[ServiceSpec],
     hashes: Mapping[str, Sequence[str]],
     networks: GatewayNetworks = GatewayNetworks(),
+    hub: GatewayHub | None = None,
 ) -> dict[str, str]:
     """Return the gateway's rendered configuration, by relative path. `hashes` are the SHA-256 of each client's tokens.
 
@@ -37,7 +38,7 @@ def configuration(
             )
             for client, values in hashes.items()
         ]
-        return render(settings.gateway, services, clients, networks)
+        return render(settings.gateway, services, clients, networks, hub=hub)
     except UnusableValue as error:
         problem = Problem(error.message, stack_file(settings.stack), ("gateway",), parameters=error.parameters)
         raise ConfigurationError(problem) from error

@@ -15,7 +15,7 @@ from typing import Literal
 from infra.schema.host_names import certificate_name
 from infra.schema.problems import UnusableValue
 from infra.services import reserved_names
-from infra.services.ports import GATEWAY_PORTS
+from infra.services.ports import GATEWAY_PORTS, HUB_PORT
 
 #: Streams without data get a ping every 15 s, so a read timeout must be much longer.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
@@ -29,6 +29,7 @@ _SERVICE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CLIENT_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_GROUP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _TOKEN_HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -118,6 +119,72 @@ class GatewayClient:
         for service, names in self.accounts.items():
             if not names or not all(_ACCOUNT_NAME.fullmatch(name) for name in names):
                 raise UnusableValue("account_names", client=self.name, service=service, names=", ".join(names))
+
+
+@dataclass(frozen=True)
+class GatewayGroup:
+    """A selection of tools with an address of its own, `/groups/<name>/mcp`.
+
+    `tools` has by exposed name the service of a tool and its name there. `services` are those whose prompts and
+    resources belong to the group. Raises UnusableValue.
+    """
+
+    name: str
+    tools: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    services: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _GROUP_NAME.fullmatch(self.name):
+            raise UnusableValue("group_name", name=self.name)
+        for exposed, (service, tool) in self.tools.items():
+            for name in (exposed, tool):
+                if not _TOOL_NAME.fullmatch(name):
+                    raise UnusableValue("tool_name", service=service, tool=name)
+
+
+@dataclass(frozen=True)
+class GatewayHub:
+    """The hub, which offers the tools of all services under one address, and what it offers.
+
+    `token_sha256` is the hash of the token with which the hub calls services through the gateway. `tools`, `prompts`
+    and `resource_schemes` are what each service offers there, by service: names, and the schemes of URIs that belong
+    to no other service. What is not listed still works, because the hub itself passes on calls that the gateway cannot
+    place. `search`: whether the hub has an address for searching tools. `replicas` is the number of its containers,
+    which the gateway finds as `hub-1`, `hub-2`, … besides `hub`. `requests_per_second` limits each client's requests
+    that the hub itself answers. Raises UnusableValue.
+    """
+
+    token_sha256: str
+    tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    resource_schemes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: tuple[GatewayGroup, ...] = ()
+    search: bool = False
+    replicas: int = 1
+    requests_per_second: int = 50
+
+    def __post_init__(self) -> None:
+        if not _TOKEN_HASH.fullmatch(self.token_sha256):
+            raise UnusableValue("client_token_hash", client=self.name)
+        for service, tools in self.tools.items():
+            for tool in tools:
+                if not _TOOL_NAME.fullmatch(tool):
+                    raise UnusableValue("tool_name", service=service, tool=tool)
+
+    @property
+    def name(self) -> str:
+        """The name of the hub beside those of the services, which is also the network alias of all its containers."""
+        return "hub"
+
+    @property
+    def port(self) -> int:
+        """The port on which the hub's containers listen."""
+        return HUB_PORT
+
+    @property
+    def replica_hosts(self) -> tuple[str, ...]:
+        """The network alias of each replica; while it is replaced, its old and its new container have the same."""
+        return tuple(f"{self.name}-{number}" for number in range(1, self.replicas + 1))
 
 
 @dataclass(frozen=True)

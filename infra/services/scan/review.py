@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import yaml
 
@@ -12,6 +13,7 @@ from infra.services.contract import LOCK_FILE, Contract, load_lock
 from infra.services.scan.findings import Finding, blocking, open_findings, outdated
 from infra.services.scan.locked_packages import locked_package
 from infra.services.scan.neighbours import neighbours_of
+from infra.services.scan.rules.packages import Package
 from infra.services.scan.scanner import scan
 from infra.services.source import AcceptedFinding
 from messages import tr
@@ -41,9 +43,11 @@ def stopping(spec: ServiceSpec, contract: Contract, catalog: Mapping[str, Servic
     return blocking(open_in(spec, contract, catalog))
 
 
-def open_in(spec: ServiceSpec, contract: Contract, catalog: Mapping[str, ServiceSpec]) -> tuple[Finding, ...]:
-    """Return the findings in a service's contract and in its package that nobody accepted."""
-    return open_findings(all_in(spec, contract, catalog), spec.accepted_findings)
+def open_in(
+    spec: ServiceSpec, contract: Contract, catalog: Mapping[str, ServiceSpec], details: Package | None = None
+) -> tuple[Finding, ...]:
+    """Return the findings in a service's contract and in its package that nobody accepted; see `all_in`."""
+    return open_findings(all_in(spec, contract, catalog, details), spec.accepted_findings)
 
 
 def new_findings(
@@ -66,9 +70,17 @@ def outdated_in(spec: ServiceSpec, findings: Iterable[Finding]) -> tuple[Accepte
 _NOT_IN_LOCKS = ("S02", "S03", "S06")
 
 
-def all_in(spec: ServiceSpec, contract: Contract, catalog: Mapping[str, ServiceSpec]) -> tuple[Finding, ...]:
-    """Return the findings in a service's contract and in its package, beside the other services of `catalog`."""
-    return scan(contract, neighbours_of(catalog, spec.name), locked_package(spec))
+def all_in(
+    spec: ServiceSpec, contract: Contract, catalog: Mapping[str, ServiceSpec], details: Package | None = None
+) -> tuple[Finding, ...]:
+    """Return the findings in a service's contract and in its package, beside the other services of `catalog`.
+
+    `details` is what the package's registry and its files say, which the locks do not have; None if nobody looked.
+    """
+    package = locked_package(spec)
+    if package and details:
+        package = replace(details, install_scripts=package.install_scripts, requirements=package.requirements)
+    return scan(contract, neighbours_of(catalog, spec.name), package)
 
 
 def _problem(spec: ServiceSpec, finding: Finding) -> Problem:

@@ -18,6 +18,7 @@ from tests.gateway.support.gateway_under_test import (
     HUNG,
     OTHER_TOKEN,
     SETTINGS,
+    TOKEN,
     GatewayUnderTest,
     changed,
 )
@@ -47,6 +48,7 @@ def test_the_format_is_the_text_format(gateway: GatewayUnderTest) -> None:
     families = list(text_string_to_metric_families(answer.body.decode()))
     assert {family.name for family in families} == {
         "dyber_gateway_requests",
+        "dyber_gateway_tool_calls",
         "dyber_gateway_request_seconds",
         "dyber_gateway_service_up",
         "dyber_gateway_replicas_ready",
@@ -88,18 +90,117 @@ def test_calls_are_counted_by_service_client_and_status(gateway: GatewayUnderTes
     wait_until(lambda: requests(gateway, *bad) == before_bad + 1, "the refused call is counted")
 
 
-def test_request_times_are_summed_by_service(own_gateway: GatewayUnderTest) -> None:
+def duration(gateway: GatewayUnderTest, part: str, *labels: str) -> float:
+    """Return a value of the histogram of request times: `part` is bucket, sum or count; a bucket's last label is `le`."""
+    return samples(gateway).get(f"dyber_gateway_request_seconds_{part}", {}).get(labels, 0)
+
+
+def test_request_times_are_counted_in_buckets_by_service_and_outcome(own_gateway: GatewayUnderTest) -> None:
     own_gateway.backend("alpha")
     own_gateway.configure(services=(ALPHA,))
     wait_until_reached(own_gateway, 1)
-    before = samples(own_gateway)
+
+    def between(low: str, high: str) -> float:
+        below, up_to = (duration(own_gateway, "bucket", "alpha", "ok", bound) for bound in (low, high))
+        return up_to - below
+
+    before = between("1", "2")
+    total = duration(own_gateway, "sum", "alpha", "ok")
     own_gateway.request("/api/alpha/slow?milliseconds=1500")
+    wait_until(lambda: between("1", "2") == before + 1, "the request is counted in its bucket")
+    assert between("2", "+Inf") == 0
+    assert 1.4 <= duration(own_gateway, "sum", "alpha", "ok") - total < 5
 
-    def difference(name: str) -> float:
-        return samples(own_gateway)[name][("alpha",)] - before[name][("alpha",)]
 
-    wait_until(lambda: difference("dyber_gateway_request_seconds_sum") >= 1.4, "the time is counted")
-    assert difference("dyber_gateway_request_seconds_count") >= 1
+def test_the_histogram_is_one_that_prometheus_can_read(gateway: GatewayUnderTest) -> None:
+    for path in ("/ready", "/missing"):
+        gateway.request(f"/api/alpha{path}")
+    series: dict[tuple[str, ...], list[tuple[float, float]]] = {}
+    wait_until(lambda: duration(gateway, "count", "alpha", "refused") >= 1, "the refused request is counted")
+    for labels, value in samples(gateway)["dyber_gateway_request_seconds_bucket"].items():
+        series.setdefault(labels[:-1], []).append((float(labels[-1]), value))
+    counts = samples(gateway)["dyber_gateway_request_seconds_count"]
+    assert {("alpha", "ok"), ("alpha", "refused")} <= series.keys() <= counts.keys()
+    for labels, buckets in series.items():
+        bounds, numbers = zip(*buckets, strict=True)
+        assert list(bounds) == sorted(set(bounds)), labels
+        assert (bounds[0], bounds[-2], bounds[-1]) == (0.001, 300, float("inf"))
+        assert list(numbers) == sorted(numbers), labels
+
+
+def test_requests_are_told_apart_by_how_they_ended(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    own_gateway.configure(services=(ALPHA, replace(ABSENT, name="lacking")))
+    wait_until_reached(own_gateway, 1)
+    outcomes = [("alpha", "ok"), ("alpha", "refused"), ("lacking", "failed"), ("gateway", "refused")]
+    before = {labels: duration(own_gateway, "count", *labels) for labels in outcomes}
+    for path in ("/api/alpha/ready", "/api/alpha/missing", "/api/lacking/x", "/nothing"):
+        own_gateway.request(path)
+    wait_until(
+        lambda: all(duration(own_gateway, "count", *labels) > before[labels] for labels in outcomes),
+        "each request is counted under its outcome",
+    )
+    assert ("lacking", "ok") not in samples(own_gateway)["dyber_gateway_request_seconds_count"]
+
+
+def test_the_number_of_request_times_is_that_of_all_requests(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.configure(services=(replace(ABSENT, name="counted"),))
+
+    def number(name: str) -> float:
+        return sum(value for labels, value in samples(own_gateway).get(name, {}).items() if labels[0] == "counted")
+
+    for token in (None, OTHER_TOKEN, TOKEN):
+        own_gateway.request("/api/counted/x", token=token)
+    wait_until(lambda: number("dyber_gateway_requests_total") == 3, "three requests are counted")
+    assert number("dyber_gateway_request_seconds_count") == 3
+
+
+def test_an_event_stream_that_stays_open_is_no_slow_request(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    own_gateway.configure(services=(ALPHA,))
+    wait_until_reached(own_gateway, 1)
+    own_gateway.request("/api/alpha/mcp/sse")
+    wait_until(lambda: duration(own_gateway, "count", "alpha", "stream") >= 1, "the stream is counted when it ends")
+
+
+def call_tool(gateway: GatewayUnderTest, path: str, tool: str, **headers: str) -> None:
+    modern = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool}
+    gateway.request(path, method="POST", body=b"{}", headers={**modern, **headers})
+
+
+def test_calls_of_tools_are_counted_by_tool_client_and_outcome(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    alpha = replace(ALPHA, read_tools=("alpha_find",), write_tools=("alpha_post",))
+    own_gateway.configure(services=(alpha, replace(ABSENT, name="lacking", read_tools=("lacking_find",))))
+    wait_until_reached(own_gateway, 1)
+    calls = [("alpha", "alpha_find", "ok"), ("alpha", "alpha_post", "ok"), ("lacking", "lacking_find", "failed")]
+    for service, tool, _ in calls:
+        call_tool(own_gateway, f"/api/{service}/mcp", tool)
+    wait_until(
+        lambda: (
+            samples(own_gateway).get("dyber_gateway_tool_calls_total", {})
+            == {(service, tool, "desktop-pet", outcome): 1 for service, tool, outcome in calls}
+        ),
+        "each call is counted",
+    )
+
+
+def test_names_that_callers_make_up_create_no_series_of_tools(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.backend("alpha")
+    own_gateway.configure(services=(replace(ALPHA, read_tools=("alpha_look",)),))
+    wait_until_reached(own_gateway, 1)
+    for name in ("made_up", "alpha_look\talpha_look", "ALPHA_LOOK", "", "\\n", "alpha_loo"):
+        call_tool(own_gateway, "/api/alpha/mcp", name)
+    call_tool(own_gateway, "/api/alpha/mcp", "alpha_look", **{"Mcp-Method": "tools/list"})
+    call_tool(own_gateway, "/nothing", "alpha_look")
+    call_tool(own_gateway, "/api/alpha/mcp", "alpha_look")
+
+    def counted() -> dict[str, float]:
+        values = samples(own_gateway).get("dyber_gateway_tool_calls_total", {})
+        return {labels[1]: value for labels, value in values.items() if labels[1] not in ("alpha_find", "alpha_post")}
+
+    wait_until(lambda: "alpha_look" in counted(), "the last call is counted")
+    assert counted() == {"alpha_look": 1}
 
 
 def test_metrics_show_the_state_of_services(own_gateway: GatewayUnderTest) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.rendering.gateway.configuration import render
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayHub, GatewayNetworks, GatewayService
 from infra.settings.gateway import GatewaySettings, LimitSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
 
@@ -104,11 +104,15 @@ class GatewayUnderTest:
         docker("network", "rm", self.network)
 
     def backend(self, service: str, replica: int = 1) -> str:
-        """Start another container of a service, with this replica number, and return its name once it listens."""
+        """Start another container of a service, with this replica number, and return its name once it listens.
+
+        The service `hub` is a stand-in for the hub, which answers as the others do.
+        """
         name = unique(service)
+        alias = service if service == "hub" else f"{service}-mcp"
         docker(
             "create", "--name", name, "--label", LABEL, "--network", self.network,
-            "--network-alias", f"{service}-mcp", "--network-alias", f"{service}-mcp-{replica}", *CONFINED, self.image,
+            "--network-alias", alias, "--network-alias", f"{alias}-{replica}", *CONFINED, self.image,
             "nginx", "-e", "stderr", "-c", "/backend/nginx.conf", "-g", "daemon off;",
         )  # fmt: skip
         self.others.append(name)
@@ -146,9 +150,10 @@ class GatewayUnderTest:
         services: tuple[GatewayService, ...] = (ALPHA, HUNG, ABSENT),
         clients: tuple[GatewayClient, ...] = (CLIENT,),
         networks: GatewayNetworks = GatewayNetworks(),
+        hub: GatewayHub | None = None,
     ) -> str:
         """Deliver a configuration and return its version."""
-        loaded = self.load(render(settings, services, clients, networks))
+        loaded = self.load(render(settings, services, clients, networks, hub=hub))
         assert loaded.exit_code == 0, loaded.stderr
         return loaded.stdout.strip()
 

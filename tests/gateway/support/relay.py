@@ -13,21 +13,28 @@ error_log stderr crit;
 events {{ }}
 stream {{
     server {{
-        listen 9000;
+        listen {listening};
         proxy_pass {address};
     }}
 }}
 """
 
 
-def relay(gateway: GatewayUnderTest, service: str, port: int) -> None:
-    """Start the relay, from the image of the front, which does not change the bytes."""
+def relay(
+    gateway: GatewayUnderTest, service: str, port: int, listening: int = 9000, aliases: tuple[str, ...] = ()
+) -> None:
+    """Start the relay, from the image of the front, which does not change the bytes.
+
+    `aliases`: its names in the gateway's network, by default those of the service.
+    """
+    names = aliases or (f"{service}-mcp", f"{service}-mcp-1")
     host = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", gateway.network)
     name = unique("relay")
-    configuration = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;" + RELAY.format(address=f"{host}:{port}")
+    configuration = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;" + RELAY.format(
+        listening=listening, address=f"{host}:{port}"
+    )
     docker(
-        "create", "--name", name, "--label", LABEL, "--network", gateway.network, "--network-alias", f"{service}-mcp",
-        "--network-alias", f"{service}-mcp-1", *CONFINED, build_front(), "nginx", "-e", "stderr", "-c",
+        "create", "--name", name, "--label", LABEL, "--network", gateway.network, *(f"--network-alias={alias}" for alias in names), *CONFINED, build_front(), "nginx", "-e", "stderr", "-c",
         "/relay/nginx.conf", "-g", "daemon off;",
     )  # fmt: skip
     gateway.others.append(name)

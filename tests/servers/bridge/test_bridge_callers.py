@@ -57,6 +57,14 @@ async def test_a_read_only_service_leaves_out_tools_without_a_hint(lock: Lock) -
             assert code_of(await client.call_tool("write", {"file": "/x"})) == "READ_ONLY"
 
 
+@pytest.mark.parametrize("way", ["modern", "legacy"])
+async def test_a_tool_that_a_group_renames_is_called_by_the_name_in_the_lock(reviewed: Bridge, way: str) -> None:
+    http = httpx2.AsyncClient(headers={**READING, "X-Dyber-Tool": "write"})
+    connection = streamable_http_client(f"{reviewed.base}/mcp", http_client=http)
+    async with Client(connection, mode="auto" if way == "modern" else "legacy") as client:
+        assert not (await client.call_tool("save", {"file": "/dev/null"})).is_error
+
+
 LASTING = replace(QUICK, idle=600)
 
 

@@ -90,6 +90,15 @@ async def test_calls_beyond_those_that_run_and_wait_are_refused(lock: Lock, tmp_
             assert [text_of(await call) for call in calls] == ["done", "done"]
 
 
+async def test_the_memory_of_a_child_includes_what_it_started_and_what_that_left_behind(lock: Lock) -> None:
+    with bridge(settings_of(), lock) as foreign:
+        async with Client(f"{foreign.base}/mcp") as client:
+            await client.call_tool("echo", {"text": "a"})
+            alone = foreign.metric("mcp_child_rss_bytes")
+            assert text_of(await client.call_tool("family", {})) == "started"
+            assert foreign.metric("mcp_child_rss_bytes") > alone + 3 * 20 * 2**20
+
+
 async def test_a_changed_tool_is_refused_and_a_new_one_hidden_while_agents_still_see_the_lock(
     lock: Lock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

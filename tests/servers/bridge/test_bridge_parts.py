@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from dyber_kit.bridge.listing import Lock, compare, read_listing
+from dyber_kit.bridge.listing import Item, Lock, compare, read_listing
 from dyber_kit.bridge.masking import Masker
-from dyber_kit.bridge.results import read_result
-from dyber_kit.bridge.schemas import Checker, read_object
+from dyber_kit.bridge.offering.results import read_result
+from dyber_kit.bridge.offering.schemas import Checker, read_object
 from dyber_kit.bridge.settings import Values
 from dyber_kit.bridge.transports.framing import LineBuffer, TooLong, read_message
 from dyber_kit.errors import ErrorCode, ServiceError
@@ -94,6 +94,11 @@ def test_arguments_that_break_the_schema_name_their_places(given: Any, fields: l
     assert (refused.value.code, list(refused.value.fields)) == (ErrorCode.INVALID_ARGUMENT, fields)
 
 
+def test_every_missing_argument_is_named_once() -> None:
+    schema = {"type": "object", "required": ["date", "from", "to"]}
+    assert Checker(schema).problems({"from": "x"}) == [("date", "缺少"), ("to", "缺少")]
+
+
 def test_a_list_keeps_usable_tools_and_says_what_it_repaired_and_refused() -> None:
     listed = [
         {
@@ -116,7 +121,7 @@ def test_an_output_schema_that_the_reviewer_took_out_of_the_lock_is_no_differenc
     listing = read_listing([{"name": "a", "inputSchema": {"type": "object"}, "outputSchema": {"type": "object"}}])
     without = {key: value for key, value in listing.tools["a"].items() if key != "outputSchema"}
     assert compare(Lock({"a": without}, None), listing).count == 0
-    assert compare(Lock({"a": {**without, "title": "A"}}, None), listing).changed == {"a"}
+    assert compare(Lock({"a": {**without, "title": "A"}}, None), listing).changed == {Item("tools", "a")}
 
 
 def test_a_secret_is_masked_wherever_an_answer_has_it_and_before_a_text_is_cut() -> None:

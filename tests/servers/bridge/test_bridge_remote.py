@@ -51,7 +51,11 @@ class Remote:
             self.calls += 1
             return a + b
 
+        async def repeat(text: str, times: int) -> str:
+            return text * times
+
         server.add_tool(add, description=self.description)
+        server.add_tool(repeat)
         return Restartable(server.sse_app() if self.is_sse else server.streamable_http_app())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -187,6 +191,18 @@ async def test_a_message_that_a_legacy_sse_server_refuses_ends_its_call_and_the_
                 assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
 
 
+@pytest.mark.parametrize("is_sse", [False, True])
+async def test_an_answer_of_several_mebibytes_arrives_over_both_transports(tmp_path: Path, is_sse: bool) -> None:
+    with serving(Remote(is_sse=is_sse)) as address:
+        places = {"transport": "sse", "url": f"{address}/sse"} if is_sse else {}
+        settings = remote_settings(address, **places)
+        with bridge(settings, lock_of(settings, tmp_path)) as far:
+            async with Client(f"{far.base}/mcp") as client:
+                answer = await client.call_tool("repeat", {"text": "字", "times": 2**20})
+                assert text_of(answer).startswith("字字字") and not answer.is_error
+            assert far.metric("mcp_child_restarts_total", reason="lost") == 0
+
+
 async def test_a_redirect_to_another_address_is_not_followed(remote: Remote, address: str, far_lock: Lock) -> None:
     other = Remote()
     with serving(other) as elsewhere, bridge(remote_settings(address), far_lock) as far:
@@ -221,7 +237,7 @@ async def test_the_tools_of_a_remote_server_are_compared_regularly(
             remote.forget_sessions()
             await until(lambda: far.metric("mcp_contract_differs") == 1)
             assert code_of(await client.call_tool("add", {"a": 1, "b": 2})) == "UPSTREAM_CHANGED"
-            assert [tool.description for tool in (await client.list_tools()).tools] == ["Add two numbers"]
+            assert (await client.list_tools()).tools[0].description == "Add two numbers"
 
 
 async def test_a_remote_server_that_is_down_at_the_start_is_reached_later(far_lock: Lock) -> None:

@@ -33,7 +33,7 @@ def repository(tmp_path: Path) -> Path:
     (root / "mcp-servers").mkdir(parents=True)
     (root / "infra").mkdir()
     shutil.copy(REPOSITORY / "infra" / "__main__.py", root / "infra")
-    for name in ("nginx", "monitoring", "cache"):
+    for name in ("nginx", "monitoring", "cache", "hub", ".dockerignore"):
         (root / name).symlink_to(REPOSITORY / name)
     for name in ("Dockerfile", "healthcheck", "kit", *SERVICES):
         (root / "mcp-servers" / name).symlink_to(REPOSITORY / "mcp-servers" / name)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from infra.rendering.gateway.configuration import render as render_gateway
-from infra.rendering.gateway.model import GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayHub, GatewayNetworks, GatewayService
 from infra.rendering.monitoring import render
 from infra.services.catalog import ServiceSpec
 from infra.settings.gateway import GatewaySettings
@@ -38,8 +38,14 @@ def jobs(files: dict[str, str]) -> dict[str, dict[str, Any]]:
     return {job["job_name"]: job for job in yaml.safe_load(files["prometheus.yml"])["scrape_configs"]}
 
 
+def rules_of(file: Path, kind: str) -> list[dict[str, Any]]:
+    """Return the rules of a kind in the file: alert or record."""
+    groups = yaml.safe_load(file.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"] if kind in rule]
+
+
 def alerts(file: Path) -> list[str]:
-    return [rule["alert"] for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    return [rule["alert"] for rule in rules_of(file, "alert")]
 
 
 @pytest.mark.parametrize("cache", [True, False])
@@ -71,11 +77,17 @@ def test_each_alert_fires_in_a_test(rules: Path) -> None:
 
 def test_each_alert_has_a_severity_and_a_next_step() -> None:
     for file in RULES:
-        for group in yaml.safe_load(file.read_text())["groups"]:
-            for rule in group["rules"]:
-                assert rule["labels"]["severity"] in ("critical", "warning"), rule["alert"]
-                assert " / " in rule["annotations"]["summary"], rule["alert"]
-                assert rule["annotations"]["next_step"], rule["alert"]
+        for rule in rules_of(file, "alert"):
+            assert rule["labels"]["severity"] in ("critical", "warning"), rule["alert"]
+            assert " / " in rule["annotations"]["summary"], rule["alert"]
+            assert rule["annotations"]["next_step"], rule["alert"]
+
+
+def test_each_recorded_quantile_is_computed_in_a_test() -> None:
+    for file in RULES:
+        tests = (REPOSITORY / "monitoring" / "tests" / file.name).read_text()
+        for rule in rules_of(file, "record"):
+            assert rule["record"] in tests, rule["record"]
 
 
 def test_every_replica_is_scraped_at_an_address_that_the_gateway_serves() -> None:
@@ -95,6 +107,26 @@ def test_every_replica_is_scraped_at_an_address_that_the_gateway_serves() -> Non
     ]
     assert {target for entry in targets for target in entry["targets"]} == {"gateway:10090"}
     assert "listen 10090;" in gateway
+
+
+def test_the_hub_is_scraped_like_a_service_where_there_is_one() -> None:
+    def instances(replicas: int) -> list[str]:
+        targets = jobs(render(SERVICES, cache=False, hub_replicas=replicas))["services"]["static_configs"]
+        return [target["labels"]["__metrics_path__"] for target in targets if target["labels"]["service"] == "hub"]
+
+    assert instances(0) == []
+    assert instances(2) == ["/services/hub/1", "/services/hub/2"]
+    gateway = render_gateway(
+        GatewaySettings(),
+        [],
+        [],
+        GatewayNetworks(monitoring=("172.30.0.0/16",)),
+        hub=GatewayHub("0" * 64, replicas=2),
+    )["monitoring.conf"]
+    assert re.findall(r'"(/services/\S+)" "(\S+)";', gateway) == [
+        ("/services/hub/1", "hub-1:8070"),
+        ("/services/hub/2", "hub-2:8070"),
+    ]
 
 
 def test_a_service_cannot_publish_metrics_under_the_name_of_another() -> None:

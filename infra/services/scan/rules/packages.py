@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import tarfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from infra.services.scan.findings import Level
 from infra.services.scan.rules.hits import Hit
@@ -78,6 +79,8 @@ _UNVERIFIED_TLS = re.compile(
 _MOST_CHARACTERS = 4_000_000
 _SOURCE_ENDINGS = frozenset((".py", ".js", ".mjs", ".cjs", ".ts", ".go"))
 _MOST_FILES = 2_000
+#: Of an archive, so many bytes are read.
+_MOST_UNPACKED = 400_000_000
 
 
 def package_hits(package: Package, today: datetime, known: Collection[str] = KNOWN_PACKAGES) -> Iterator[Hit]:
@@ -156,10 +159,30 @@ def read_sources(folder: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     for file in sorted(folder.rglob("*")):
         inner = file.relative_to(folder)
-        if file.suffix not in _SOURCE_ENDINGS or {"node_modules", "site-packages"} & set(inner.parts):
-            continue
         if len(texts) >= _MOST_FILES:
             break
-        if file.is_file() and not file.is_symlink():
+        if _is_source(PurePosixPath(inner)) and file.is_file() and not file.is_symlink():
             texts[inner.as_posix()] = file.read_text(encoding="utf-8", errors="replace")[:_MOST_CHARACTERS]
     return texts
+
+
+def read_packed_sources(archive: Path) -> dict[str, str]:
+    """Return the texts of the source files in an archive (.tar.gz) by path, as `read_sources`; nothing is unpacked.
+
+    Raises tarfile.TarError, OSError and EOFError for what is no such archive.
+    """
+    texts: dict[str, str] = {}
+    room = _MOST_UNPACKED
+    with tarfile.open(archive, mode="r|gz") as packed:
+        for member in packed:
+            room -= member.size
+            if room < 0 or len(texts) >= _MOST_FILES:
+                break
+            path = PurePosixPath(member.name)
+            if member.isfile() and _is_source(path) and (content := packed.extractfile(member)):
+                texts[path.as_posix()] = content.read(_MOST_CHARACTERS).decode("utf-8", "replace")
+    return texts
+
+
+def _is_source(path: PurePosixPath) -> bool:
+    return path.suffix in _SOURCE_ENDINGS and not {"node_modules", "site-packages"} & set(path.parts)

@@ -14,6 +14,11 @@ from dyber_kit.bridge.children import Children, SessionChildren, SharedChildren
 from dyber_kit.bridge.listing import Lock
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.metrics import BridgeMetrics
+from dyber_kit.bridge.offering.calls import Backend
+from dyber_kit.bridge.offering.completions import ForeignSuggestions
+from dyber_kit.bridge.offering.prompts import prompt_offers
+from dyber_kit.bridge.offering.resources import resource_offers
+from dyber_kit.bridge.offering.tools import declarations
 from dyber_kit.bridge.settings import (
     DEFAULT_LOCK_FILE,
     LOCK_FILE_SETTING,
@@ -22,7 +27,6 @@ from dyber_kit.bridge.settings import (
     read_settings,
 )
 from dyber_kit.bridge.supervisor import Supervisor, Timings
-from dyber_kit.bridge.tools import Backend, declarations
 from dyber_kit.bridge.transports.endpoints import Endpoint, StdioEndpoint
 from dyber_kit.language import tr
 from dyber_kit.observing.metrics import Metrics
@@ -76,12 +80,16 @@ def build_app(
             return tr("Required secrets are not set: {names}", names=", ".join(missing))
         return None if children.problem is None else str(children.problem)
 
+    backend = Backend(children, missing, masker)
     return create_app(
         name=bridge.service,
         title=bridge.title,
         version=bridge.version or VERSION,
         instructions=lock.instructions or "",
-        tools=declarations(bridge, lock, Backend(children, missing, masker)),
+        tools=declarations(bridge, lock, backend),
+        prompts=prompt_offers(lock, backend),
+        resources=resource_offers(lock, backend),
+        suggestions=ForeignSuggestions(lock, backend),
         lifespan=_lifespan(children),
         ready=ready,
         settings=settings,

@@ -47,7 +47,7 @@ class Lane:
         if self.calls >= 2 * self._limit:
             raise LocalRefusal(
                 ErrorCode.BUSY,
-                tr_lazy("The server behind this tool handles {limit} calls and as many wait", limit=self._limit),
+                tr_lazy("The server behind this service handles {limit} calls and as many wait", limit=self._limit),
                 retry_after=_RETRY_SECONDS,
             )
         self.calls += 1

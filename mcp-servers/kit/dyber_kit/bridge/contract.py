@@ -22,9 +22,10 @@ import anyio
 
 from dyber_kit.bridge.app import make_endpoint
 from dyber_kit.bridge.link import About, HandshakeError, Link
-from dyber_kit.bridge.listing import Listing, Lock, like_locked, read_listing
+from dyber_kit.bridge.listing import Listing, Lock, like_locked, read_all
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.metrics import BridgeMetrics
+from dyber_kit.bridge.offers import OFFER_KINDS, OfferKind
 from dyber_kit.bridge.settings import (
     DEFAULT_LOCK_FILE,
     LOCK_FILE_SETTING,
@@ -63,11 +64,20 @@ async def foreign_contract(
     for name, visible in listing.tools.items():
         shown = like_locked(visible, locked.get(name))
         tools[name] = {"sha256": digest(shown), **shown}
-    covered = {"tools": tools, "instructions": about.instructions} if about.instructions else tools
-    contract: dict[str, Any] = {"service": settings.service, "sha256": digest(covered)}
-    if about.instructions:
-        contract["instructions"] = about.instructions
-    return {**contract, "tools": tools}, listing
+    others = _others(about, listing)
+    contract = {"service": settings.service, "sha256": digest({"tools": tools, **others} if others else tools)}
+    before = {"instructions": others.pop("instructions")} if "instructions" in others else {}
+    return {**contract, **before, "tools": tools, **others}, listing
+
+
+def _others(about: About, listing: Listing) -> dict[str, Any]:
+    """Return what the contract has beside tools; only what the server has."""
+    others: dict[str, Any] = {"instructions": about.instructions}
+    for kind in OFFER_KINDS:
+        offers = listing.offers.get(kind, {})
+        others[kind] = {name: {"sha256": digest(offer), **offer} for name, offer in offers.items()}
+    others["completions"] = list(listing.completions)
+    return {key: value for key, value in others.items() if value}
 
 
 async def era_of(settings: BridgeSettings, placeholder: str | None = PLACEHOLDER) -> Era:
@@ -95,7 +105,7 @@ async def _listed(settings: BridgeSettings, placeholder: str | None) -> tuple[Ab
         with anyio.fail_after(settings.startup_seconds):
             async with _linked(settings, values, masker, log) as link:
                 about = await link.handshake()
-                return about, read_listing(await link.list_tools())
+                return about, read_all(await link.list_all())
     except Exception as error:
         raise HandshakeError(_reason(settings, error, log)) from error
 
@@ -151,7 +161,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(tr("tool {name}: its input schema is none and was replaced", name=name), file=sys.stderr)
     for name, reason in listing.refused:
         print(tr("tool {name} is not served: {reason}", name=name, reason=reason), file=sys.stderr)
+    for kind, entries in listing.refused_offers.items():
+        for name, reason in entries:
+            print(_not_served(kind, name, reason), file=sys.stderr)
     return _deliver(render(contract), options.write, options.check)
+
+
+def _not_served(kind: OfferKind, name: str, reason: str) -> str:
+    if kind == "prompts":
+        return tr("prompt {name} is not served: {reason}", name=name, reason=reason)
+    return tr("resource {name} is not served: {reason}", name=name, reason=reason)
 
 
 def _deliver(actual: str, write: Path | None, check: Path | None) -> int:

@@ -16,6 +16,7 @@ from mcp.shared.inbound import (
     MCP_METHOD_HEADER,
     MCP_NAME_HEADER,
     MCP_PROTOCOL_VERSION_HEADER,
+    NAME_BEARING_METHODS,
     encode_header_value,
     mcp_param_headers,
     x_mcp_header_map,
@@ -32,6 +33,7 @@ from mcp.types import (
 )
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
 
+from dyber_kit.bridge.listing import Listed
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.settings import Era
@@ -53,6 +55,8 @@ _LOG_LEVELS = {
     "emergency": logging.ERROR,
 }
 
+_LIST_CHANGED = tuple(f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources"))
+
 OnListChanged = Callable[[], Awaitable[None]]
 
 
@@ -66,6 +70,8 @@ class About:
 
     instructions: str | None
     protocol_version: str
+    #: Names of what it can do, such as `prompts`.
+    capabilities: frozenset[str]
 
 
 class Link:
@@ -95,6 +101,8 @@ class Link:
         self.on_list_changed: OnListChanged | None = None
         #: The schemas as the server lists them, for the headers that repeat arguments.
         self.listed_schemas: dict[str, Any] = {}
+        #: Names of what the server says it can do, such as `prompts`; known after the handshake.
+        self.capabilities: frozenset[str] = frozenset()
         self._masker = masker
         self._metrics = metrics
         self._is_http = is_http
@@ -111,8 +119,11 @@ class Link:
             HandshakeError: It answers with a version that is not known, or with something else.
             MCPError: It refuses.
         """
-        if self.era == "modern":
-            return await self._discover()
+        about = await (self._discover() if self.era == "modern" else self._initialize())
+        self.capabilities = about.capabilities
+        return about
+
+    async def _initialize(self) -> About:
         params = {"protocolVersion": LATEST_HANDSHAKE_VERSION, "capabilities": {}, "clientInfo": CLIENT_INFO}
         answer = await self.dispatcher.send_raw_request("initialize", params, {"cancel_on_abandon": False})
         version = answer.get("protocolVersion")
@@ -120,34 +131,52 @@ class Link:
             raise HandshakeError(tr("it answers with the protocol version {version}", version=repr(version)[:40]))
         self._version = version
         await self.dispatcher.notify("notifications/initialized", None, self._options("notifications/initialized", {}))
-        return About(_instructions(answer), version)
+        return About(_instructions(answer), version, _capabilities(answer))
 
     async def _discover(self) -> About:
         answer = await self.request("server/discover", {}, cancel=False)
         versions = answer.get("supportedVersions")
         if not isinstance(versions, list) or LATEST_MODERN_VERSION not in versions:
             raise HandshakeError(tr("it does not know the protocol version {version}", version=LATEST_MODERN_VERSION))
-        return About(_instructions(answer), LATEST_MODERN_VERSION)
+        return About(_instructions(answer), LATEST_MODERN_VERSION, _capabilities(answer))
 
-    async def list_tools(self) -> list[Any]:
-        """Return all tools as the server lists them, of all pages.
+    async def list_all(self) -> Listed:
+        """Return everything that the server lists, of all pages: its tools, and what it says it offers beside them.
 
         Raises:
-            HandshakeError: The list is none, or has no end.
+            HandshakeError: A list is none, or has no end.
             MCPError: The server refuses.
         """
-        tools: list[Any] = []
+        has_others = bool(self.capabilities & {"prompts", "resources"})
+        return Listed(
+            await self._list("tools/list", "tools", required="tools" in self.capabilities or not has_others),
+            await self._list("prompts/list", "prompts") if "prompts" in self.capabilities else [],
+            await self._list("resources/list", "resources") if "resources" in self.capabilities else [],
+            await self._list("resources/templates/list", "resourceTemplates")
+            if "resources" in self.capabilities
+            else [],
+            "completions" in self.capabilities,
+        )
+
+    async def _list(self, method: str, key: str, *, required: bool = False) -> list[Any]:
+        """Return a list of all pages; an empty one when the server does not know the method, unless it is `required`."""
+        items: list[Any] = []
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
-            answer = await self.request("tools/list", {} if cursor is None else {"cursor": cursor})
-            page = answer.get("tools")
+            try:
+                answer = await self.request(method, {} if cursor is None else {"cursor": cursor})
+            except MCPError as error:
+                if error.error.code == METHOD_NOT_FOUND and not required:
+                    return []
+                raise
+            page = answer.get(key)
             if not isinstance(page, list):
-                raise HandshakeError(tr("its answer to {method} has no list of tools", method="tools/list"))
-            tools += page
+                raise HandshakeError(tr("its answer to {method} has no list", method=method))
+            items += page
             cursor = answer.get("nextCursor")
             if not isinstance(cursor, str) or not cursor:
-                return tools
-        raise HandshakeError(tr("its list of tools has more than {pages} pages", pages=_MAX_PAGES))
+                return items
+        raise HandshakeError(tr("its answer to {method} has more than {pages} pages", method=method, pages=_MAX_PAGES))
 
     async def is_alive(self, seconds: float) -> bool:
         """Return whether the server answers a small request in time; an error of the server is an answer too."""
@@ -199,8 +228,9 @@ class Link:
         headers = {MCP_PROTOCOL_VERSION_HEADER: self._version}
         if self.era == "modern":
             headers[MCP_METHOD_HEADER] = method
+            if method in NAME_BEARING_METHODS:
+                headers[MCP_NAME_HEADER] = encode_header_value(params[NAME_BEARING_METHODS[method]])
             if method == "tools/call":
-                headers[MCP_NAME_HEADER] = encode_header_value(params["name"])
                 header_map = x_mcp_header_map(self.listed_schemas.get(params["name"]) or {})
                 headers |= mcp_param_headers(header_map, params.get("arguments") or {})
         return {"headers": headers}
@@ -223,10 +253,19 @@ class Link:
             level = _LOG_LEVELS.get(str(given.get("level")), logging.INFO)
             text = self._masker.text(str(given.get("data")))[:_LONGEST_LOGGED]
             logger.log(level, "child message", extra={"line": text, "stream": "message"})
-        elif method == "notifications/tools/list_changed" and self.on_list_changed is not None:
+        elif method in _LIST_CHANGED and self.on_list_changed is not None:
             await self.on_list_changed()
 
 
 def _instructions(answer: Mapping[str, Any]) -> str | None:
     instructions = answer.get("instructions")
     return instructions if isinstance(instructions, str) and instructions.strip() else None
+
+
+def _capabilities(answer: Mapping[str, Any]) -> frozenset[str]:
+    given = answer.get("capabilities")
+    return (
+        frozenset(name for name, value in given.items() if value is not None)
+        if isinstance(given, dict)
+        else frozenset()
+    )

@@ -1,16 +1,28 @@
-"""Reads the tools that a foreign server lists, repairs or refuses what is not usable, and compares them with the lock."""
+"""Reads what a foreign server lists, repairs or refuses what is not usable, and compares it with the lock."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from mcp.types import ToolAnnotations
 from pydantic import ValidationError
 
+from dyber_kit.bridge.offers import (
+    OFFER_KINDS,
+    Offer,
+    OfferKind,
+    Refused,
+    arguments_of,
+    is_address,
+    is_template,
+    read_prompts,
+    read_resources,
+    read_templates,
+)
 from dyber_kit.bridge.settings import read_json
 from dyber_kit.contract import digest
 from dyber_kit.language import tr
@@ -22,21 +34,80 @@ _HEADER_KEY = "x-mcp-header"
 _DEEPEST = 60
 
 Visible = dict[str, Any]
+ItemKind = Literal["tools"] | OfferKind
+
+
+class Item(NamedTuple):
+    """Names something that a server lists: a tool or a prompt by its name, a resource by its address."""
+
+    kind: ItemKind
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.kind == "tools" else f"{self.kind}: {self.name}"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Holds the lists of a foreign server as it sent them, and whether it suggests values for arguments."""
+
+    tools: Sequence[Any] = ()
+    prompts: Sequence[Any] = ()
+    resources: Sequence[Any] = ()
+    resource_templates: Sequence[Any] = ()
+    completes: bool = False
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Holds the tools of a foreign server as agents may see them, and what was done to make them so.
+    """Holds what a foreign server lists as agents may see it, and what was done to make it so.
 
     Attributes:
         tools: Title, description, schemas and annotations of each tool by name.
         repaired: Names of tools whose input schema was no schema of an object.
         refused: Names of tools that are not served, with the reason.
+        offers: What agents see of the prompts, resources and templates, by kind and name.
+        refused_offers: Those of them that are not served, by kind, with the reason.
+        completions: The arguments for which the server may be asked for suggestions, as the lock has them.
     """
 
     tools: dict[str, Visible]
     repaired: tuple[str, ...] = ()
-    refused: tuple[tuple[str, str], ...] = ()
+    refused: tuple[Refused, ...] = ()
+    offers: dict[OfferKind, dict[str, Offer]] = field(default_factory=dict)
+    refused_offers: dict[OfferKind, list[Refused]] = field(default_factory=dict)
+    completions: tuple[dict[str, str], ...] = ()
+
+    def items(self, kind: ItemKind) -> Mapping[str, Visible]:
+        """Return what is listed of a kind by name."""
+        return self.tools if kind == "tools" else self.offers.get(kind, {})
+
+
+def read_all(listed: Listed) -> Listing:
+    """Return what is usable of everything that a server lists; see `read_listing` for tools.
+
+    A server does not say for which arguments it has suggestions, so all of its prompts and templates are taken.
+    """
+    tools = read_listing(listed.tools)
+    read = {
+        "prompts": read_prompts(listed.prompts),
+        "resources": read_resources(listed.resources),
+        "resource_templates": read_templates(listed.resource_templates),
+    }
+    offers = {kind: read[kind][0] for kind in OFFER_KINDS}
+    refused = {kind: read[kind][1] for kind in OFFER_KINDS if read[kind][1]}
+    completions = tuple(_completions(offers)) if listed.completes else ()
+    return Listing(tools.tools, tools.repaired, tools.refused, offers, refused, completions)
+
+
+def _completions(offers: Mapping[OfferKind, Mapping[str, Offer]]) -> list[dict[str, str]]:
+    kinds: tuple[tuple[OfferKind, str], ...] = (("prompts", "prompt"), ("resource_templates", "resource"))
+    return [
+        {"type": word, "of": name, "argument": argument}
+        for kind, word in kinds
+        for name, offer in sorted(offers[kind].items())
+        for argument in sorted(arguments_of(kind, name, offer))
+    ]
 
 
 def read_listing(listed: Sequence[Any]) -> Listing:
@@ -106,10 +177,15 @@ def _shown(name: Any) -> str:
 
 @dataclass(frozen=True)
 class Lock:
-    """Holds the tools that were reviewed, and the server's instructions."""
+    """Holds what was reviewed: tools by name, the server's instructions, and what it offers beside tools.
+
+    `offers` has prompts, resources and templates by kind and name; `completions` the arguments with suggestions.
+    """
 
     tools: dict[str, Visible]
     instructions: str | None
+    offers: dict[OfferKind, dict[str, Offer]] = field(default_factory=dict)
+    completions: tuple[dict[str, str], ...] = ()
 
     @classmethod
     def read(cls, file: Path) -> Lock:
@@ -119,14 +195,34 @@ class Lock:
             ValueError: The file cannot be read or is no lock; the message names it.
         """
         content = read_json(file)
-        tools = content.get("tools") if isinstance(content, dict) else None
-        if not isinstance(tools, dict) or not all(_is_locked_tool(name, tool) for name, tool in tools.items()):
+        try:
+            return cls._of(content)
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise ValueError(
                 tr("The file {file} is no lock of tools; make it again with ./deploy.sh tools lock", file=file)
-            )
-        instructions = content.get("instructions")
-        visible = {name: {key: tool[key] for key in tool if key != "sha256"} for name, tool in tools.items()}
-        return cls(visible, instructions if isinstance(instructions, str) else None)
+            ) from None
+
+    @classmethod
+    def _of(cls, content: Any) -> Lock:
+        """Return the lock in the value of a file. Raises ValueError, TypeError, KeyError, AttributeError."""
+        tools, instructions = content["tools"], content.get("instructions")
+        if not all(_is_locked_tool(name, tool) for name, tool in tools.items()):
+            raise ValueError
+        offers = {kind: _without_hashes(content.get(kind) or {}) for kind in OFFER_KINDS}
+        _check_offers(offers)
+        completions = tuple(
+            {key: str(entry[key]) for key in ("type", "of", "argument")} for entry in content.get("completions") or ()
+        )
+        given = instructions if isinstance(instructions, str) else None
+        return cls(_without_hashes(tools), given, offers, completions)
+
+    def items(self, kind: ItemKind) -> Mapping[str, Visible]:
+        """Return what was reviewed of a kind by name."""
+        return self.tools if kind == "tools" else self.offers.get(kind, {})
+
+
+def _without_hashes(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Visible]:
+    return {name: {key: entry[key] for key in entry if key != "sha256"} for name, entry in entries.items()}
 
 
 def _is_locked_tool(name: str, tool: Any) -> bool:
@@ -139,13 +235,27 @@ def _is_locked_tool(name: str, tool: Any) -> bool:
     return True
 
 
+def _check_offers(offers: Mapping[OfferKind, Mapping[str, Offer]]) -> None:
+    """Raise ValueError, TypeError or KeyError for offers that cannot be served."""
+    for prompt in offers["prompts"].values():
+        for argument in prompt.get("arguments") or ():
+            if not isinstance(argument["name"], str):
+                raise TypeError
+    named = [*offers["resources"].values(), *offers["resource_templates"].values()]
+    are_named = all(isinstance(offer["name"], str) for offer in named)
+    if not (
+        are_named and all(map(is_address, offers["resources"])) and all(map(is_template, offers["resource_templates"]))
+    ):
+        raise ValueError
+
+
 @dataclass(frozen=True)
 class Differences:
-    """Names the tools that a server lists unlike the lock, does not list, or lists in addition."""
+    """Names what a server lists unlike the lock, does not list, or lists in addition."""
 
-    changed: frozenset[str] = frozenset()
-    missing: frozenset[str] = frozenset()
-    added: frozenset[str] = frozenset()
+    changed: frozenset[Item] = frozenset()
+    missing: frozenset[Item] = frozenset()
+    added: frozenset[Item] = frozenset()
 
     @property
     def count(self) -> int:
@@ -154,17 +264,21 @@ class Differences:
 
 
 def compare(lock: Lock, listing: Listing) -> Differences:
-    """Return how a server's list differs from the lock; an output schema that the lock leaves out does not count."""
-    changed = {
-        name
-        for name, locked in lock.tools.items()
-        if name in listing.tools and digest(locked) != digest(like_locked(listing.tools[name], locked))
-    }
-    return Differences(
-        frozenset(changed),
-        frozenset(lock.tools.keys() - listing.tools.keys()),
-        frozenset(listing.tools.keys() - lock.tools.keys()),
-    )
+    """Return how a server's lists differ from the lock; an output schema that the lock leaves out does not count."""
+    changed: set[Item] = set()
+    missing: set[Item] = set()
+    added: set[Item] = set()
+    kinds: tuple[ItemKind, ...] = ("tools", *OFFER_KINDS)
+    for kind in kinds:
+        locked, listed = lock.items(kind), listing.items(kind)
+        changed |= {
+            Item(kind, name)
+            for name, item in locked.items()
+            if name in listed and digest(item) != digest(like_locked(listed[name], item))
+        }
+        missing |= {Item(kind, name) for name in locked.keys() - listed.keys()}
+        added |= {Item(kind, name) for name in listed.keys() - locked.keys()}
+    return Differences(frozenset(changed), frozenset(missing), frozenset(added))
 
 
 def like_locked(visible: Visible, locked: Visible | None) -> Visible:

@@ -25,14 +25,17 @@ class BridgeMetrics:
         self._service = service
         self._up = Gauge("mcp_child_up", "Foreign servers that answer now.", ["service"], registry=registry)
         self._memory = Gauge(
-            "mcp_child_rss_bytes", "Resident memory of all child processes.", ["service"], registry=registry
+            "mcp_child_rss_bytes",
+            "Resident memory of all children and what they started.",
+            ["service"],
+            registry=registry,
         )
         self._start_seconds = Gauge(
             "mcp_child_start_seconds", "Duration of the last start, until the tools were listed.", ["service"],
             registry=registry,
         )  # fmt: skip
         self._differs = Gauge(
-            "mcp_contract_differs", "Tools that the foreign server lists unlike the lock.", ["service"],
+            "mcp_contract_differs", "What the foreign server lists unlike the lock.", ["service"],
             registry=registry,
         )  # fmt: skip
         self._restarts = Counter(
@@ -75,6 +78,6 @@ class BridgeMetrics:
         """Count one refused request of the foreign server."""
         self._refused.labels(self._service, method if method in _KNOWN_REQUESTS else "other").inc()
 
-    def differs(self, tools: int) -> None:
-        """Show how many tools differ from the lock."""
-        self._differs.labels(self._service).set(tools)
+    def differs(self, count: int) -> None:
+        """Show how many tools, prompts and resources differ from the lock."""
+        self._differs.labels(self._service).set(count)

@@ -11,7 +11,7 @@ import anyio
 from mcp.shared.exceptions import MCPError
 
 from dyber_kit.bridge.link import HandshakeError, Link
-from dyber_kit.bridge.listing import Differences, Listing, Lock, compare, read_listing
+from dyber_kit.bridge.listing import Differences, Listing, Lock, compare, read_all
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.metrics import BridgeMetrics, Reason
 from dyber_kit.bridge.settings import BridgeSettings
@@ -303,27 +303,28 @@ class Supervisor:
                 logger.warning("tools not compared", extra={"detail": self._masker.text(str(error))[:_LONGEST_REASON]})
 
     async def _compare(self, link: Link) -> None:
-        listed = await link.list_tools()
+        listed = await link.list_all()
         link.listed_schemas = {
             item["name"]: item.get("inputSchema")
-            for item in listed
+            for item in listed.tools
             if isinstance(item, dict) and isinstance(item.get("name"), str)
         }
-        listing = read_listing(listed)
+        listing = read_all(listed)
         self.differences = compare(self._lock, listing)
         self._metrics.differs(self.differences.count)
         self._report(listing)
 
     def _report(self, listing: Listing) -> None:
-        if listing.refused or listing.repaired:
-            logger.info("tools repaired or refused", extra={"repaired": listing.repaired, "refused": listing.refused})
+        if listing.refused or listing.repaired or listing.refused_offers:
+            refused = {"refused": listing.refused, "refused_offers": listing.refused_offers}
+            logger.info("tools repaired or refused", extra={"repaired": listing.repaired, **refused})
         if self.differences.count:
             logger.warning(
                 "tools differ from the lock",
                 extra={
-                    "changed": sorted(self.differences.changed),
-                    "missing": sorted(self.differences.missing),
-                    "added": sorted(self.differences.added),
+                    "changed": sorted(map(str, self.differences.changed)),
+                    "missing": sorted(map(str, self.differences.missing)),
+                    "added": sorted(map(str, self.differences.added)),
                 },
             )
 

@@ -64,7 +64,7 @@ class Calls:
                         ErrorCode.TIMEOUT,
                         tr_lazy("The operation took longer than {seconds:g} s and was ended", seconds=self.max_seconds),
                     )
-                outcome = "tool_error" if isinstance(result, CallToolResult) and result.is_error else "ok"
+                outcome = "tool_error" if _is_tool_error(result) else "ok"
                 return result
             except ServiceError as error:
                 outcome = str(error.code)
@@ -81,6 +81,13 @@ class Calls:
                 tracing.note_outcome(span, outcome)
                 self._metrics.call_ended(tool, outcome, seconds)
                 logger.info("call", extra={"tool": tool, "outcome": outcome, "seconds": round(seconds, 4)})
+
+
+def _is_tool_error(result: object) -> bool:
+    """Return whether an answer says that the call failed; a server that passes answers on has them as JSON objects."""
+    if isinstance(result, dict):
+        return result.get("isError") is True
+    return isinstance(result, CallToolResult) and bool(result.is_error)
 
 
 def _crash(tool: str, error: Exception) -> ServiceError:

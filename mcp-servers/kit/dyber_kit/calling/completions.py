@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcp.types import Completion, PromptReference, ResourceTemplateReference
+from mcp.types import Completion, PromptReference
 
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.declared import Function, description_of, name_of, protocol_error
+from dyber_kit.calling.offered import Reference
 from dyber_kit.calling.prompts import PromptDeclaration
 from dyber_kit.calling.resources import ResourceDeclaration
 from dyber_kit.errors import ErrorCode, ServiceError
@@ -20,7 +21,6 @@ from dyber_kit.language import tr_lazy
 MAX_SUGGESTIONS = 100
 
 Completed = PromptDeclaration | ResourceDeclaration
-Reference = PromptReference | ResourceTemplateReference
 
 
 @dataclass(frozen=True)

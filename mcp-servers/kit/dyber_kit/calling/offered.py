@@ -1,13 +1,30 @@
-"""Says what the server needs of a tool that a service offers, however the tool is made."""
+"""Says what the server needs of the tools, prompts, resources and suggestions of a service, however they are made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.tools import Tool
+from mcp.types import (
+    Completion,
+    InputRequiredResult,
+    PromptReference,
+    Resource,
+    ResourceTemplate,
+    ResourceTemplateReference,
+)
 
 from dyber_kit.calling.calls import Calls
+
+#: Key in the `_meta` of a content: its address, where that is not the one that was asked for. Callers do not see it.
+ADDRESS_META = "dyber/address"
+
+Contents = list[ReadResourceContents]
+Reference = PromptReference | ResourceTemplateReference
 
 
 class OfferedTool(Tool):
@@ -42,3 +59,71 @@ class Declaration(Protocol):
 
     def build(self, calls: Calls, max_answer_chars: int, accounts: Sequence[str]) -> OfferedTool:
         """Return the running tool; see `dyber_kit.calling.tools.ServiceTool.build`."""
+
+
+class PromptOffer(Protocol):
+    """Describes a prompt before the service runs; `create_app` builds the running prompt from it."""
+
+    @property
+    def name(self) -> str:
+        """Return the name under which users choose the prompt."""
+
+    def build(self, calls: Calls, max_answer_chars: int) -> Prompt:
+        """Return the running prompt; see `dyber_kit.calling.prompts.ServicePrompt.build`."""
+
+
+class OfferedResource(Protocol):
+    """Reads a resource of a service, or those of a template."""
+
+    @property
+    def uri(self) -> str:
+        """Return the address, or the template of addresses."""
+
+    @property
+    def listed(self) -> Resource | ResourceTemplate:
+        """Return what clients see in the list of resources, or of templates."""
+
+    def match(self, uri: str) -> dict[str, Any] | None:
+        """Return the parameters in an address; None when it is not of this resource."""
+
+    async def read(
+        self, uri: str, parameters: dict[str, Any], context: Context[Any, Any]
+    ) -> Contents | InputRequiredResult:
+        """Return the content of the resource at an address that `match` accepted.
+
+        Raises:
+            MCPError: A failure, with code and next step.
+        """
+
+
+class ResourceOffer(Protocol):
+    """Describes a resource or a template before the service runs; `create_app` builds the running resource from it."""
+
+    @property
+    def uri(self) -> str:
+        """Return the address, or the template of addresses."""
+
+    def build(self, calls: Calls, max_answer_chars: int) -> OfferedResource:
+        """Return the running resource; see `dyber_kit.calling.resources.ServiceResource`."""
+
+
+class Suggestions(Protocol):
+    """Suggests values for the arguments of prompts and of templates of resources."""
+
+    @property
+    def listed(self) -> list[dict[str, str]]:
+        """Return which arguments have suggestions, in a stable order, for the contract."""
+
+    async def suggest(self, reference: Reference, argument: str, typed: str, filled: Mapping[str, str]) -> Completion:
+        """Return suggestions for an argument; none for an argument without any.
+
+        Raises:
+            MCPError: The prompt or resource does not exist, or the suggestions cannot be had.
+        """
+
+
+class SuggestionsOffer(Protocol):
+    """Makes the suggestions of a service that answers all of them in the same way."""
+
+    def build(self, calls: Calls) -> Suggestions:
+        """Return what answers requests for suggestions."""

@@ -34,6 +34,10 @@ class PromptDeclaration:
         """Return the name under which users choose the prompt."""
         return name_of(self.function)
 
+    def build(self, calls: Calls, max_answer_chars: int) -> ServicePrompt:
+        """Return the running prompt; see `ServicePrompt.build`."""
+        return ServicePrompt.build(self, calls, max_answer_chars)
+
 
 def prompt(*, title: str) -> Callable[[Function], PromptDeclaration]:
     """Declare an async function as an MCP prompt named after the function.

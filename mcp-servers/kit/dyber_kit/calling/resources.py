@@ -21,9 +21,8 @@ from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import too_large
 from dyber_kit.calling.declared import Function, description_of, name_of, protocol_error
+from dyber_kit.calling.offered import Contents
 from dyber_kit.errors import ServiceError
-
-Contents = list[ReadResourceContents]
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,10 @@ class ResourceDeclaration:
     def name(self) -> str:
         """Return the name of the resource."""
         return name_of(self.function)
+
+    def build(self, calls: Calls, max_answer_chars: int) -> ServiceResource:
+        """Return what reads the resource; see `ServiceResource`."""
+        return ServiceResource(self, calls, max_answer_chars)
 
 
 def resource(uri: str, *, title: str, mime_type: str = "text/plain") -> Callable[[Function], ResourceDeclaration]:
@@ -92,6 +95,11 @@ class ServiceResource:
             )
         if "://" not in declaration.uri:
             raise ValueError(f"resource {name} needs an address with a scheme, such as {name}://…")
+
+    @property
+    def uri(self) -> str:
+        """Return the address, or the template of addresses."""
+        return self.declaration.uri
 
     @property
     def listed(self) -> Resource | ResourceTemplate:

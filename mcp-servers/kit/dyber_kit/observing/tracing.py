@@ -96,6 +96,21 @@ def request_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
         context.detach(token)
 
 
+def outgoing_trace(received: str) -> dict[str, str]:
+    """Return the headers that put a request to another server into the current trace.
+
+    Args:
+        received: The `traceparent` of the request that is being handled, which is passed on while this server makes no
+            spans; "-" without any.
+    """
+    headers: dict[str, str] = {}
+    if _Spans.are_sent:
+        _propagator.inject(headers)
+    elif received != "-":
+        headers["traceparent"] = received
+    return headers
+
+
 def _note_provider() -> None:
     _Spans.are_sent = not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
 

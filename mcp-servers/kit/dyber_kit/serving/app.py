@@ -19,9 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.completions import CompletionDeclaration, Completions
-from dyber_kit.calling.offered import Declaration
-from dyber_kit.calling.prompts import PromptDeclaration, ServicePrompt
-from dyber_kit.calling.resources import ResourceDeclaration, ServiceResource
+from dyber_kit.calling.offered import Declaration, PromptOffer, ResourceOffer, SuggestionsOffer
+from dyber_kit.calling.prompts import PromptDeclaration
+from dyber_kit.calling.resources import ResourceDeclaration
 from dyber_kit.language import tr
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
@@ -66,9 +66,10 @@ def create_app(
     version: str,
     instructions: str,
     tools: Sequence[Declaration],
-    prompts: Sequence[PromptDeclaration] = (),
-    resources: Sequence[ResourceDeclaration] = (),
+    prompts: Sequence[PromptOffer] = (),
+    resources: Sequence[ResourceOffer] = (),
     completions: Sequence[CompletionDeclaration] = (),
+    suggestions: SuggestionsOffer | None = None,
     sessions: bool | None = None,
     accounts: Sequence[str] = (),
     rest: Sequence[RestRoute] = (),
@@ -89,6 +90,7 @@ def create_app(
         prompts: The prompts, declared with `dyber_kit.prompt`.
         resources: The resources and templates of resources, declared with `dyber_kit.resource`.
         completions: Suggestions for their arguments, declared with `dyber_kit.completion`.
+        suggestions: Answers all requests for suggestions, in place of `completions`.
         sessions: Whether older clients (2025-11-25 and before) get a session over Streamable HTTP, in which a running
             call can ask the user. By default they do when a tool asks (`Resolve`). A session lives in this process.
         accounts: Names of the configured accounts. Agents that may use only one do not see the parameters that are
@@ -114,12 +116,15 @@ def create_app(
     built = {declared.name: declared.build(calls, settings.max_answer_chars, accounts) for declared in tools}
     if len(built) < len(tools):
         raise ValueError(f"two tools of {name} have the same name")
-    built_prompts = {item.name: ServicePrompt.build(item, calls, settings.max_answer_chars) for item in prompts}
+    built_prompts = {item.name: item.build(calls, settings.max_answer_chars) for item in prompts}
     if len(built_prompts) < len(prompts):
         raise ValueError(f"two prompts of {name} have the same name")
-    built_resources = {item.uri: ServiceResource(item, calls, settings.max_answer_chars) for item in resources}
+    built_resources = {item.uri: item.build(calls, settings.max_answer_chars) for item in resources}
     if len(built_resources) < len(resources):
         raise ValueError(f"two resources of {name} have the same address")
+    declared_offers = [
+        item for item in (*prompts, *resources) if isinstance(item, PromptDeclaration | ResourceDeclaration)
+    ]
     mcp = KitServer(
         name,
         title=title,
@@ -131,7 +136,7 @@ def create_app(
         require_scope=settings.require_scope,
         prompts=list(built_prompts.values()),
         resources=list(built_resources.values()),
-        completions=Completions(completions, [*prompts, *resources], calls),
+        completions=suggestions.build(calls) if suggestions else Completions(completions, declared_offers, calls),
         # The tools never change while the process runs, and a listening stream would delay draining.
         subscriptions=False,
     )
@@ -154,7 +159,8 @@ def create_app(
             yield
 
     about: dict[str, str | int] = {"service": f"{name}-mcp", "version": version, "tools": len(offered)}
-    routes = _service_routes(about, calls, metrics, ready, details or dict, [route.path for route in rest])
+    endpoints = [*(route.path for route in rest), MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", DOCS_PATH]
+    routes = common_routes(about, endpoints, calls, metrics, ready, details or dict)
     routes += [rest_route(route, name, calls, settings) for route in rest]
     api = Starlette(
         routes=[
@@ -162,7 +168,7 @@ def create_app(
             *Docs(title, version, instructions, routes).routes(),
             *sse.routes,
         ],
-        exception_handlers={404: _no_such_address, HTTPException: _refused},
+        exception_handlers={404: no_such_address, HTTPException: _refused},
         lifespan=run_parts,
     )
     legacy_sessions = LegacySessions()
@@ -175,7 +181,7 @@ def create_app(
     return ServiceApp(asgi=asgi, mcp=mcp, calls=calls, sessions=legacy_sessions, settings=settings)
 
 
-async def _no_such_address(request: Request, error: Exception) -> JSONResponse:
+async def no_such_address(request: Request, error: Exception) -> JSONResponse:
     """Answer an unknown address with 404; `error` is a text because clients that look for OAuth expect one."""
     return JSONResponse({"error": "not_found", "detail": getattr(error, "detail", "Not Found")}, 404)
 
@@ -198,17 +204,25 @@ def _sessions_manager(mcp: MCPServer, settings: Settings) -> StreamableHTTPSessi
     return mcp.session_manager
 
 
-def _service_routes(
+def common_routes(
     service: dict[str, str | int],
+    endpoints: list[str],
     calls: Calls,
     metrics: Metrics,
     ready: Ready | None,
-    details: Callable[[], dict[str, str]],
-    rest_paths: list[str],
+    details: Callable[[], dict[str, str]] = dict,
 ) -> list[ServiceRoute]:
-    """Return the addresses that every service has."""
+    """Return the addresses that every server has: /, /health, /ready and /metrics.
+
+    Args:
+        service: Name and version of the server as `service` and `version`, and what else /ready tells.
+        endpoints: The addresses that / names.
+        calls: The calls, which know whether the server is stopping.
+        metrics: What /metrics shows.
+        ready: Returns None when calls can be served, else the reason why not.
+        details: Returns what /ready adds about parts of the server.
+    """
     label, version = str(service["service"]), str(service["version"])
-    endpoints = [*rest_paths, MCP_PATH, SSE_PATH, "/health", "/ready", "/metrics", DOCS_PATH]
 
     async def about(_: Request) -> dict[str, str | list[str]]:
         """Return the name, version and endpoints of this service."""

@@ -7,13 +7,16 @@ import logging
 import os
 import socket
 import time
+from typing import Protocol
 
 import uvicorn
 from sse_starlette.sse import AppStatus
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from dyber_kit.serving.app import ServiceApp
+from dyber_kit.calling.calls import Calls
+from dyber_kit.serving.mcp.legacy_sse import LegacySessions
+from dyber_kit.settings import Settings
 
 logger = logging.getLogger("dyber.server")
 
@@ -30,6 +33,25 @@ _SET_UP_SECONDS = 0.02
 _FIRST_REQUEST_SECONDS = 1.0
 # Pause between the end of the last call and the end of SSE streams, in which its answer is sent.
 _FLUSH_SECONDS = 0.5
+
+
+class ServedApp(Protocol):
+    """Says what a server needs of the application that it runs."""
+
+    @property
+    def calls(self) -> Calls:
+        """Return the calls, for which a stopping server waits."""
+
+    @property
+    def sessions(self) -> LegacySessions:
+        """Return the open legacy sessions."""
+
+    @property
+    def settings(self) -> Settings:
+        """Return where the server listens, and how long calls take at most."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
 
 
 class _HttpProtocol(HttpToolsProtocol):
@@ -56,7 +78,7 @@ class DrainingServer(uvicorn.Server):
     its calls but cannot start another.
     """
 
-    def __init__(self, config: uvicorn.Config, app: ServiceApp) -> None:
+    def __init__(self, config: uvicorn.Config, app: ServedApp) -> None:
         super().__init__(config)
         self._calls = app.calls
         self._sessions = app.sessions
@@ -144,7 +166,7 @@ def _has_no_request(connection: object) -> bool:
     return hasattr(connection, "cycle") and connection.cycle is None
 
 
-def build_server(app: ServiceApp) -> DrainingServer:
+def build_server(app: ServedApp) -> DrainingServer:
     """Return a server for `app` that does not run yet; `await serve()` runs it in the current event loop."""
     # By default the SSE library ends every stream at the first SIGTERM, even when an answer is pending.
     AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call] # the library has no types for it
@@ -164,6 +186,6 @@ def build_server(app: ServiceApp) -> DrainingServer:
     return DrainingServer(config, app)
 
 
-def run(app: ServiceApp) -> None:
+def run(app: ServedApp) -> None:
     """Serve `app` on its HOST and PORT until SIGTERM or SIGINT; return when all calls are finished."""
     build_server(app).run()

@@ -60,12 +60,14 @@ def collector() -> Iterator[Collector]:
         yield received
 
 
-async def call_then_stop(endpoint: str, tool: str, arguments: dict[str, Any], **environment: str) -> httpx2.Response:
+async def call_then_stop(
+    endpoint: str, tool: str, arguments: dict[str, Any], headers: dict[str, str] | None = None, **environment: str
+) -> httpx2.Response:
     """Call a tool with a `traceparent`, then stop the server, which sends its last spans."""
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
     with process("template_server", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, **environment) as (child, base):
         async with httpx2.AsyncClient(timeout=30) as http:
-            answer = await http.post(f"{base}/mcp", json=message, headers=HEADERS)
+            answer = await http.post(f"{base}/mcp", json=message, headers={**HEADERS, **(headers or {})})
             assert (await http.get(f"{base}/ready")).status_code == 200
         child.send_signal(signal.SIGTERM)
         await asyncio.to_thread(child.communicate, None, 30)
@@ -101,6 +103,15 @@ async def test_the_span_of_a_failed_call_has_its_code_and_no_text(collector):
     assert (call.status.code, call.status.message) == (Status.STATUS_CODE_ERROR, "ServiceError")
     assert not call.events
     assert not any(b"PRIVATE-WORDS" in span.SerializeToString() for span in collector.spans)
+
+
+async def test_the_spans_of_a_renamed_tool_have_the_name_that_the_service_knows(collector):
+    await call_then_stop(collector.base, "say", {"text": "a"}, {"X-Dyber-Tool": "template_echo"})
+    assert values(collector.named("tools/call template_echo").attributes)["gen_ai.tool.name"] == "template_echo"
+    assert values(collector.named("call template_echo").attributes) == {
+        "mcp.tool": "template_echo",
+        "mcp.outcome": "ok",
+    }
 
 
 async def test_probes_and_scrapes_make_no_spans(collector):

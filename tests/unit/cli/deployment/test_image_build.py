@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from cli.deployment import image_build
-from cli.deployment.events import DeployError
+from cli.deployment.events import DeployError, EventDisplay
+from cli.engine.resource_types import CONTAINER, IMAGE
 from cli.system.errors import StackError
+from cli.terminal.console import Activities
+from infra.services.catalog import ServiceSpec
+from infra.settings.build import BuildSettings
 
 WANTED = "sha512-" + "B" * 86 + "=="
 OUTPUT = f"""\
@@ -59,3 +65,46 @@ def test_a_stack_that_is_not_deployed_says_how_images_are_built(
     assert (build.npm_registry, build.go_proxy) == ("https://machine.example", "https://stack.example/go")
     with pytest.raises(StackError):
         image_build.build_settings("nosuch")
+
+
+def event(resource_type: str, name: str) -> Any:
+    metadata = SimpleNamespace(urn=f"urn:pulumi:dev::dyber::{resource_type}::{name}", type=resource_type)
+    fields = ("resource_pre_event", "res_outputs_event", "diagnostic_event", "policy_event", "summary_event")
+    return SimpleNamespace(**dict.fromkeys(fields), res_op_failed_event=SimpleNamespace(metadata=metadata))
+
+
+def test_an_update_tells_which_images_could_not_be_built() -> None:
+    events = EventDisplay(Activities(), quiet=True)
+    for resource_type, name in ((IMAGE, "weather-image"), (CONTAINER, "weather-server")):
+        events.handle(event(resource_type, name))
+    assert events.failed_images == ["weather-image"]
+
+
+def built(monkeypatch: pytest.MonkeyPatch, outcome: DeployError | None) -> list[str]:
+    """Let the next builds end with `outcome`; return the names of the services that are built."""
+    names: list[str] = []
+
+    def build_image(spec: ServiceSpec, build: BuildSettings, display: Activities) -> str:
+        names.append(spec.name)
+        if outcome:
+            raise outcome
+        return "dyber-template:1"
+
+    monkeypatch.setattr(image_build, "build_image", build_image)
+    return names
+
+
+def test_a_failed_update_has_the_last_lines_of_the_builds_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = built(monkeypatch, DeployError("the image of template was not built", "lock it", ["#12 npm error"]))
+    failed = DeployError("it failed", "look", ["exit code: 1"])
+    images = ["template-image", "gateway-image"]
+    error = image_build.with_reasons(failed, images, BuildSettings(), Activities())
+    assert names == ["template"]
+    assert (error.message, error.next_step) == ("it failed", "lock it")
+    assert error.details == ["exit code: 1", "the image of template was not built:", "#12 npm error"]
+
+
+def test_an_update_whose_image_can_be_built_afterwards_keeps_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    built(monkeypatch, None)
+    failed = DeployError("it failed", "look", ["exit code: 1"])
+    assert image_build.with_reasons(failed, ["template-image"], BuildSettings(), Activities()) is failed

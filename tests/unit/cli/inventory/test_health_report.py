@@ -11,7 +11,7 @@ import pytest
 from cli.configuration.selection import SelectionError
 from cli.engine.usage import from_statistics
 from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
-from cli.inventory.members import Member, as_member, chosen
+from cli.inventory.members import Member, as_member, chosen, in_order
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -81,15 +81,22 @@ def test_the_state_of_the_gateway_is_that_of_its_containers() -> None:
 
 
 def test_containers_get_their_kind_from_their_service() -> None:
-    assert [entry.kind for entry in (TEMPLATE, GATEWAY, FRONT, member_of("cache"))] == [
+    assert [entry.kind for entry in (TEMPLATE, GATEWAY, FRONT, member_of("cache"), member_of("hub"))] == [
         "server",
         "gateway",
         "front",
         "data",
+        "hub",
     ]
     third = as_member(container("template", aliases=["template-mcp", "template-mcp-3"]), {"template"})
     assert third.replica == 3
     assert third.ports == ("127.0.0.1:80",)
+    assert as_member(container("hub", aliases=["hub", "hub-2"]), {"template"}).replica == 2
+
+
+def test_the_hub_starts_after_the_services_and_before_what_passes_calls_to_it() -> None:
+    started = in_order([FRONT, GATEWAY, member_of("hub"), TEMPLATE, member_of("cache")])
+    assert [entry.service for entry in started] == ["cache", "template", "hub", "gateway", "gateway-front"]
 
 
 @pytest.mark.parametrize(

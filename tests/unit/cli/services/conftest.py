@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.source_fixtures import python_index, service_folder  # noqa: F401 - fixtures
+
 
 @pytest.fixture(autouse=True, scope="module")
 def english() -> Iterator[None]:

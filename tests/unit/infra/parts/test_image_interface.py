@@ -10,7 +10,7 @@ import pytest
 
 from cli.deployment.deployment import Deployment
 from infra.parts import image_interface
-from infra.parts.image_interface import INTERFACE
+from infra.parts.image_interface import INTERFACE, WITHOUT_HUB
 from infra.rendering.gateway.inputs import REPOSITORY
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
@@ -21,9 +21,11 @@ from tests.unit.infra.test_program import SERVICES, declare
 DIGEST = "sha256:" + "a" * 64
 PINNED: dict[str, Any] = {
     "images": "pinned",
+    "hub": {"enabled": True},
     "services": {name: {"image": DIGEST} for name in load_catalog(REPOSITORY / "mcp-servers")},
     "gatewayImage": DIGEST,
     "frontImage": DIGEST,
+    "hubImage": DIGEST,
 }
 
 
@@ -36,15 +38,17 @@ def refusal(stack: str = "test", **values: Any) -> str:
 
 def test_images_without_an_interface_number_are_refused_with_the_next_step() -> None:
     message = refusal(**PINNED)
-    assert "Pulumi.test.yaml: dyber:imagesInterface = 0: gatewayImage, frontImage" in message
+    assert "Pulumi.test.yaml: dyber:imagesInterface = 0: gatewayImage, frontImage, hubImage" in message
     assert "promote again: ./deploy.sh promote dev test" in message
     assert "./deploy.sh promote test prod" in refusal("prod", **PINNED)
     assert "./deploy.sh promote <from> elsewhere" in refusal("elsewhere", **PINNED)
 
 
-@pytest.mark.parametrize("key", ["gatewayImage", "frontImage", "cacheImage", "monitoringImage"])
+@pytest.mark.parametrize("key", ["gatewayImage", "frontImage", "hubImage", "cacheImage", "monitoringImage"])
 def test_a_single_image_by_digest_is_checked_too(key: str) -> None:
-    assert f"imagesInterface = 0: {key}" in refusal(**{"profiles": ["cache", "monitoring"], key: DIGEST})
+    assert f"imagesInterface = 0: {key}" in refusal(
+        **{"profiles": ["cache", "monitoring"], "hub": {"enabled": True}, key: DIGEST}
+    )
 
 
 def test_images_of_a_newer_program_ask_for_an_update() -> None:
@@ -55,6 +59,16 @@ def test_built_images_and_images_of_the_same_interface_are_accepted() -> None:
     for values in ({}, {**PINNED, "imagesInterface": INTERFACE}):
         settings = parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
         image_interface.refuse_incompatible_images(settings)
+
+
+@pytest.mark.parametrize(("hub", "accepted"), [(True, False), (False, True)])
+def test_images_of_before_the_hub_still_run_in_a_stack_without_it(hub: bool, accepted: bool) -> None:
+    values = {**PINNED, "hub": {"enabled": hub}, "imagesInterface": WITHOUT_HUB}
+    settings = parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
+    if accepted:
+        image_interface.refuse_incompatible_images(settings)
+    else:
+        assert f"this program needs {INTERFACE}" in refusal(**values)
 
 
 @pytest.mark.parametrize(

@@ -204,3 +204,16 @@ def test_a_change_of_what_is_offered_beside_tools_is_told(
     (change,) = compare(old, new)
     assert (change.effect, change.message) == (effect, message)
     assert old.sha256 != new.sha256
+
+
+def test_a_changed_prompt_shows_its_old_and_new_texts() -> None:
+    topic = {"name": "topic", "description": "Anything", "required": True}
+    new = {**PROMPT, "description": "Sum up everything.", "arguments": [topic]}
+    (change,) = compare(Contract({}, {"prompts": {"sum_up": PROMPT}}), Contract({}, {"prompts": {"sum_up": new}}))
+    assert change.lines() == [
+        "  ~ sum_up: prompt changed",
+        "      - Sum up.",
+        "      - topic",
+        "      + Sum up everything.",
+        "      + topic: Anything",
+    ]

@@ -153,7 +153,7 @@ def test_a_profile_is_not_called_like_a_word_of_the_command_line(word: str, tmp_
         load_catalog(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["notes-secrets", "weibo-direct", "build", "hub", "test", "con", "com1"])
+@pytest.mark.parametrize("name", ["notes-secrets", "weibo-direct", "build", "catalog", "test", "con", "com1"])
 def test_a_name_without_a_collision_still_works_but_is_refused_for_a_new_service(name: str, tmp_path: Path) -> None:
     add_service(tmp_path, name, "title: x\nport: 8003\npackage: a_server\n")
     assert list(load_catalog(tmp_path)) == [name]

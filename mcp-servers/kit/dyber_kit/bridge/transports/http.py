@@ -6,16 +6,17 @@ import ipaddress
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
 import httpx2
+from mcp.client import sse as legacy_sse
 from mcp.client._transport import TransportStreams
-from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import McpHttpClientFactory
+from mcp.shared._httpx_utils import McpHttpClientFactory, sse_within_origin
 from mcp.types import INTERNAL_ERROR
 
 from dyber_kit.bridge.link import HandshakeError
@@ -35,6 +36,8 @@ _PROBE_SECONDS = 0.05
 _GOODBYE_SECONDS = 1.0
 _SESSION_HEADER = "mcp-session-id"
 _LOOPBACK = ("127.0.0.1", "::1")
+# The SDK's transport for legacy SSE has no parameter for the longest message, as the newer one has.
+legacy_sse.sse_within_origin = partial(sse_within_origin, max_event_size=MAX_MESSAGE_BYTES)
 _FAILURES = {401: Failure.REFUSED, 403: Failure.REFUSED, 429: Failure.BUSY}
 
 
@@ -77,7 +80,7 @@ class HttpEndpoint:
     async def _streams(self) -> AsyncIterator[tuple[TransportStreams, anyio.Event | None]]:
         client = await self._client()
         if self._settings.transport == "sse":
-            async with sse_client(self._values.address(), httpx_client_factory=_always(client)) as streams:
+            async with legacy_sse.sse_client(self._values.address(), httpx_client_factory=_always(client)) as streams:
                 yield streams, client.failed
             return
         async with (

@@ -10,6 +10,7 @@ from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 
@@ -87,12 +88,15 @@ class ChildProcess:
         self._process._transport.close()  # type: ignore[attr-defined] # there is no public way
 
     def resident_bytes(self) -> int:
-        """Return the resident memory of the child; 0 when it has ended."""
-        try:
-            pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        except (OSError, ValueError, IndexError):
-            return 0
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        """Return the resident memory of the child and of everything that it has started; 0 when nothing of it runs."""
+        processes = _running_processes()
+        # What a process that has ended had started keeps its session, and what has begun a session keeps its parent.
+        family = {process.pid for process in processes if self.pid in (process.pid, process.session)}
+        found = family
+        while found:
+            found = {process.pid for process in processes if process.parent in found} - family
+            family |= found
+        return sum(process.pages for process in processes if process.pid in family) * os.sysconf("SC_PAGE_SIZE")
 
     def offer_to_kernel(self) -> None:
         """Let the kernel end the child before the bridge when memory runs out, so that the bridge can say so."""
@@ -107,6 +111,28 @@ class ChildProcess:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+class _RunningProcess(NamedTuple):
+    """Holds what the kernel says of a process; `pages` are those in memory."""
+
+    pid: int
+    parent: int
+    session: int
+    pages: int
+
+
+def _running_processes() -> list[_RunningProcess]:
+    """Return the processes that this process sees: in a container, those of the container."""
+    processes = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name of the program stands in brackets and may hold anything.
+            fields = file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            processes.append(_RunningProcess(int(file.parent.name), int(fields[1]), int(fields[3]), int(fields[21])))
+        except (OSError, ValueError, IndexError):
+            continue  # It has just ended.
+    return processes
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ import anyio
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
 from mcp.server.runner import ServerRunner, aclose_shielded, modern_error_data, serve_one
-from mcp.shared.exceptions import NoBackChannelError
+from mcp.shared.exceptions import MCPError, NoBackChannelError
 from mcp.shared.inbound import (
     ERROR_CODE_HTTP_STATUS,
     MCP_PROTOCOL_VERSION_HEADER,
@@ -42,14 +42,32 @@ from dyber_kit.errors import KINDS, ErrorCode
 from dyber_kit.language import tr_lazy
 from dyber_kit.observing.logs import without_values
 from dyber_kit.serving.mcp.accept import Form
+from dyber_kit.serving.mcp.aliases import called_tool
 from dyber_kit.serving.mcp.replies import Reply
 from dyber_kit.serving.mcp.streams import rpc_error
 
 logger = logging.getLogger("dyber.transport")
 
 Message = dict[str, Any]
+#: Returns the encoded result of a request from its message, protocol version and ASGI scope; None to let the server
+#: answer. It may raise MCPError.
+Stored = Callable[[Message, str, Scope], bytes | None]
 
 _NO_RESPONSES = tr_lazy("This address takes requests and notifications only")
+
+
+class UnavailableError(MCPError):
+    """Reports that a request cannot be answered now; it is sent with HTTP status 503 and the time to wait.
+
+    Args:
+        message: What happened, and what to do now.
+        retry_after: Seconds after which a retry can help.
+        data: More for programs.
+    """
+
+    def __init__(self, message: str, retry_after: int, data: Any = None) -> None:
+        super().__init__(INTERNAL_ERROR, message, data)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class Exchanges:
         server: The SDK's protocol server, with all its handlers and tools.
         tool_schemas: JSON Schemas of the tools' arguments by name.
         shows_tool: Returns whether a tool exists for the caller of a request, given the name and the ASGI headers.
+        stored: Answers requests whose result is stored as it is sent, without asking `server`.
     """
 
     def __init__(
@@ -78,8 +97,10 @@ class Exchanges:
         server: Server[Any],
         tool_schemas: dict[str, dict[str, Any]],
         shows_tool: Callable[[str, list[tuple[bytes, bytes]]], bool],
+        stored: Stored | None = None,
     ) -> None:
         self._server = server
+        self._stored = stored
         self._shows_tool = shows_tool
         # Only these have arguments that a client of the 2026 era repeats in headers.
         self._with_headers = {name: schema for name, schema in tool_schemas.items() if x_mcp_header_map(schema)}
@@ -138,6 +159,10 @@ class Exchanges:
             capabilities = route.client_capabilities
         with reply.while_connected():
             try:
+                stored = self._stored(message, version, post.scope) if self._stored is not None else None
+                if stored is not None:
+                    await reply.finish_stored(stored)
+                    return
                 result = await serve_one(
                     self._server,
                     Exchange(post),
@@ -148,10 +173,11 @@ class Exchanges:
                 )
             except Exception as error:
                 data = modern_error_data(error)
-                await reply.finish(
-                    {"error": data.model_dump(mode="json", by_alias=True, exclude_none=True)},
-                    ERROR_CODE_HTTP_STATUS.get(data.code, 200) if post.is_modern else 200,
-                )
+                content = {"error": data.model_dump(mode="json", by_alias=True, exclude_none=True)}
+                if isinstance(error, UnavailableError):
+                    await reply.finish(content, 503, [(b"retry-after", str(error.retry_after).encode())])
+                else:
+                    await reply.finish(content, ERROR_CODE_HTTP_STATUS.get(data.code, 200) if post.is_modern else 200)
             else:
                 await reply.finish({"result": result})
 
@@ -187,6 +213,7 @@ class Exchanges:
         name, arguments = params.get("name"), params.get("arguments") or {}
         if post.message["method"] != "tools/call" or not isinstance(arguments, dict) or not isinstance(name, str):
             return None
+        name = called_tool(name, post.scope["headers"])
         schema = self._with_headers.get(name)
         if schema is None or not self._shows_tool(name, post.scope["headers"]):
             return None

@@ -15,6 +15,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver.prompts import Prompt as OfferedPrompt
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     METHOD_NOT_FOUND,
@@ -24,6 +25,8 @@ from mcp.types import (
     GetPromptResult,
     InputRequiredResult,
     Prompt,
+    ReadResourceRequestParams,
+    ReadResourceResult,
     Resource,
     ResourceTemplate,
 )
@@ -32,14 +35,12 @@ from pydantic import AnyUrl
 
 from dyber_kit.calling.answers import failed
 from dyber_kit.calling.arguments.reading import shown_name, similar
-from dyber_kit.calling.completions import Completions, Reference
 from dyber_kit.calling.declared import protocol_error
-from dyber_kit.calling.offered import OfferedTool
-from dyber_kit.calling.prompts import ServicePrompt
-from dyber_kit.calling.resources import ServiceResource
+from dyber_kit.calling.offered import ADDRESS_META, OfferedResource, OfferedTool, Reference, Suggestions
 from dyber_kit.calling.scopes import CallerScope, applied_scope, current_scope, request_scope
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
+from dyber_kit.serving.mcp.aliases import use_called_tool
 
 _LONGEST_ERROR = 1000
 _MAX_NAMES = 40
@@ -52,7 +53,8 @@ _odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
 class KitServer(MCPServer):
     """Serves MCP; an error for an unknown name lists the names that the caller may use.
 
-    What the scope of a request excludes is not listed, and is answered like something that does not exist.
+    What the scope of a request excludes is not listed, and is answered like something that does not exist. A tool that
+    a group of the gateway renames is called by the name in the header X-Dyber-Tool.
 
     The state that comes with a question is taken back from the same client only, and by the process that asked.
 
@@ -74,9 +76,9 @@ class KitServer(MCPServer):
         tools: Sequence[OfferedTool],
         withheld: Iterable[str] = (),
         require_scope: bool = False,
-        prompts: Sequence[ServicePrompt] = (),
-        resources: Sequence[ServiceResource] = (),
-        completions: Completions | None = None,
+        prompts: Sequence[OfferedPrompt] = (),
+        resources: Sequence[OfferedResource] = (),
+        completions: Suggestions | None = None,
         **options: Any,
     ) -> None:
         security = RequestStateSecurity(keys=[os.urandom(32)], bind_principal=_client_of)
@@ -85,6 +87,8 @@ class KitServer(MCPServer):
         self._service_tools = {tool.name: tool for tool in tools}
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
+        # Before everything else, so that spans, questions and answers know a tool by one name.
+        self.middleware.insert(0, use_called_tool)
         self.middleware.append(self._apply_scope)
         self._prompt_names = [prompt.name for prompt in prompts]
         self._service_resources = list(resources)
@@ -165,13 +169,25 @@ class KitServer(MCPServer):
             parameters = resource.match(address)
             if parameters is not None:
                 return await resource.read(address, parameters, context or Context(mcp_server=self))
-        known = [resource.declaration.uri for resource in self._readable()]
+        known = [resource.uri for resource in self._readable()]
         next_step = _suggested(address, known, tr("Available resources: {names}", names=_listed(known)))
         raise ResourceNotFoundError(
             ServiceError(ErrorCode.NOT_FOUND, tr_lazy("There is no resource with this address"), next_step).text
         )
 
-    def _readable(self) -> list[ServiceResource]:
+    async def _handle_read_resource(
+        self, ctx: ServerRequestContext[Any, Any], params: ReadResourceRequestParams
+    ) -> ReadResourceResult | InputRequiredResult:
+        """Answer as the SDK does, but let a content have another address than the one that was asked for."""
+        answer = await super()._handle_read_resource(ctx, params)
+        if isinstance(answer, ReadResourceResult):
+            for content in answer.contents:
+                if content.meta and ADDRESS_META in content.meta:
+                    content.uri = content.meta.pop(ADDRESS_META)
+                    content.meta = content.meta or None
+        return answer
+
+    def _readable(self) -> list[OfferedResource]:
         return self._service_resources if current_scope.get().allows_prompts_and_resources else []
 
     async def _complete(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import anyio
@@ -78,11 +78,19 @@ class Reply:
     async def notify(self, notification: dict[str, Any]) -> None:
         """Send a notification; drop it when the client accepts no stream or has its answer already."""
         if self._may_stream:
-            await self._write(_event(_encoded(notification)))
+            await self._write(_event(encoded(notification)))
 
-    async def finish(self, outcome: dict[str, Any], status: int = 200) -> None:
-        """Send the answer: `outcome` has `result` or `error`, `status` counts unless a stream is open."""
-        body = _encoded({"jsonrpc": "2.0", "id": self._id, **outcome})
+    async def finish(
+        self, outcome: dict[str, Any], status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """Send the answer: `outcome` has `result` or `error`; `status` and `headers` count unless a stream is open."""
+        await self._finish(encoded({"jsonrpc": "2.0", "id": self._id, **outcome}), status, headers)
+
+    async def finish_stored(self, result: bytes) -> None:
+        """Send the answer whose `result` is encoded as JSON already."""
+        await self._finish(b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (encoded(self._id), result))
+
+    async def _finish(self, body: bytes, status: int = 200, more_headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         async with self._writing:
             self._finished = True
             if self._is_stream or (self._must_stream and status == 200):
@@ -93,6 +101,7 @@ class Reply:
             headers = [
                 (b"content-type", b"application/json; charset=utf-8"),
                 (b"content-length", str(len(body)).encode()),
+                *more_headers,
             ]
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             await self._send({"type": "http.response.body", "body": body})
@@ -124,7 +133,8 @@ class Reply:
             await self._send({"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)})
 
 
-def _encoded(message: dict[str, Any]) -> bytes:
+def encoded(message: Any) -> bytes:
+    """Return a value as JSON; a number that JSON does not have becomes null."""
     try:
         return to_json(message, inf_nan_mode="null")
     except (PydanticSerializationError, UnicodeEncodeError):

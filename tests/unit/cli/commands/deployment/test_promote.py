@@ -30,7 +30,7 @@ CATALOG = {name: spec for name, spec in load_catalog(contracts.SERVERS).items() 
 
 def release(**images: str) -> Release:
     assert CONTRACT is not None
-    everything = {"template": NEW, "gateway": OLD, "front": OLD, **images}
+    everything = {"template": NEW, "gateway": OLD, "front": OLD, "hub": OLD, **images}
     return Release("dev", "0123abc", everything, {"template": CONTRACT}, INTERFACE)
 
 
@@ -51,6 +51,7 @@ def test_a_first_promotion_pins_every_image_and_says_what_each_tool_may_do() -> 
         **{(*TEMPLATE, "contract", "tools", tool): "read" for tool in CONTRACT.tools},
         ("gatewayImage",): OLD,
         ("frontImage",): OLD,
+        ("hubImage",): OLD,
         ("images",): "pinned",
         ("imagesInterface",): INTERFACE,
     }
@@ -60,7 +61,8 @@ def pinned(image: str = NEW, **tools: str) -> StackSettings:
     assert CONTRACT is not None
     contract = {**CONTRACT.settings, "tools": {**CONTRACT.settings["tools"], **tools}}
     services = {"template": {"image": image, "contract": contract, "memoryMib": 128}}
-    return settings(images="pinned", services=services, gatewayImage=OLD, frontImage=OLD, imagesInterface=INTERFACE)
+    parts = {"gatewayImage": OLD, "frontImage": OLD, "hubImage": OLD}
+    return settings(images="pinned", services=services, **parts, imagesInterface=INTERFACE)
 
 
 def test_promoting_the_same_again_writes_nothing() -> None:
@@ -91,9 +93,18 @@ def test_a_profile_that_the_source_lacks_is_named_before_anything_is_written() -
     assert changes(target, release(cache=OLD))[("cacheImage",)] == OLD
 
 
+def test_a_hub_that_the_source_lacks_is_named_before_anything_is_written() -> None:
+    record = release()
+    without = replace(record, images={part: image for part, image in record.images.items() if part != "hub"})
+    with pytest.raises(StackError, match="hub|枢纽") as raised:
+        changes(settings(hub={"enabled": True}), without)
+    assert "Pulumi.dev.yaml" in raised.value.next_step and "Pulumi.test.yaml" in raised.value.next_step
+    assert ("hubImage",) not in changes(settings(hub={"enabled": False}), without)
+
+
 def test_every_image_setting_of_a_stack_is_promoted() -> None:
     assert {"gateway", "front"} <= set(image_parts())
-    assert pinned_images(pinned()) == {"template": NEW, "gateway": OLD, "front": OLD}
+    assert pinned_images(pinned()) == {"template": NEW, "gateway": OLD, "front": OLD, "hub": OLD}
 
 
 def test_a_record_of_a_release_is_read_as_it_was_written(tmp_path: Path) -> None:

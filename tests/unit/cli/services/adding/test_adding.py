@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from cli.services.importing.requests import Kind, SourceRequest, WantedSecret
 from cli.services.sources.packages import SourceError
 from cli.system.errors import StackError
 from infra.schema.problems import ConfigurationError
+from infra.services.scan import Package as ScannedPackage
 from tests.support.foreign_registry import FakeRegistry, tool
 from tests.unit.cli.services.adding.conftest import Workshop
 
@@ -181,3 +183,18 @@ def test_a_service_that_the_model_refuses_is_not_made(workshop: Workshop, npm: S
 )
 def test_a_registry_is_asked_in_its_own_words(request_: SourceRequest, text: str) -> None:
     assert wanted(request_) == text
+
+
+def test_the_files_and_the_age_of_a_package_are_scanned_when_it_is_added(
+    workshop: Workshop, npm: SourceRequest, registry: FakeRegistry
+) -> None:
+    sources = {"index.js": "require('child_process').exec('npx other')"}
+    published = datetime.now(UTC)
+    registry.details = {
+        "@example/weather@1.0.0": ScannedPackage(
+            "npm", "@example/weather", "1.0.0", published=published, sources=sources
+        )
+    }
+    registry.scripts = {"@example/weather@1.0.0": ("@example/weather",)}
+    candidate = workshop.add(npm)
+    assert sorted(finding.code for finding in candidate.findings) == ["S01", "S02", "S06"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from cli.services.adding.updating import Update, wanted
 from cli.services.importing.requests import SourceRequest
 from cli.system.errors import StackError
 from cli.terminal.console import Activities
+from infra.services.scan import Package
 from infra.services.source import Source
 from tests.support.foreign_registry import FakeRegistry, tool
 from tests.unit.cli.services.adding.conftest import Workshop
@@ -149,3 +152,33 @@ def test_the_newest_version_is_asked_for_in_the_words_of_the_registry(
     source: dict[str, str], to: str, text: str
 ) -> None:
     assert wanted(Source.model_validate(source), to) == text
+
+
+def looked_into(version: str, **found: Any) -> Package:
+    return Package("npm", "@example/weather", version, repository="https://example.test/weather", **found)
+
+
+DOWNLOADS = {"index.js": "require('child_process').exec('npx other')"}
+
+
+def test_an_update_tells_what_is_new_in_the_files_and_not_what_was_there_before(
+    workshop: Workshop, npm: SourceRequest, registry: FakeRegistry
+) -> None:
+    tls = {"http.js": "https.request({rejectUnauthorized: false})"}
+    registry.details = {
+        OLD: looked_into("1.0.0", sources=DOWNLOADS),
+        NEW: looked_into("1.1.0", sources=DOWNLOADS | tls, published=datetime.now(UTC)),
+    }
+    workshop.add(npm)
+    [update] = workshop.update()
+    assert sorted(finding.code for finding in update.findings) == ["S03", "S06"]
+
+
+def test_a_package_that_cannot_be_looked_into_is_updated_and_that_is_told(
+    workshop: Workshop, npm: SourceRequest, registry: FakeRegistry
+) -> None:
+    registry.details = {OLD: looked_into("1.0.0")}
+    workshop.add(npm)
+    [update] = workshop.update()
+    assert any("S02" in remark for remark in update.remarks)
+    assert workshop.spec.source and workshop.spec.source.npm == NEW

@@ -51,6 +51,7 @@ def test_scopes_are_kept_by_client_and_service() -> None:
         "clients": {"pet": {"alpha": "\npublish\nsearch\n", "beta": "all"}},
         "limited": {},
         "read_tools": {"alpha": "\nsearch\n", "beta": "\n"},
+        "tools": {"alpha": "\npublish\nsearch\n", "beta": "\n"},
         "enforcing": "\n",
     }
     assert '"pet" 1;' not in files["access.conf"]
@@ -84,7 +85,8 @@ def test_headers_of_the_caller_that_the_gateway_does_not_set_reach_services() ->
 
 def test_the_scope_is_always_set_by_the_gateway() -> None:
     files = rendered()
-    assert "proxy_set_header X-Dyber-Scope $granted_scope$granted_accounts;" in files["proxy.conf"]
+    assert "proxy_set_header X-Dyber-Scope $told_scope;" in files["proxy.conf"]
+    assert 'default "$granted_scope$granted_accounts";' in files["hub.conf"]
     to_services = re.findall(r"location [^{]*\{[^{}]*proxy_pass \"http://(?:alpha|beta)\";\s*\}", files["servers.conf"])
     assert len(to_services) == 2 * 4 * 3
     assert all("include proxy.conf;" in location and "proxy_set_header" not in location for location in to_services)

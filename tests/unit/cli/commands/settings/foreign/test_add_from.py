@@ -196,3 +196,25 @@ def test_a_ctrl_c_while_a_server_is_made_ends_with_its_exit_code_and_leaves_noth
     assert dyber(*command) == 130
     assert "nothing half done is left" in capsys.readouterr().err
     assert repository.texts() == before
+
+
+def test_prompts_and_resources_are_shown_and_written_into_the_readme(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.registry.others = {
+        "@example/weather@1.1.0": {
+            "prompts": {"plan-trip": {"description": "Plan a trip"}},
+            "resource_templates": {"weather://{city}": {"name": "weather"}},
+        }
+    }
+    assert dyber("add-service", "--from", "npm:@example/weather", "--yes") == 0
+    shown = capsys.readouterr().out
+    assert "prompts (1): plan-trip" in shown and "templates of resources (1): weather://{city}" in shown
+    readme = (repository.servers / "weather" / "README.md").read_text(encoding="utf-8")
+    assert "提示词：`plan-trip`" in readme and "资源模板：`weather://{city}`" in readme
+
+
+def test_a_poisoned_prompt_stops_the_service(dyber: Dyber, repository: Repository) -> None:
+    repository.registry.others = {"@example/weather@1.1.0": {"prompts": {"plan-trip": {"description": POISON}}}}
+    assert dyber("add-service", "--from", "npm:@example/weather", "--yes") == 1
+    assert repository.names == []

@@ -47,6 +47,20 @@ def test_an_update_that_poisons_a_tool_is_stopped(dyber: Dyber, repository: Repo
     assert repository.texts() == before
 
 
+def test_an_update_shows_the_texts_of_a_changed_prompt(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.registry.others = {
+        f"@example/weather@1.{number}.0": {"prompts": {"plan-trip": {"description": text}}}
+        for number, text in enumerate(("Plan a trip", "Plan a long trip"))
+    }
+    dyber("add-service", "--from", "npm:@example/weather@1.0.0", "--yes")
+    capsys.readouterr()
+    assert dyber("update-service", "weather", "--yes") == 0
+    shown = capsys.readouterr().out
+    assert "plan-trip: prompt changed" in shown and "- Plan a trip" in shown and "+ Plan a long trip" in shown
+
+
 def test_a_service_without_a_source_has_nothing_to_update(dyber: Dyber, repository: Repository) -> None:
     dyber("add-service", "--from", "npm:@example/weather", "--yes")
     own = repository.servers / "own"

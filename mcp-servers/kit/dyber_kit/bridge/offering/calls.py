@@ -1,9 +1,11 @@
-"""Sends one call to a foreign server and says what its failure means for the caller."""
+"""Sends one request to a foreign server and says what its failure means for the caller."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -19,12 +21,15 @@ from mcp.types import (
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from dyber_kit.bridge.children import Children
 from dyber_kit.bridge.link import Link
+from dyber_kit.bridge.listing import Item
 from dyber_kit.bridge.masking import Masker
-from dyber_kit.bridge.results import MAX_ERROR_CHARS
+from dyber_kit.bridge.offering.results import MAX_ERROR_CHARS
 from dyber_kit.bridge.supervisor import Supervisor
 from dyber_kit.bridge.transports.failures import Failure, failure_in
 from dyber_kit.bridge.transports.stdio import TOO_LONG
+from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import Text, tr_lazy
 
@@ -39,34 +44,79 @@ _CLOSED = "Connection closed"
 _ASK_OTHERWISE = tr_lazy("Use a client of 2026-07-28 that can ask its user (elicitation), or a tool that asks nothing")
 
 
-class ForeignCall:
-    """Represents one call of a tool of a foreign server.
+@dataclass(frozen=True)
+class Wanted:
+    """Describes what a caller wants of a foreign server.
+
+    Attributes:
+        item: The locked tool, prompt, resource or template that it is about.
+        method: Method of the request.
+        params: Its parameters; arguments fit the locked schema.
+        is_write: Whether it may change something, so that nobody may repeat a request whose outcome is unknown.
+    """
+
+    item: Item
+    method: str
+    params: dict[str, Any]
+    is_write: bool = False
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Holds what the tools, prompts and resources of a foreign server share.
+
+    Attributes:
+        children: The running servers; None when a required secret is missing.
+        missing: Names of the required secrets that are missing.
+        masker: Removes secrets from answers.
+    """
+
+    children: Children | None
+    missing: tuple[str, ...]
+    masker: Masker
+
+    async def ask(self, wanted: Wanted, context: Context[Any, Any] | None) -> Mapping[str, Any] | InputRequiredResult:
+        """Return the answer of the caller's server, or the questions that the caller has to answer first.
+
+        Args:
+            wanted: What the caller wants.
+            context: The caller's request; None for one that takes no progress and answers no questions.
+
+        Raises:
+            ServiceError: The request failed.
+            MCPError: A client of 2026-07-28 cannot be asked what the server wants to know.
+        """
+        if self.children is None:
+            raise ServiceError(
+                ErrorCode.NOT_CONFIGURED,
+                tr_lazy(
+                    "The server behind this service needs {names}, which is not set", names=", ".join(self.missing)
+                ),
+                tr_lazy("Ask the operator to set it with ./deploy.sh config set --secret, and to deploy again"),
+            )
+        async with reporting(context) if context else nullcontext() as reported:
+            async with self.children.choose().turn() as supervisor:
+                return await ForeignRequest(supervisor, self.masker, wanted, reported).run()
+
+
+class ForeignRequest:
+    """Represents one request of a caller to a foreign server.
 
     Args:
-        supervisor: Keeps the server that handles the call.
+        supervisor: Keeps the server that handles the request.
         masker: Removes secrets from what the server says.
-        tool: Name of the tool.
-        arguments: Its arguments, which fit the locked schema.
-        context: Takes progress, and has what the caller answered to earlier questions.
-        is_write: Whether the tool may change something, so that nobody may repeat a call whose outcome is unknown.
+        wanted: What the caller wants.
+        context: Takes progress, and has what the caller answered to earlier questions; None when it does neither.
     """
 
     def __init__(
-        self,
-        supervisor: Supervisor,
-        masker: Masker,
-        tool: str,
-        arguments: dict[str, Any],
-        context: Context[Any, Any],
-        *,
-        is_write: bool,
+        self, supervisor: Supervisor, masker: Masker, wanted: Wanted, context: Context[Any, Any] | None
     ) -> None:
         self._supervisor = supervisor
         self._masker = masker
-        self._tool = tool
-        self._arguments = arguments
+        self._wanted = wanted
         self._context = context
-        self._is_write = is_write
+        self._is_modern = context is not None and context.protocol_version in MODERN_PROTOCOL_VERSIONS
         self._reported_at = 0.0
 
     async def run(self) -> Mapping[str, Any] | InputRequiredResult:
@@ -91,17 +141,20 @@ class ForeignCall:
         return answer
 
     async def _link(self) -> Link:
-        """Return the connection, once the server runs and still has the tool as it was locked.
+        """Return the connection, once the server runs and still has the item as it was locked.
 
         Raises:
             ServiceError: UPSTREAM_CHANGED: it has not.
         """
         link = await self._supervisor.link()
         differences = self._supervisor.differences
-        if self._tool in differences.changed or self._tool in differences.missing:
+        if self._wanted.item in differences.changed or self._wanted.item in differences.missing:
             raise ServiceError(
                 ErrorCode.UPSTREAM_CHANGED,
-                tr_lazy("The server behind this tool now describes {tool} differently than reviewed", tool=self._tool),
+                tr_lazy(
+                    "The server behind this service now describes {name} differently than reviewed",
+                    name=self._wanted.item.name,
+                ),
                 tr_lazy("Tell the operator to review the change and to update the service"),
             )
         return link
@@ -113,18 +166,23 @@ class ForeignCall:
             raise await self._failed(error, link) from error
 
     async def _send(self, link: Link) -> dict[str, Any]:
-        params: dict[str, Any] = {"name": self._tool, "arguments": self._arguments}
+        params = dict(self._wanted.params)
         if link.era == "modern":
             params |= self._answers()
         try:
-            return await link.request("tools/call", params, capabilities=self._capabilities(), on_progress=self._report)
+            report = self._report if self._context else None
+            return await link.request(
+                self._wanted.method, params, capabilities=self._capabilities(), on_progress=report
+            )
         except anyio.get_cancelled_exc_class():
             if anyio.current_effective_deadline() <= anyio.current_time():
                 self._supervisor.suspect()
-                if self._is_write:
+                if self._wanted.is_write:
                     raise ServiceError(
                         ErrorCode.OUTCOME_UNKNOWN,
-                        tr_lazy("The server behind this tool did not answer in time; the call may have taken effect"),
+                        tr_lazy(
+                            "The server behind this service did not answer in time; the call may have taken effect"
+                        ),
                     ) from None
             raise
 
@@ -134,13 +192,12 @@ class ForeignCall:
         if now - self._reported_at >= _PROGRESS_SECONDS or is_last:
             self._reported_at = now
             text = self._masker.text(message)[:MAX_ERROR_CHARS] if message else None
+            assert self._context is not None, "progress is taken only of requests with a context"
             await self._context.report_progress(progress, total, text)
 
     def _capabilities(self) -> dict[str, Any]:
         """Return what the caller can be asked; nothing for callers whose calls are not repeated with answers."""
-        if self._context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-            return {}
-        declared = self._context.client_capabilities
+        declared = self._context.client_capabilities if self._context and self._is_modern else None
         if declared is None:
             return {}
         named = declared.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -149,6 +206,8 @@ class ForeignCall:
     def _answers(self) -> dict[str, Any]:
         """Return what the caller answered, and the state that the server gave with its questions, unchanged."""
         answers: dict[str, Any] = {}
+        if self._context is None:
+            return answers
         if self._context.input_responses:
             answers["inputResponses"] = {
                 name: response.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -164,20 +223,21 @@ class ForeignCall:
         Raises:
             ServiceError: The caller cannot be asked, or the questions are not readable.
         """
-        if self._context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        if not self._is_modern:
             raise _cannot_be_asked()
         asked = {name: answer[name] for name in ("inputRequests", "requestState") if answer.get(name) is not None}
         if any(_method(question) == _ROOTS for question in (asked.get("inputRequests") or {}).values()):
             raise ServiceError(
                 ErrorCode.NOT_CONFIGURED,
-                tr_lazy("The server behind this tool asks for the client's folders, which are not given to it"),
+                tr_lazy("The server behind this service asks for the client's folders, which are not given to it"),
                 tr_lazy("Ask the operator to name the folders in source.arguments"),
             )
         try:
             return InputRequiredResult.model_validate({"resultType": "input_required", **asked}, by_name=False)
         except ValidationError as error:
             raise ServiceError(
-                ErrorCode.UPSTREAM_CHANGED, tr_lazy("The server behind this tool asks something that is not readable")
+                ErrorCode.UPSTREAM_CHANGED,
+                tr_lazy("The server behind this service asks something that is not readable"),
             ) from error
 
     async def _failed(self, error: MCPError, link: Link) -> Exception:
@@ -206,7 +266,7 @@ class ForeignCall:
             self._supervisor.renew(link)
             return self._lost(reason)
         if code == MISSING_REQUIRED_CLIENT_CAPABILITY:
-            if self._context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            if self._is_modern:
                 return error
             return _cannot_be_asked()
         if text == TOO_LONG:
@@ -222,27 +282,27 @@ class ForeignCall:
         if code in (INVALID_PARAMS, INVALID_REQUEST):
             return ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
-                tr_lazy("The server behind this tool refuses the call: {reason}", reason=text),
+                tr_lazy("The server behind this service refuses the call: {reason}", reason=text),
             )
         return ServiceError(
             ErrorCode.INTERNAL,
-            tr_lazy("The server behind this tool answers with an error: {reason}", reason=text),
+            tr_lazy("The server behind this service answers with an error: {reason}", reason=text),
             tr_lazy("Correct the call if the text says how; otherwise tell the operator"),
         )
 
     def _lost(self, reason: Text | str) -> ServiceError:
-        if self._is_write:
+        if self._wanted.is_write:
             return ServiceError(
                 ErrorCode.OUTCOME_UNKNOWN,
                 tr_lazy(
-                    "The server behind this tool stopped during the call, which may have taken effect ({reason})",
+                    "The server behind this service stopped during the call, which may have taken effect ({reason})",
                     reason=reason,
                 ),
             )
         return ServiceError(
             ErrorCode.UPSTREAM_UNREACHABLE,
             tr_lazy(
-                "The server behind this tool stopped during the call and is being started again ({reason})",
+                "The server behind this service stopped during the call and is being started again ({reason})",
                 reason=reason,
             ),
             tr_lazy("Call again; the call was not repeated by itself"),
@@ -252,7 +312,7 @@ class ForeignCall:
 def _cannot_be_asked() -> ServiceError:
     return ServiceError(
         ErrorCode.NOT_CONFIGURED,
-        tr_lazy("This tool needs an answer of the user, which this client cannot give"),
+        tr_lazy("This call needs an answer of the user, which this client cannot give"),
         _ASK_OTHERWISE,
     )
 

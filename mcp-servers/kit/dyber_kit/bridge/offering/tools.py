@@ -13,34 +13,16 @@ from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import PrivateAttr
 
-from dyber_kit.bridge.calls import ForeignCall
-from dyber_kit.bridge.children import Children
-from dyber_kit.bridge.listing import Lock, Visible
-from dyber_kit.bridge.masking import Masker
-from dyber_kit.bridge.results import read_result
-from dyber_kit.bridge.schemas import Checker, read_object
+from dyber_kit.bridge.listing import Item, Lock, Visible
+from dyber_kit.bridge.offering.calls import Backend, Wanted
+from dyber_kit.bridge.offering.results import read_result
+from dyber_kit.bridge.offering.schemas import Checker, read_object
 from dyber_kit.bridge.settings import BridgeSettings, Kind
 from dyber_kit.calling.answers import failed
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.offered import OfferedTool
-from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import tr, tr_lazy
-
-
-@dataclass(frozen=True)
-class Backend:
-    """Holds what the tools of a foreign server share.
-
-    Attributes:
-        children: The running servers; None when a required secret is missing.
-        missing: Names of the required secrets that are missing.
-        masker: Removes secrets from answers.
-    """
-
-    children: Children | None
-    missing: tuple[str, ...]
-    masker: Masker
 
 
 @dataclass(frozen=True)
@@ -152,21 +134,9 @@ class ForeignTool(OfferedTool):
 
     async def _execute(self, given: Any, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
         backend = self._declaration.backend
-        if backend.children is None:
-            raise ServiceError(
-                ErrorCode.NOT_CONFIGURED,
-                tr_lazy(
-                    "The server behind this tool needs {names}, which is not set", names=", ".join(backend.missing)
-                ),
-                tr_lazy("Ask the operator to set it with ./deploy.sh config set --secret, and to deploy again"),
-            )
-        arguments = read_object(given, self.parameters, self._arguments)
-        async with reporting(context) as reported:
-            async with backend.children.choose().turn() as supervisor:
-                call = ForeignCall(
-                    supervisor, backend.masker, self.name, arguments, reported, is_write=not self._declaration.read_only
-                )
-                answer = await call.run()
+        params = {"name": self.name, "arguments": read_object(given, self.parameters, self._arguments)}
+        wanted = Wanted(Item("tools", self.name), "tools/call", params, is_write=not self._declaration.read_only)
+        answer = await backend.ask(wanted, context)
         if isinstance(answer, InputRequiredResult):
             return answer
         result = read_result(answer, backend.masker, self._max_answer_chars)

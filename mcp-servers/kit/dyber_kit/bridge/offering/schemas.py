@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -41,10 +42,11 @@ class Checker:
     def problems(self, value: Any) -> list[tuple[str, str]]:
         """Return where a value breaks the schema, as path and rule; at most five."""
         try:
-            return [
-                (_path(error), _rule(error)[:_LONGEST_PROBLEM])
-                for _, error in zip(range(_MAX_PROBLEMS), self._errors(value), strict=False)
-            ]
+            places = (
+                (place, _rule(error)[:_LONGEST_PROBLEM]) for error in self._errors(value) for place in _places(error)
+            )
+            # Each missing argument is an error that names all of them, so a few errors more may be read than are kept.
+            return list(dict.fromkeys(itertools.islice(places, _MAX_PROBLEMS**2)))[:_MAX_PROBLEMS]
         except Exception as error:
             logger.debug("schema not usable", extra={"problem": type(error).__name__})
             return []
@@ -69,12 +71,12 @@ def _accept(*_: Any) -> None:
     return None
 
 
-def _path(error: Any) -> str:
-    """Return the place of a problem; of an argument that is missing, its name."""
+def _places(error: Any) -> list[str]:
+    """Return the places of a problem: of arguments that are missing, their names."""
     path = [str(part) for part in error.absolute_path]
     if error.validator == "required":
-        path += [name for name in error.validator_value if name not in error.instance][:1]
-    return ".".join(path) or "-"
+        return [".".join([*path, name]) for name in error.validator_value if name not in error.instance]
+    return [".".join(path) or "-"]
 
 
 def _rule(error: Any) -> str:

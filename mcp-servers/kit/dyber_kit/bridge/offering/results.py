@@ -46,7 +46,7 @@ def read_result(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> Ca
     is_error = given.get("isError") is True
     limit = min(MAX_ERROR_CHARS, max_chars) if is_error else max_chars
     structure = _read_structure(given.get("structuredContent"), masker, limit, max_chars)
-    parts = _shortened_parts([_block(masker.value(part)) for part in _parts(given.get("content"))], limit)
+    parts = _shortened_parts([read_block(masker.value(part)) for part in _parts(given.get("content"))], limit)
     meta = masker.value(given.get("_meta"))
     meta = (
         {name: value for name, value in meta.items() if not name.startswith(_PROTOCOL_META)}
@@ -57,7 +57,7 @@ def read_result(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> Ca
         content=parts,
         structured_content=structure,
         is_error=is_error,
-        _meta=meta if meta and _chars(meta) <= max_chars else None,
+        _meta=meta if meta and json_chars(meta) <= max_chars else None,
     )
 
 
@@ -72,7 +72,7 @@ def _read_structure(structure: Any, masker: Masker, text_limit: int, max_chars: 
     if _is_text_alone(structure):
         # Masked before it is cut, because a part of a secret cannot be found.
         return {"result": _shortened(masker.text(structure["result"]), text_limit - len('{"result":""}'))}
-    size = _chars(structure)
+    size = json_chars(structure)
     if size > max_chars:
         raise too_large(size, max_chars)
     return masker.value(structure)
@@ -84,7 +84,7 @@ def _parts(content: Any) -> list[Any]:
     return content if isinstance(content, list) else [content]
 
 
-def _block(part: Any) -> ContentBlock:
+def read_block(part: Any) -> ContentBlock:
     """Return a part of an answer; what is not known becomes a text with its JSON."""
     if isinstance(part, str):
         return TextContent(type="text", text=part)
@@ -127,7 +127,7 @@ def _shortened_parts(parts: list[ContentBlock], max_chars: int) -> list[ContentB
 
 
 def _part_chars(part: TextContent | ResourceLink | EmbeddedResource) -> int:
-    return len(part.text) if isinstance(part, TextContent) else _chars(part)
+    return len(part.text) if isinstance(part, TextContent) else json_chars(part)
 
 
 def _is_text_alone(structure: Any) -> bool:
@@ -137,10 +137,11 @@ def _is_text_alone(structure: Any) -> bool:
 
 def _shortened(text: str, max_chars: int) -> str:
     text = text[:max_chars]
-    while _chars(text) - 2 > max_chars:
-        text = text[: min(max_chars, len(text) * max_chars // _chars(text))]
+    while json_chars(text) - 2 > max_chars:
+        text = text[: min(max_chars, len(text) * max_chars // json_chars(text))]
     return text
 
 
-def _chars(value: Any) -> int:
+def json_chars(value: Any) -> int:
+    """Return the length of a value as JSON, in characters."""
     return len(to_json(value).decode())

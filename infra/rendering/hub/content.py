@@ -1,0 +1,94 @@
+"""Decides what the hub of a stack offers, and renders it as the catalogue that the hub reads at its start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.rendering.hub import groups
+from infra.rendering.hub.groups import Group
+from infra.schema.problems import ConfigurationError, Problem
+from infra.services.catalog import ServiceSpec
+from infra.services.offers import Offers, offers_of
+from infra.services.unique_names import name_problems
+from infra.settings.names import stack_file
+from infra.settings.stack import StackSettings
+
+
+@dataclass(frozen=True)
+class HubContent:
+    """What the hub offers: by service what the service offers, in the order of the services, and the groups."""
+
+    offers: Mapping[str, Offers]
+    groups: tuple[Group, ...]
+
+
+def hub_content(
+    settings: StackSettings, specs: Sequence[ServiceSpec], known_services: Collection[str]
+) -> HubContent | None:
+    """Return what the hub of the stack offers; None if the stack has no hub.
+
+    `specs` are the services that run, with the stack's values, `known_services` the names of all services of the
+    repository. Raises ConfigurationError for names that come twice, and for groups that cannot be used.
+    """
+    file = stack_file(settings.stack)
+    if not settings.hub.enabled:
+        if settings.groups:
+            raise ConfigurationError(Problem("groups_without_hub", file, ("groups",)))
+        return None
+    problems = name_problems(file, specs)
+    offers = {spec.name: offers_of(spec) for spec in specs}
+    hidden = {spec.name: settings.hidden_tools(spec) for spec in specs}
+    for name, group in settings.groups.items():
+        problems += groups.problems(file, name, group, offers, hidden, known_services)
+    if problems:
+        raise ConfigurationError(*problems)
+    resolved = tuple(groups.resolve(name, group, offers) for name, group in settings.groups.items())
+    return HubContent(offers, resolved)
+
+
+def catalogue(content: HubContent, specs: Sequence[ServiceSpec], *, search: bool) -> str:
+    """Return the text of hub.json; `specs` are the services that run, `search` says whether there is /search/mcp."""
+    document = {
+        "services": [_service(spec, content.offers[spec.name]) for spec in specs],
+        "groups": [_group(group) for group in content.groups],
+        "search": search,
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _service(spec: ServiceSpec, offers: Offers) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "description": spec.description,
+        "instructions": offers.instructions,
+        "max_call_seconds": spec.max_call_seconds,
+        "tools": [{"name": name, **tool} for name, tool in offers.tools.items()] if offers.known else None,
+        "prompts": offers.prompts,
+        "resources": offers.resources,
+        "resource_templates": offers.resource_templates,
+        "completions": offers.completions,
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "title": group.title,
+        "instructions": group.instructions or group.description or None,
+        "services": list(group.services),
+        "tools": [
+            {
+                "exposed": tool.exposed,
+                "service": tool.service,
+                "tool": tool.tool,
+                "title": tool.title,
+                "description": tool.description,
+                "annotations": dict(tool.annotations),
+            }
+            for tool in group.tools
+        ],
+    }

@@ -1,0 +1,191 @@
+"""Resolves the groups of a stack: which tools each offers, and under which names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.schema.corrections import yaml_lines
+from infra.schema.messages import listed
+from infra.schema.problems import Problem
+from infra.services.offers import Offers
+from infra.settings.hub import GroupSettings, GroupToolSettings
+from infra.settings.names import NAMESPACE
+
+#: The longest name of a tool with the prefix that client programs put before it, `mcp__<group>__`.
+LONGEST_CALLED_NAME = 64
+_EXPOSED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+#: The names of the tools of the search, which no group may give to another tool.
+SEARCH_TOOLS = ("find_tools", "call_tool", "list_services")
+
+
+@dataclass(frozen=True)
+class GroupTool:
+    """A tool of a group: its name there, and its service and name there. Title and description are None, and
+    `annotations` empty, where the group shows what the service says."""
+
+    exposed: str
+    service: str
+    tool: str
+    title: str | None = None
+    description: str | None = None
+    annotations: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether the group offers the tool under another name."""
+        return self.exposed != self.tool
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of tools. `services` are those whose prompts, resources and completions belong to the group."""
+
+    name: str
+    title: str
+    description: str
+    instructions: str | None
+    services: tuple[str, ...]
+    tools: tuple[GroupTool, ...]
+
+
+def resolve(name: str, settings: GroupSettings, offers: Mapping[str, Offers]) -> Group:
+    """Return a group with its tools, in the order of the services and of their tools; `offers` are those of the
+    services that run, by name. What `problems` complains about is left out."""
+    tools = []
+    for service, offer in offers.items():
+        for tool in _chosen(settings, offer) if service in settings.services else ():
+            change = settings.tools.get(tool, GroupToolSettings())
+            tools.append(
+                GroupTool(
+                    change.name or tool, service, tool, change.title, change.description, change.annotations.given
+                )
+            )
+    return Group(
+        name,
+        settings.title,
+        settings.description,
+        settings.instructions,
+        tuple(service for service in offers if service in settings.services),
+        tuple(tools),
+    )
+
+
+def _chosen(settings: GroupSettings, offers: Offers) -> list[str]:
+    scope = settings.services[offers.service]
+    return [
+        tool
+        for tool in offers.tools
+        if tool not in settings.exclude
+        and (scope == "all" or (tool in offers.reading if scope == "read" else tool in scope))
+    ]
+
+
+def problems(
+    file: str,
+    name: str,
+    settings: GroupSettings,
+    offers: Mapping[str, Offers],
+    hidden: Mapping[str, Collection[str]],
+    known_services: Collection[str],
+) -> Iterator[Problem]:
+    """Yield what is wrong with a group in the stack's `file`.
+
+    `offers` are those of the services that run, `hidden` their tools that the stack hides, `known_services` all
+    services of the repository. A service that does not run is no problem, as for scopes of clients.
+    """
+    path = ("groups", name)
+    for service in settings.services:
+        if service not in known_services:
+            yield _unknown("no_such_service", file, (*path, "services", service), service, known_services)
+    chosen = {service: offers[service] for service in settings.services if service in offers}
+    for service, offer in chosen.items():
+        if not offer.tools and not hidden[service]:
+            yield Problem("group_tools_unknown", file, (*path, "services", service), parameters={"service": service})
+    yield from _unknown_tools(file, path, settings, chosen, hidden)
+    group = resolve(name, settings, offers)
+    if not group.tools and all(service in known_services for service in settings.services):
+        yield Problem("group_without_tools", file, path, parameters={"group": name})
+    yield from _unusable_names(file, path, group)
+    yield from _false_hints(file, path, settings, chosen)
+
+
+def _unknown_tools(
+    file: str,
+    path: tuple[str, ...],
+    settings: GroupSettings,
+    chosen: Mapping[str, Offers],
+    hidden: Mapping[str, Collection[str]],
+) -> Iterator[Problem]:
+    """Yield a problem for each tool that a group names and that none of its services has."""
+    for service, scope in settings.services.items():
+        if service in chosen and not isinstance(scope, str) and (names := _names(chosen, hidden, service)):
+            for tool in scope:
+                if tool not in names:
+                    yield _unknown("no_such_tool", file, (*path, "services", service), tool, names)
+    if len(chosen) < len(settings.services):
+        # A tool of a service that does not run is no mistake.
+        return
+    names = [name for service in chosen for name in _names(chosen, hidden, service)]
+    for key, tools in (("exclude", settings.exclude), ("tools", tuple(settings.tools))):
+        for tool in tools:
+            if tool not in names:
+                place = (*path, key) if key == "exclude" else (*path, key, tool)
+                yield _unknown("no_such_tool", file, place, tool, names)
+
+
+def _names(chosen: Mapping[str, Offers], hidden: Mapping[str, Collection[str]], service: str) -> list[str]:
+    return [*chosen[service].tools, *hidden[service]]
+
+
+def _unusable_names(file: str, path: tuple[str, ...], group: Group) -> Iterator[Problem]:
+    """Yield a problem for each name in a group that comes twice, that clients cannot use, or that is too long."""
+    first: dict[str, GroupTool] = {}
+    longest = LONGEST_CALLED_NAME - len(f"mcp__{group.name}__")
+    for tool in group.tools:
+        place = (*path, "tools", tool.tool, "name")
+        another = tuple(yaml_lines(place, _shorter(tool.exposed, longest), prefix=f"{NAMESPACE}:"))
+        other = first.setdefault(tool.exposed.lower(), tool)
+        if other != tool:
+            renamed = tool if tool.is_renamed else other
+            parameters = {"name": tool.exposed, "tool": tool.tool, "other": other.tool}
+            yield Problem("group_name_twice", file, (*path, "tools", renamed.tool, "name"), parameters=parameters)
+        if tool.exposed.lower() in SEARCH_TOOLS:
+            yield Problem("group_name_reserved", file, place, parameters={"name": tool.exposed})
+        if not set(tool.exposed) <= _EXPOSED:
+            yield Problem("group_name_form", file, place, parameters={"name": tool.exposed}, instead=another)
+        elif len(tool.exposed) > longest:
+            prefix = {"prefix": f"mcp__{group.name}__", "most": LONGEST_CALLED_NAME}
+            yield Problem("group_name_long", file, place, parameters={"name": tool.exposed, **prefix}, instead=another)
+
+
+def _shorter(name: str, longest: int) -> str:
+    """Return a name that a group could use instead."""
+    return "".join(character if character in _EXPOSED else "_" for character in name)[:longest].strip("_-") or "tool"
+
+
+def _false_hints(
+    file: str, path: tuple[str, ...], settings: GroupSettings, chosen: Mapping[str, Offers]
+) -> Iterator[Problem]:
+    """Yield a problem for each hint with which a group would call a tool more harmless than its service does."""
+    for tool, change in settings.tools.items():
+        offer = next((offer for offer in chosen.values() if tool in offer.tools), None)
+        if offer is None:
+            continue
+        reads = tool in offer.reading
+        annotations: Mapping[str, Any] = offer.tools[tool].get("annotations") or {}
+        is_harmless = reads or annotations.get("destructiveHint") is False
+        place = (*path, "tools", tool, "annotations")
+        parameters = {"tool": tool, "service": offer.service}
+        if change.annotations.read_only_hint and not reads:
+            yield Problem("group_hint_read_only", file, (*place, "readOnlyHint"), True, parameters)
+        if change.annotations.destructive_hint is False and not is_harmless:
+            yield Problem("group_hint_destructive", file, (*place, "destructiveHint"), False, parameters)
+
+
+def _unknown(message: str, file: str, path: tuple[str, ...], name: str, known: Collection[str]) -> Problem:
+    """Return the problem of a service or tool that does not exist, with the names that are near."""
+    near = difflib.get_close_matches(name, known, n=3) or list(known)
+    return Problem(message, file, path, parameters={"tool": name, "known": listed(near)})

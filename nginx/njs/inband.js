@@ -1,0 +1,80 @@
+// Answers a call at an address of the hub that failed: as the result of the tool, so that the model reads it and the
+// client keeps the connection. Other requests get an error with the seconds after which to try again.
+const REFUSALS = ngx.shared.refusals;
+// As in hub.js.
+const LARGEST_READ_BODY = 131072;
+const MODERN = '2026-07-28';
+const READS = ['prompts/get', 'resources/read'];
+const META = 'cn.dyberpet/error';
+const INTERNAL_ERROR = -32603;
+
+// Returns the request that the body contains; null if the body is large or none, or its id cannot be repeated exactly.
+async function request(r) {
+    const length = r.variables.content_length;
+    if (length && Number(length) > LARGEST_READ_BODY) {
+        return null;
+    }
+    try {
+        const message = JSON.parse(await r.readRequestText());
+        const id = message.id;
+        return typeof id === 'string' || Number.isSafeInteger(id) ? message : null;
+    } catch (error) {
+        return null;
+    }
+}
+
+// Returns whether the client sends so much more than it may that it gets no detailed answers any more.
+function floods(v) {
+    if (v.gateway_error !== 'rate_limited') {
+        return false;
+    }
+    return REFUSALS.incr(`${v.service} ${v.client}`, 1, 0, 1000) > Number(v.call_rate);
+}
+
+function filled(text, service, seconds) {
+    return text.replace('{service}', () => service).replace('{seconds}', () => String(seconds));
+}
+
+function send(r, status, seconds, body) {
+    r.headersOut['Content-Type'] = 'application/json';
+    if (status !== 200) {
+        r.headersOut['Retry-After'] = String(seconds);
+    }
+    r.return(status, JSON.stringify(body) + '\n');
+}
+
+async function answer(r) {
+    const v = r.variables;
+    const failure = catalog.failures[v.gateway_error];
+    v.failed_status = String(failure.status);
+    const seconds = v.gateway_error === 'circuit_open' ? Number(v.breaker_seconds) : failure.retry_seconds;
+    const plain = {
+        status: 'error', code: v.gateway_error, error: failure.error, error_en: failure.error_en,
+        service: v.service, request_id: v.gateway_request_id,
+    };
+    const message = floods(v) ? null : await request(r);
+    const method = message ? message.method : '';
+    if (method !== 'tools/call' && !READS.includes(method)) {
+        send(r, failure.sent_status, seconds, plain);
+        return;
+    }
+    // The text of a failure says whether the service may have begun.
+    const texts = v.upstream_addr && v.never_sent !== '1' && failure.begun ? failure.begun : failure.call;
+    const text = [texts.zh, texts.en].map((part) => filled(part, v.service, seconds)).join('\n');
+    const meta = {};
+    meta[META] = {
+        code: v.gateway_error, retry_after_seconds: seconds, service: v.service, request_id: v.gateway_request_id,
+    };
+    if (method === 'tools/call') {
+        const result = { content: [{ type: 'text', text }], isError: true, _meta: meta };
+        if (v.http_mcp_protocol_version === MODERN) {
+            result.resultType = 'complete';
+        }
+        send(r, 200, seconds, { jsonrpc: '2.0', id: message.id, result });
+        return;
+    }
+    const error = { code: INTERNAL_ERROR, message: text, data: meta[META] };
+    send(r, failure.sent_status, seconds, { jsonrpc: '2.0', id: message.id, error });
+}
+
+export default { answer };

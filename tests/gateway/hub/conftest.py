@@ -1,0 +1,32 @@
+"""A real gateway with a stand-in for the hub, which reports the requests that reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.gateway.conftest import NGINX_FOLDER
+from tests.gateway.support.hub_under_test import CLIENTS, HUB, PORTS, SERVICES
+from tests.gateway.support.docker_cli import build_image
+from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest
+
+
+@pytest.fixture(scope="package")
+def bare() -> Iterator[GatewayUnderTest]:
+    """A gateway with backends for alpha, hung and the hub, which each module configures."""
+    running = GatewayUnderTest(build_image(NGINX_FOLDER), ports=PORTS)
+    try:
+        running.start()
+        for name in ("alpha", "hung", "hub"):
+            running.backend(name)
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(bare: GatewayUnderTest) -> GatewayUnderTest:
+    """The gateway with the usual configuration."""
+    bare.configure(SETTINGS, SERVICES, CLIENTS, hub=HUB)
+    return bare

@@ -1,0 +1,95 @@
+"""A client's configuration has the hub, a group or the search, with the deadline of the longest call of all."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from cli.clients import addresses, entries, formats
+from cli.clients.formats import FORMATS, LEGACY_TRANSPORT
+
+BASE = "http://127.0.0.1"
+HUB: dict[str, Any] = {
+    "url": f"{BASE}/",
+    "mcp": f"{BASE}/mcp",
+    "sse": f"{BASE}/mcp/sse",
+    "groups": {"pet": {"title": "桌宠", "mcp": f"{BASE}/groups/pet/mcp", "sse": f"{BASE}/groups/pet/mcp/sse"}},
+    "search": f"{BASE}/search/mcp",
+    "max_call_seconds": 370,
+}
+SERVICES: dict[str, Any] = {
+    "template": {"title": "模板", "mcp": f"{BASE}/api/template/mcp", "max_call_seconds": 60},
+    "xiaohongshu": {"title": "小红书", "mcp": f"{BASE}/api/xiaohongshu/mcp", "max_call_seconds": 370},
+}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_program_gets_one_entry_with_the_hubs_address(format: str) -> None:
+    text = formats.render(format, entries.hub_entry(HUB, SERVICES), None)
+    expected = HUB["sse"] if format in LEGACY_TRANSPORT else HUB["mcp"]
+    assert re.findall(r'"(https?://[^"]+)"', text) == [expected]
+    assert "dyber" in text
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_program_gets_the_address_of_a_group(format: str) -> None:
+    text = formats.render(format, entries.group_entry(HUB, SERVICES, "pet"), None)
+    kind = "sse" if format in LEGACY_TRANSPORT else "mcp"
+    assert re.findall(r'"(https?://[^"]+)"', text) == [HUB["groups"]["pet"][kind]]
+
+
+@pytest.mark.parametrize("format", sorted(set(FORMATS) - set(LEGACY_TRANSPORT)))
+def test_every_program_that_can_use_it_gets_the_address_of_the_search(format: str) -> None:
+    text = formats.render(format, entries.search_entry(HUB, SERVICES), None)
+    assert re.findall(r'"(https?://[^"]+)"', text) == [HUB["search"]]
+
+
+def test_the_names_that_programs_show_are_short_and_tell_the_addresses_apart() -> None:
+    servers = {
+        **entries.hub_entry(HUB, SERVICES),
+        **entries.group_entry(HUB, SERVICES, "pet"),
+        **entries.search_entry(HUB, SERVICES),
+    }
+    assert list(servers) == ["dyber", "dyber-pet", "dyber-search"]
+    assert list(formats.FORMATS["dyberpet"](entries.hub_entry(HUB, SERVICES), formats.Access(None))) == ["dyber_mcp"]
+
+
+def test_a_program_waits_as_long_as_the_longest_call_of_all_services() -> None:
+    for hub in (HUB, {key: value for key, value in HUB.items() if key != "max_call_seconds"}):
+        codex = tomllib.loads(formats.render("codex", entries.hub_entry(hub, SERVICES), None))
+        assert codex["mcp_servers"]["dyber"]["tool_timeout_sec"] == 400
+        group = json.loads(formats.render("claude-code", entries.group_entry(hub, SERVICES, "pet"), None))
+        assert group["mcpServers"]["dyber-pet"]["timeout"] == 400_000
+
+
+def test_an_unknown_group_is_answered_with_those_there_are() -> None:
+    with pytest.raises(entries.NoSuchEntryError, match=r"'cat'.*pet"):
+        entries.group_entry(HUB, SERVICES, "cat")
+    with pytest.raises(entries.NoSuchEntryError, match="groups"):
+        entries.group_entry({**HUB, "groups": {}}, SERVICES, "pet")
+
+
+def test_a_search_that_is_off_is_answered_with_the_commands_that_turn_it_on() -> None:
+    without = {key: value for key, value in HUB.items() if key != "search"}
+    with pytest.raises(entries.NoSuchEntryError, match="config set hub.search true -s test"):
+        entries.search_entry(without, SERVICES, " -s test")
+
+
+def test_a_stack_without_a_hub_has_no_groups_and_no_search() -> None:
+    with pytest.raises(entries.NoSuchEntryError, match=r"hub.enabled true"):
+        entries.group_entry(None, SERVICES, "pet")
+    with pytest.raises(entries.NoSuchEntryError, match=r"hub.enabled true"):
+        entries.search_entry(None, SERVICES)
+    assert "./deploy.sh -s test" in entries.no_hub_hint(" -s test")
+
+
+def test_a_client_in_a_container_gets_the_hub_under_the_name_of_the_machine() -> None:
+    (entry,) = addresses.for_containers(entries.hub_entry(HUB, SERVICES)).values()
+    assert (entry["mcp"], entry["sse"]) == (
+        "http://host.docker.internal/mcp",
+        "http://host.docker.internal/mcp/sse",
+    )

@@ -1,0 +1,112 @@
+"""`clients` prints one entry for all tools, and each service only where that is asked for or all there is."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+
+from cli.commands.settings import clients
+from infra.settings.gateway import GatewaySettings
+
+BASE = "http://127.0.0.1"
+TOKEN = "0f" * 32
+SERVICES = {
+    name: {"title": name, "mcp": f"{BASE}/api/{name}/mcp", "sse": f"{BASE}/api/{name}/mcp/sse", "max_call_seconds": 60}
+    for name in ("template", "xiaohongshu")
+}
+HUB = {
+    "mcp": f"{BASE}/mcp",
+    "sse": f"{BASE}/mcp/sse",
+    "groups": {"pet": {"title": "桌宠", "mcp": f"{BASE}/groups/pet/mcp", "sse": f"{BASE}/groups/pet/mcp/sse"}},
+    "search": f"{BASE}/search/mcp",
+    "max_call_seconds": 60,
+}
+
+
+class Printed:
+    """Runs the command for a stack with these outputs, and keeps what it printed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **outputs: Any) -> None:
+        gateway = {"url": BASE, "https": "https://127.0.0.1", "certificate": "self-signed"}
+        settings = SimpleNamespace(
+            clients={"phone": SimpleNamespace(services={"template": "read"})}, gateway=GatewaySettings()
+        )
+        everything = {"gateway": gateway, "services": SERVICES, "tokens": {"phone": TOKEN}, **outputs}
+        monkeypatch.setattr(clients, "deployed", lambda *_, **__: (SimpleNamespace(settings=settings), everything))
+        self._capsys = capsys
+
+    def servers(self, format: str = "claude-code", **options: Any) -> tuple[dict[str, Any], str]:
+        """Return the servers of the configuration by name, and what was said beside it."""
+        clients.client_configuration(format, **{"client": None, **options})
+        printed = self._capsys.readouterr()
+        return json.loads(printed.out)["mcpServers"], " ".join(printed.err.split())
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Printed:
+    return Printed(monkeypatch, capsys, hub=HUB)
+
+
+def urls(servers: dict[str, Any]) -> dict[str, str]:
+    return {name: server["url"] for name, server in servers.items()}
+
+
+def test_without_options_there_is_one_entry_for_all_tools(printed: Printed) -> None:
+    servers, said = printed.servers()
+    assert urls(servers) == {"dyber": HUB["mcp"]}
+    assert "hub" not in said
+
+
+def test_options_choose_a_group_the_search_or_each_service(printed: Printed) -> None:
+    assert urls(printed.servers(group="pet")[0]) == {"dyber-pet": HUB["groups"]["pet"]["mcp"]}
+    assert urls(printed.servers(search=True)[0]) == {"dyber-search": HUB["search"]}
+    each = printed.servers(per_service=True)[0]
+    assert urls(each) == {name: service["mcp"] for name, service in SERVICES.items()}
+
+
+def test_a_stack_without_a_hub_gets_each_service_and_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = Printed(monkeypatch, capsys)
+    servers, said = without.servers()
+    assert list(servers) == list(SERVICES)
+    assert "hub.enabled true" in said
+    assert "hub.enabled" not in without.servers(per_service=True)[1]
+
+
+def test_the_token_of_a_limited_client_is_written_beside_the_one_address(printed: Printed) -> None:
+    servers, said = printed.servers(client="phone", with_token=True)
+    assert servers["dyber"]["headers"]["Authorization"] == f"Bearer {TOKEN}"
+    # The hub itself lists to each client what it may call, so no revision of MCP is refused.
+    assert "2026-07-28" not in said
+    assert list(printed.servers(client="phone", per_service=True)[0]) == ["template"]
+
+
+def test_a_client_in_a_container_reaches_the_hub_by_the_name_of_the_machine(printed: Printed) -> None:
+    servers, said = printed.servers(from_container=True)
+    assert urls(servers) == {"dyber": "http://host.docker.internal/mcp"}
+    assert "--add-host" in said
+
+
+def test_a_program_of_the_legacy_transport_gets_the_hubs_address_for_it(printed: Printed) -> None:
+    assert urls(printed.servers("qwen-agent")[0]) == {"dyber": HUB["sse"]}
+    with pytest.raises(typer.BadParameter, match="qwen-agent"):
+        printed.servers("qwen-agent", search=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"group": "pet", "search": True}, {"search": True, "per_service": True}, {"group": "pet", "per_service": True}],
+)
+def test_only_one_address_can_be_chosen(printed: Printed, options: dict[str, Any]) -> None:
+    with pytest.raises(typer.BadParameter, match="--per-service"):
+        printed.servers(**options)
+
+
+def test_an_unknown_group_is_a_mistake_of_the_command_line(printed: Printed) -> None:
+    with pytest.raises(typer.BadParameter, match="pet"):
+        printed.servers(group="cat")

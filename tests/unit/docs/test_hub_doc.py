@@ -1,0 +1,53 @@
+"""The example on the page about the hub is a group that the services of the repository have tools for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.rendering.hub import groups
+from infra.services.catalog import load_catalog
+from infra.services.hidden_tools import hidden_tools
+from infra.services.offers import Offers, offers_of
+from infra.settings.hub import GroupSettings, HubSettings
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+CATALOG = load_catalog(REPOSITORY / "mcp-servers")
+OFFERS: dict[str, Offers] = {name: offers_of(spec) for name, spec in CATALOG.items()}
+PAGES = ["hub.md", "hub.en.md"]
+
+
+def example(page: str) -> dict[str, GroupSettings]:
+    text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    written = yaml.safe_load(block)["config"]["dyber:groups"]
+    return {name: GroupSettings.model_validate(group) for name, group in written.items()}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_example_has_no_problems_with_the_real_services(page: str) -> None:
+    hidden = {name: hidden_tools(spec.tools, spec.environment) for name, spec in CATALOG.items()}
+    for name, group in example(page).items():
+        assert list(groups.problems("Pulumi.dev.yaml", name, group, OFFERS, hidden, CATALOG)) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_example_offers_what_its_comments_say(page: str) -> None:
+    group = groups.resolve("pet", example(page)["pet"], OFFERS)
+    exposed = [tool.exposed for tool in group.tools]
+    assert "search_notes" in exposed
+    assert "xhs_search_notes" not in exposed
+    assert "xhs_login_qrcode" not in exposed
+    assert [tool.tool for tool in group.tools if tool.service == "template"] == ["template_echo"]
+    assert {tool.tool for tool in group.tools if tool.service == "xiaohongshu"} < OFFERS["xiaohongshu"].reading
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_setting_of_the_hub_is_described_with_its_default(page: str) -> None:
+    text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| `?(\w+)`? \|$", text.split("dyber:hub")[1], re.MULTILINE)
+    fields = HubSettings.model_fields.values()
+    assert {key: value.lower() for key, value in rows} == {field.alias: str(field.default).lower() for field in fields}

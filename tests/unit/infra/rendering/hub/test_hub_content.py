@@ -1,0 +1,110 @@
+"""The hub's catalogue says what each service offers, as its contract has it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.rendering.hub.content import catalogue, hub_content
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import load_catalog
+from infra.settings.stack import StackSettings, parse_settings
+from tests.support.services_on_disk import hashed, tool, write_service
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Path:
+    write_service(tmp_path, "notes", 8003, {"notes_get": tool(outputSchema={"type": "object"})})
+    write_service(tmp_path, "books", 8004, {"books_list": tool()}, prompts=hashed({"books_sum": {"title": "总结"}}))
+    return tmp_path
+
+
+def settings(**values: Any) -> StackSettings:
+    given = {"hub": {"enabled": True}, **values}
+    return parse_settings("dev", {f"dyber:{key}": json.dumps(value) for key, value in given.items()}, {})
+
+
+def rendered(servers: Path, search: bool = False, **values: Any) -> dict[str, Any]:
+    known = load_catalog(servers)
+    stack = settings(**values)
+    specs = stack.select(known)
+    content = hub_content(stack, specs, known)
+    assert content is not None
+    return dict(json.loads(catalogue(content, specs, search=search)))
+
+
+def test_a_tool_has_exactly_the_fields_of_its_contract(servers: Path) -> None:
+    (notes, _) = rendered(servers)["services"]
+    assert notes["tools"] == [{"name": "notes_get", **tool(outputSchema={"type": "object"})}]
+
+
+def test_a_service_is_described(servers: Path) -> None:
+    books = rendered(servers)["services"][1]
+    assert {key: value for key, value in books.items() if key != "tools"} == {
+        "name": "books",
+        "title": "Books",
+        "description": "About books.",
+        "instructions": None,
+        "max_call_seconds": 60,
+        "prompts": [{"name": "books_sum", "title": "总结"}],
+        "resources": [],
+        "resource_templates": [],
+        "completions": [],
+    }
+
+
+def test_tools_that_the_stack_does_not_run_are_unknown(servers: Path) -> None:
+    contract = {"sha256": "0" * 64, "tools": {"notes_old": "read"}}
+    document = rendered(
+        servers, services={"notes": {"contract": contract}}, groups={"old": {"title": "旧", "services": ["notes"]}}
+    )
+    assert [entry["tools"] is None for entry in document["services"]] == [True, False]
+    assert [entry["exposed"] for entry in document["groups"][0]["tools"]] == ["notes_old"]
+
+
+def test_groups_are_resolved(servers: Path) -> None:
+    group = {
+        "title": "宠物",
+        "description": "For pets.",
+        "services": ["notes"],
+        "tools": {"notes_get": {"name": "get"}},
+    }
+    changed = {"exposed": "get", "service": "notes", "tool": "notes_get"}
+    assert rendered(servers, groups={"pet": group})["groups"] == [
+        {
+            "name": "pet",
+            "title": "宠物",
+            "instructions": "For pets.",
+            "services": ["notes"],
+            "tools": [{**changed, "title": None, "description": None, "annotations": {}}],
+        }
+    ]
+
+
+def test_a_stack_can_do_without_the_hub(servers: Path) -> None:
+    known = load_catalog(servers)
+    stack = settings(hub={"enabled": False})
+    assert hub_content(stack, stack.select(known), known) is None
+
+
+def test_groups_need_the_hub(servers: Path) -> None:
+    known = load_catalog(servers)
+    stack = settings(hub={"enabled": False}, groups={"pet": {"title": "宠物", "services": ["notes"]}})
+    with pytest.raises(ConfigurationError, match="groups need the hub"):
+        hub_content(stack, stack.select(known), known)
+
+
+def test_names_that_come_twice_are_refused_only_with_the_hub(servers: Path) -> None:
+    write_service(servers, "more", 8005, {"Notes_Get": tool()})
+    known = load_catalog(servers)
+    with pytest.raises(ConfigurationError, match="Notes_Get of more has the name of notes_get of notes"):
+        hub_content(settings(), list(known.values()), known)
+    assert hub_content(settings(hub={"enabled": False}), list(known.values()), known) is None
+
+
+def test_every_service_of_the_repository_has_names_of_its_own() -> None:
+    known = load_catalog(Path(__file__).resolve().parents[5] / "mcp-servers")
+    assert hub_content(settings(), list(known.values()), known)

@@ -1,0 +1,72 @@
+"""The settings of the hub and of groups are strict, and errors name the key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.schema.problems import ConfigurationError
+from infra.services.catalog import ServiceSpec
+from tests.unit.infra.settings.test_settings import DIGEST, catalog, refusal, settings
+
+GROUP: dict[str, Any] = {"title": "宠物", "services": ["template"]}
+
+
+def test_a_stack_has_a_small_hub_without_search_unless_it_says_otherwise() -> None:
+    hub = settings().hub
+    assert (hub.enabled, hub.replicas, hub.search, hub.memory_mib) == (False, 1, False, 160)
+
+
+def test_services_of_a_group_may_be_a_list_or_have_scopes() -> None:
+    stack = settings(groups={"a": GROUP, "b": {"title": "b", "services": {"template": "read", "xiaohongshu": ["x"]}}})
+    assert stack.groups["a"].services == {"template": "all"}
+    assert stack.groups["b"].services == {"template": "read", "xiaohongshu": ("x",)}
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"services": ["template"]}, "groups.pet.title: this key is missing"),
+        ({"title": "宠物"}, "groups.pet.services: this key is missing"),
+        ({**GROUP, "services": []}, "groups.pet.services"),
+        ({**GROUP, "services": ["template", "template"]}, "doubled: template"),
+        ({**GROUP, "services": {"template": "write"}}, "groups.pet.services.template"),
+        ({**GROUP, "tools": {"template_echo": {"name": "has space"}}}, "groups.pet.tools.template_echo.name"),
+        ({**GROUP, "tools": {"template_echo": {"rename": "x"}}}, "groups.pet.tools.template_echo.rename: no such key"),
+        (
+            {**GROUP, "tools": {"template_echo": {"annotations": {"readOnly": True}}}},
+            "groups.pet.tools.template_echo.annotations.readOnly",
+        ),
+        ({**GROUP, "instructions": "x" * 2049}, "must have at most 2048 characters"),
+    ],
+)
+def test_a_group_that_cannot_be_read_is_refused(group: dict[str, Any], expected: str) -> None:
+    assert expected in refusal(groups={"pet": group})
+
+
+@pytest.mark.parametrize("name", ["Pet", "a/b", "-a", "a" * 33])
+def test_a_name_of_a_group_that_no_address_can_have_is_refused(name: str) -> None:
+    assert f"groups.{name}" in refusal(groups={name: GROUP})
+
+
+def pinned(**values: Any) -> tuple[dict[str, Any], dict[str, ServiceSpec]]:
+    services = {name: {"image": DIGEST} for name in ("template", "xiaohongshu")}
+    parts = {"gatewayImage": DIGEST, "frontImage": DIGEST}
+    return {"images": "pinned", "hub": {"enabled": True}, "services": services, **parts, **values}, catalog()
+
+
+def test_a_pinned_stack_without_the_hubs_image_is_refused_with_both_ways_out() -> None:
+    values, known = pinned()
+    with pytest.raises(ConfigurationError) as refused:
+        settings(**values).select(known)
+    (problem,) = refused.value.problems
+    assert (problem.message, problem.path) == ("pinned_hub_image_missing", ("hubImage",))
+    assert problem.instead == ("dyber:hub:", "  enabled: false")
+    assert "./deploy.sh promote" in problem.text()
+
+
+@pytest.mark.parametrize("way_out", [{"hub": {"enabled": False}}, {"hubImage": DIGEST}])
+def test_a_pinned_stack_has_the_hubs_image_or_no_hub(way_out: dict[str, Any]) -> None:
+    values, known = pinned(**way_out)
+    assert settings(**values).select(known)
