@@ -12,8 +12,8 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import METHOD_NOT_FOUND
 
 from dyber_hub.catalogue import Item
-from dyber_hub.failures import Failure
-from dyber_hub.gateway import Gateway
+from dyber_hub.forwarding.failures import Failure
+from dyber_hub.forwarding.gateway import Gateway
 from dyber_hub.live import LiveCatalogue, Offers, State
 
 logger = logging.getLogger("dyber.hub")

@@ -29,7 +29,7 @@ from mcp.types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOC
 from mcp.types.version import LATEST_MODERN_VERSION, MODERN_PROTOCOL_VERSIONS
 
 from dyber_hub.catalogue import Item
-from dyber_hub.failures import Failure, Reason
+from dyber_hub.forwarding.failures import Failure, Reason
 from dyber_hub.scopes import ALL_SERVICES, HubScope
 
 #: Name of the client under which the hub asks in its own name; the gateway does not count it.
