@@ -34,7 +34,7 @@ from bench.hub.requests import (
     result_of,
     tools_list,
 )
-from bench.servers import tree_memory
+from bench.servers import tree_memory, used_seconds
 from tests.gateway.support.docker_cli import docker
 
 SERVICE, TOOL = "mail", "mail_find_entries"
@@ -154,7 +154,9 @@ def main() -> None:
         stack = start_hub(gateway, backends)
         with ways(stack, backends, with_peers=not options.without_peers) as (found, processes):
             calls = {way.name: {era: call(way.tool) for era in way.eras} for way in found}
+            before = used_seconds(processes["hub"])
             figures = measured(found, calls, options.calls, options.rounds)
+            used = used_seconds(processes["hub"]) - before
             show("tools/call", figures, found[0].name)
             listing = found[1:]
             every = sum(TOOLS.values())
@@ -163,6 +165,8 @@ def main() -> None:
             print("\n| memory (PSS) | MiB |\n|---|---|")
             for name, process in processes.items():
                 print(f"| {name} | {tree_memory(process):.0f} |")
+            # Calls do not pass the hub, so this is what it needs for itself.
+            print(f"\nProcessor time of the hub during all calls: {used:.2f} s")
             show_without_services(found, backends)
             gateway.others[:] = [name for name in gateway.others if name not in {each.container for each in backends}]
 
