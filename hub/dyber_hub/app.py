@@ -37,6 +37,7 @@ from dyber_hub.server import HubServer
 from dyber_hub.settings import HubSettings
 from dyber_hub.subscriptions import ChangeStreams, Sessions
 from dyber_hub.texts import tr
+from dyber_hub.tokens.endpoint import with_token_endpoint
 from dyber_hub.views import View, server_info
 
 NAME = "hub"
@@ -144,7 +145,7 @@ def build_app(
     addresses = Addresses(whole.app(settings, parts.sessions, rest), mounted, require_scope=settings.require_scope)
     hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
     asgi = GatewayMiddleware(addresses, parts.calls, hosts, settings.language)
-    return HubApp(asgi, parts.calls, parts.sessions, settings, live)
+    return HubApp(with_token_endpoint(asgi, hub.token), parts.calls, parts.sessions, settings, live)
 
 
 def view_address(parts: Parts, view: View) -> Address:
