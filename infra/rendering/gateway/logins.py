@@ -25,7 +25,7 @@ def login_bases(settings: GatewaySettings, services: Sequence[GatewayService]) -
     let it use tokens that were issued for another server. Names of this machine count only on a gateway that nobody
     else can reach. Tokens are accepted over HTTPS only, except on this machine.
     """
-    bases = {}
+    bases: dict[str, str] = {}
     local = ipaddress.ip_address(settings.bind).is_loopback and settings.public_url is None
     for name in settings.all_server_names:
         if name in CONTAINER_NAMES or (name in LOOPBACK_NAMES and not local):
