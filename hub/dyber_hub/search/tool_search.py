@@ -207,4 +207,4 @@ def _answer(value: Item, warnings: list[str]) -> Item:
 
 def failure(error: ServiceError) -> Item:
     """Return the result of a call that ended with an error."""
-    return failed(error).model_dump(mode="json", by_alias=True, exclude_none=True)
+    return failed(error).model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"result_type"})

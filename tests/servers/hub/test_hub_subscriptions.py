@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
 from typing import Annotated, Any
 
 import httpx2
@@ -31,7 +28,7 @@ from tests.servers.hub.asking import HUB, PET, answer_in, headers_of, message, m
 from tests.servers.hub.conftest import ONCE, Hub, serving_hub
 from tests.stand_in import hub_services
 from tests.stand_in.hub_gateway import TOKEN
-from tests.stand_in.running import free_port, running
+from tests.stand_in.running import do_in, free_port, running, running_in, wait_until
 
 ALL_KINDS = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True}
 ID_META = "io.modelcontextprotocol/subscriptionId"
@@ -85,12 +82,8 @@ class Changing:
         self.do(lambda: self.app.live.note_offers(service, offers))
 
     def do(self, change: Callable[[], object]) -> None:
-        """Do something in the hub's event loop, and wait for it."""
-
-        async def doing() -> None:
-            change()
-
-        asyncio.run_coroutine_threadsafe(doing(), self.loop).result(20)
+        """Do something in the hub's event loop."""
+        do_in(self.loop, change)
 
     def stop(self) -> None:
         """Begin to stop the hub, as SIGTERM does."""
@@ -108,23 +101,9 @@ def changing_hub(gateway_url: str) -> Iterator[Changing]:
         ONCE,
     )
     server = build_server(app)
-    loops: Queue[asyncio.AbstractEventLoop] = Queue()
-
-    async def serve() -> None:
-        loops.put(asyncio.get_running_loop())
-        await server.serve()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-    thread.start()
-    loop = loops.get(timeout=20)
-    while not (server.started and all(app.live.state(name) == "ok" for name in app.live.services)):
-        assert thread.is_alive()
-        time.sleep(0.02)
-    try:
-        yield Changing(f"http://127.0.0.1:{app.settings.port}", app, server, loop)
-    finally:
-        server.should_exit = True
-        thread.join(60)
+    with running_in(server) as (base, loop):
+        wait_until(lambda: all(app.live.state(name) == "ok" for name in app.live.services))
+        yield Changing(base, app, server, loop)
 
 
 @pytest.fixture(scope="module")
