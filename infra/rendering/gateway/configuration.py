@@ -281,6 +281,7 @@ def _catalog(settings: GatewaySettings, services: list[GatewayService], version:
             "version": version,
             "services": paths,
             "titles": {service.name: service.title for service in services},
+            **({"mcp": "/mcp"} if hub else {}),
         },
         "unknown_service": {
             **_error_fields(

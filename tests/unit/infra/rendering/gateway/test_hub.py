@@ -208,3 +208,9 @@ def test_many_names_get_a_hash_of_their_size() -> None:
     size = re.search(r"map_hash_max_size (\d+);", rendered(hub(tools=tools))["nginx.conf"])
     assert size is not None
     assert int(size.group(1)) >= 4 * 5000
+
+
+@pytest.mark.parametrize(("described", "address"), [(hub(), "/mcp"), (None, None)])
+def test_the_gateways_document_has_the_address_for_all_tools(described: GatewayHub | None, address: str | None) -> None:
+    information = json.loads(rendered(described)["njs/catalog.json"])["information"]
+    assert information.get("mcp") == address
