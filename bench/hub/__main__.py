@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import signal
 import statistics
 import sys
 from collections.abc import Iterator
@@ -156,6 +157,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without-peers", action="store_true", help="only the gateway and the hub")
     options = parser.parse_args()
+    # So that containers and programs are ended then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with network() as gateway:
         backends = start_backends(gateway)
         stack = start_hub(gateway, backends)
