@@ -264,7 +264,10 @@ class Differences:
 
 
 def compare(lock: Lock, listing: Listing) -> Differences:
-    """Return how a server's lists differ from the lock; an output schema that the lock leaves out does not count."""
+    """Return how a server's lists differ from the lock.
+
+    An output schema that the lock leaves out does not count, and neither does a resource that is not in the lock.
+    """
     changed: set[Item] = set()
     missing: set[Item] = set()
     added: set[Item] = set()
@@ -277,7 +280,8 @@ def compare(lock: Lock, listing: Listing) -> Differences:
             if name in listed and digest(item) != digest(like_locked(listed[name], item))
         }
         missing |= {Item(kind, name) for name in locked.keys() - listed.keys()}
-        added |= {Item(kind, name) for name in listed.keys() - locked.keys()}
+        if kind != "resources":  # Many servers list what they hold now; what the lock does not have is not served.
+            added |= {Item(kind, name) for name in listed.keys() - locked.keys()}
     return Differences(frozenset(changed), frozenset(missing), frozenset(added))
 
 
