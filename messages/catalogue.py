@@ -1,10 +1,11 @@
-"""Compiles and updates the catalogues of messages: the program's, and those of the servers' library, services and hub.
+"""Compiles and updates the catalogues of messages: the program's, the servers', the hub's and the console's.
 
     python -m messages.catalogue            compile the program's, as the preparation of .venv does
     python -m messages.catalogue --update   first collect the texts of all code, and list those without a translation
 
-Servers read their catalogues without compiling them; see `mcp-servers/kit/dyber_kit/language.py`. Texts are collected
-from Python's syntax tree, as Babel's extraction does not find texts inside f-strings.
+Servers and the console read their catalogues without compiling them; see `mcp-servers/kit/dyber_kit/language.py`. Texts
+are collected from Python's syntax tree, as Babel's extraction does not find texts inside f-strings, and from that of
+Jinja's templates.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from jinja2 import Environment, nodes
 
 from messages import COMPILED, DOMAIN, FOLDER
 
@@ -47,6 +49,7 @@ class Source:
 
 #: Functions whose first two arguments are the English singular and plural of a text.
 PLURAL_FUNCTIONS = ("tr_plural",)
+CONSOLE = "console/dyber_console"
 #: Examples from which new services are made; each is a whole service.
 EXAMPLES = "cli/services/templates"
 PROGRAM = Source(
@@ -66,6 +69,12 @@ def servers() -> list[Source]:
     ]
 
 
+def console() -> Source:
+    """Return the catalogue of the console, whose texts are in its code and in its templates."""
+    functions = ("tr", "tr_html", *PLURAL_FUNCTIONS)
+    return Source((CONSOLE,), functions, ROOT / CONSOLE / "locale" / "zh.po")
+
+
 def collected(source: Source = PROGRAM) -> dict[str, list[tuple[str, int]]]:
     """Return all texts of the code, of those with a plural the singular, with their files and lines.
 
@@ -75,6 +84,8 @@ def collected(source: Source = PROGRAM) -> dict[str, list[tuple[str, int]]]:
     for file, call in _calls(source):
         if (text := _literal(call.args[0])) is not None:
             texts.setdefault(text, []).append((file.relative_to(ROOT).as_posix(), call.lineno))
+    for file, line, forms in _template_texts(source):
+        texts.setdefault(forms[0], []).append((file.relative_to(ROOT).as_posix(), line))
     return texts
 
 
@@ -82,7 +93,24 @@ def plurals(source: Source) -> dict[str, str]:
     """Return the plurals in the code by their singulars."""
     calls = [call for _, call in _calls(source) if _name(call) in PLURAL_FUNCTIONS]
     pairs = [(_literal(call.args[0]), _literal(call.args[1])) for call in calls]
+    pairs += [(forms[0], forms[1]) for _, _, forms in _template_texts(source) if len(forms) > 1]
     return {singular: plural for singular, plural in pairs if singular is not None and plural is not None}
+
+
+def _template_texts(source: Source) -> Iterator[tuple[Path, int, tuple[str, ...]]]:
+    """Yield the texts of the templates in a source's packages with their files and lines, and with their plurals."""
+    environment = Environment(autoescape=True)
+    for package in source.packages:
+        for file in sorted((ROOT / package).rglob("templates/**/*.html")):
+            tree = environment.parse(file.read_text(encoding="utf-8"))
+            for call in tree.find_all(nodes.Call):
+                if not (isinstance(call.node, nodes.Name) and call.node.name in source.functions):
+                    continue
+                count = 2 if call.node.name in PLURAL_FUNCTIONS else 1
+                forms = [each.value for each in call.args[:count] if isinstance(each, nodes.Const)]
+                if len(forms) != count:
+                    raise ValueError(f"{file}:{call.lineno}: the text must be a literal")
+                yield file, call.lineno, tuple(map(str, forms))
 
 
 def _calls(source: Source) -> Iterator[tuple[Path, ast.Call]]:
@@ -169,7 +197,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m messages.catalogue", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--update", action="store_true", help="collect the texts of the code first")
     if parser.parse_args(arguments).update:
-        for source in (PROGRAM, *servers()):
+        for source in (PROGRAM, console(), *servers()):
             for text in update(source):
                 print(f"{source.chinese.relative_to(ROOT)}: no translation: {text}", file=sys.stderr)
     compile_catalogue()

@@ -42,6 +42,7 @@ PLACES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("nginx/", ("tests/unit/nginx", "tests/unit/infra/rendering", GATEWAY)),
     ("monitoring/", ("tests/unit/monitoring", f"{GATEWAY}:monitoring")),
     ("hub/", (f"{SERVERS}:hub", f"{GATEWAY}:hub")),
+    ("console/", ("tests/unit/console", "tests/console", "tests/unit/messages")),
     ("cache/", (f"{GATEWAY}:cache", f"{SERVERS}:cache")),
     ("mcp-servers/kit/", (SERVERS, "mcp-servers")),
     ("mcp-servers/Dockerfile", ("tests/unit/infra/components", SERVERS)),

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dyber_console.language import LANGUAGES, Language
 
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
 #: All addresses of the console begin with this path, behind the gateway and without it.
 BASE = "/console"
 
@@ -49,7 +50,7 @@ class Settings:
     token: str = ""
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     language: Language = "zh"
-    timezone: ZoneInfo = ZoneInfo("Asia/Shanghai")
+    timezone: ZoneInfo = _SHANGHAI
     longest_store_mib: int = 256
 
     @classmethod

@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -67,6 +67,12 @@ class Caller:
         client = next((value for name, value in read if name == "x-dyber-client"), "")
         passed = tuple(item for item in read if item[0] in _PASSED_HEADERS or item[0].startswith(prefix))
         return cls(client, scope, passed)
+
+    def repeating(self, headers: Mapping[str, str]) -> Caller:
+        """Return the same caller with other headers that repeat arguments."""
+        prefix = MCP_PARAM_HEADER_PREFIX.lower()
+        kept = tuple(item for item in self.headers if not item[0].startswith(prefix))
+        return replace(self, headers=(*kept, *headers.items()))
 
 
 #: The hub itself, which lists what every service offers.
@@ -159,7 +165,7 @@ class Gateway:
                 answer = _Answer(response)
                 async with aclosing(answer.messages()) as messages:
                     async for message in messages:
-                        if message.get("id") == request_id and ("result" in message or "error" in message):
+                        if _answers(message, request_id):
                             return _outcome(message, response)
                         if notify is not None and "method" in message and "id" not in message:
                             await notify(_for_client(message, request_id, token))
@@ -234,6 +240,13 @@ def _message(text: str | bytes) -> Item | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and value.get("jsonrpc") == "2.0" else None
+
+
+def _answers(message: Item, request_id: str) -> bool:
+    """Return whether a message answers a request; a refused body gets an error without an id."""
+    if "result" in message:
+        return message.get("id") == request_id
+    return "error" in message and message.get("id") in (request_id, None)
 
 
 def _outcome(message: Item, response: httpx2.Response) -> Item:

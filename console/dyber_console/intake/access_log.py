@@ -83,7 +83,7 @@ def _is_call(path: str, method: str, status: int) -> bool:
     """
     if method:
         return method == "tools/call"
-    return status != _ACCEPTED or not path.rstrip("/").rpartition("/")[2] in ("mcp", "messages")
+    return status != _ACCEPTED or path.rstrip("/").rpartition("/")[2] not in ("mcp", "messages")
 
 
 def _parts(entry: dict[str, Any], name: str) -> list[str]:

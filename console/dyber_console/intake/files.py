@@ -9,14 +9,16 @@ In the folder of DYBER_FILES, all of it optional:
      "services": {"zhihu": {"title": "知乎", "digest": "sha256:…", "memory_mib": 256, "cpus": 0.5,
                             "max_call_seconds": 60, "requests_per_second": 50, "burst": 100,
                             "is_foreign": false, "secrets": ["ZHIHU_TOKEN"]}},
-     "clients": {"phone": {"services": null | {"zhihu": "all" | "read" | ["tool", …]}, "generation": 2}},
+     "clients": {"phone": {"services": null | {"zhihu": "all" | "read" | ["tool", …]}, "generation": 2,
+                           "old_token_works": false,
+                           "snippets": {"cursor": {"title": "Cursor", "file": ".cursor/mcp.json", "text": "{…}"}}}},
      "profiles": ["cache"]}
 
 `history.jsonl`, to which the command appends one object per line:
 
     {"kind": "deployment", "at": "…", "seconds": 14, "operations": {"create": 1}, "who": "…", "commit": "…",
      "outcome": "ok" | "failed" | "refused", "reason": "…"}
-    {"kind": "drift", "at": "…", "differences": [{"what": "…", "from": "…", "to": "…"}]}
+    {"kind": "drift", "at": "…", "differences": [{"resource": "…", "details": "…", "way_back": "…"}]}
     {"kind": "backup", "at": "…", "bytes": 123}
 
 `contracts/<service>.json`: the service's `tools.lock.json`.
@@ -56,10 +58,27 @@ class DeployedService:
 
 @dataclass(frozen=True)
 class DeployedClient:
-    """Holds what a client may call: `services` is None for everything, else per service `all`, `read` or the tools."""
+    """Holds what a client may call: `services` is None for everything, else per service `all`, `read` or the tools.
+
+    Attributes:
+        generation: Number of its token, which grows with each rotation.
+        old_token_works: Whether the token before it is still accepted.
+        snippets: Configurations by program, without the token.
+    """
 
     services: dict[str, str | tuple[str, ...]] | None = None
     generation: int | None = None
+    old_token_works: bool = False
+    snippets: dict[str, Snippet] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """Holds the configuration of a program: its name, the file it goes into, and the text."""
+
+    title: str
+    file: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -208,9 +227,13 @@ def _service(name: str, entry: dict[str, Any]) -> DeployedService:
 
 def _client(entry: dict[str, Any]) -> DeployedClient:
     scopes = entry.get("services")
-    if scopes is None:
-        return DeployedClient(None, entry.get("generation"))
-    return DeployedClient(
-        {str(name): scope if isinstance(scope, str) else tuple(map(str, scope)) for name, scope in scopes.items()},
-        entry.get("generation"),
-    )
+    services = None
+    if scopes is not None:
+        services = {
+            str(name): scope if isinstance(scope, str) else tuple(map(str, scope)) for name, scope in scopes.items()
+        }
+    snippets = {
+        str(program): Snippet(str(each["title"]), str(each.get("file", "")), str(each["text"]))
+        for program, each in entry.get("snippets", {}).items()
+    }
+    return DeployedClient(services, entry.get("generation"), bool(entry.get("old_token_works")), snippets)

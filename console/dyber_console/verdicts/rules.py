@@ -320,7 +320,7 @@ def _deployment_todos(facts: Facts) -> Iterator[Todo]:
                 "It was made {count} days ago. Make another:",
                 int((facts.now - facts.backup_at) // _DAY),
             ),
-            commands=(f"./deploy.sh backup -s {facts.stack}",),
+            commands=(f"./deploy.sh backup {facts.stack}.tar.age -s {facts.stack}",),
             page="overview",
         )
     if facts.drift:

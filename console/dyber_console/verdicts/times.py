@@ -11,12 +11,13 @@ from dyber_console.language import tr, tr_plural
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 #: The time zone in which times are written.
-timezone: ContextVar[tzinfo] = ContextVar("timezone", default=ZoneInfo("Asia/Shanghai"))
+timezone: ContextVar[tzinfo | None] = ContextVar("timezone", default=None)
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def local(at: float) -> datetime:
     """Return a time in the time zone of the pages."""
-    return datetime.fromtimestamp(at, timezone.get())
+    return datetime.fromtimestamp(at, timezone.get() or _SHANGHAI)
 
 
 def clock(at: float | None, now: float, seconds: bool = False) -> str:

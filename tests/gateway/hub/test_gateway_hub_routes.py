@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.gateway.support.hub_under_test import CALLS, MODERN, message, modern, old, reached, seen_headers
 from tests.gateway.support.gateway_under_test import Answer, GatewayUnderTest
+from tests.gateway.support.hub_under_test import CALLS, MODERN, message, modern, old, reached, seen_headers
 
 ENTRANCES = [(80, "/mcp"), (443, "/mcp"), (8080, "/mcp"), (80, "/mcp/")]
 

@@ -41,7 +41,7 @@ def test_a_text_without_a_translation_stays_english(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     "source",
-    [catalogue.PROGRAM, *catalogue.servers()],
+    [catalogue.PROGRAM, catalogue.console(), *catalogue.servers()],
     ids=lambda source: str(source.chinese.relative_to(catalogue.ROOT)),
 )
 def test_the_header_of_a_catalogue_has_no_placeholders(source: catalogue.Source) -> None:

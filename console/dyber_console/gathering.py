@@ -1,0 +1,72 @@
+"""Gathers the facts for the rules from the records, the newest states, and the files of deployments."""
+
+from __future__ import annotations
+
+from dyber_console.records import changes, usage
+from dyber_console.state import Console
+from dyber_console.tools import contracts
+from dyber_console.verdicts.facts import Account, Facts, ServiceFacts
+
+
+def facts(console: Console) -> Facts:
+    """Return the facts of this moment."""
+    now = console.live.clock()
+    names = sorted({*console.live.services, *console.files.deployment.services})
+    backup, drift = console.files.newest("backup"), console.files.newest("drift")
+    return Facts(
+        now=now,
+        stack=console.settings.stack,
+        services=tuple(_service(console, name) for name in names),
+        status_age=console.live.status_age(),
+        lost_since=console.live.lost_since,
+        certificate_end=console.live.metrics.value("dyber_gateway_certificate_end_seconds"),
+        backup_at=backup.at if backup else None,
+        drift=len(drift.content.get("differences") or ()) if drift else None,
+        drift_at=drift.at if drift else None,
+        counted_since=usage.first_known(console.store),
+    )
+
+
+def title(console: Console, name: str) -> str:
+    """Return the name of a service for people."""
+    deployed = console.files.deployment.services.get(name)
+    return deployed.title if deployed else name
+
+
+def _service(console: Console, name: str) -> ServiceFacts:
+    deployed = console.files.deployment.services.get(name)
+    status = console.live.services.get(name)
+    last = changes.last_state(console.store, name)
+    return ServiceFacts(
+        name=name,
+        title=deployed.title if deployed else name,
+        status=status,
+        down_since=last.at if last and last.state == "down" else None,
+        failure=usage.newest_failure(console.store, name),
+        accounts=tuple(account(console, name, each) for each in changes.accounts(console.store, name)),
+        qr_login=console.logins.login_tools(name) is not None,
+        secrets=deployed.secrets if deployed else (),
+        changed_tools=changed_tools(console, name),
+        is_foreign=deployed.is_foreign if deployed else False,
+        memory_mib=deployed.memory_mib if deployed else None,
+        digest=deployed.digest if deployed else None,
+    )
+
+
+def changed_tools(console: Console, name: str) -> int | None:
+    """Return how many of a service's tools differ from its contract; None when either is not known."""
+    locked, listing = console.files.contracts().get(name), console.tools.listings.get(name)
+    if locked is None or listing is None:
+        return None
+    return len(contracts.differences(locked, listing.tools))
+
+
+def account(console: Console, service: str, name: str) -> Account:
+    """Return what the records say about an account's login."""
+    known = changes.logins(console.store, service, name)
+    if not known:
+        return Account(name, None)
+    newest = known[0]
+    gained = [change for change in known if change.logged_in]
+    lasted = newest.at - gained[0].at if gained and not newest.logged_in else None
+    return Account(name, newest.logged_in, newest.at, lasted, bool(gained))

@@ -1,0 +1,168 @@
+// Makes pages live: swaps what changed, copies commands, opens calls beside their list, and has keys for the list.
+(() => {
+    'use strict';
+    const body = document.body;
+    const wide = matchMedia('(min-width: 1241px)');
+    const announce = (text) => {
+        const line = document.getElementById('announce');
+        if (line) {
+            line.textContent = text;
+        }
+    };
+
+    // Copies the text beside a button, and shows for two seconds that it did.
+    async function copy(button) {
+        const text = button.closest('[data-copied-from]')?.dataset.copiedFrom
+            || button.parentElement.querySelector('code, pre')?.textContent
+            || button.closest('.code')?.querySelector('pre')?.textContent || '';
+        try {
+            await navigator.clipboard.writeText(text.trim());
+        } catch {
+            const range = document.createRange();
+            const shown = button.parentElement.querySelector('code, pre');
+            if (shown) {
+                range.selectNodeContents(shown);
+                getSelection().removeAllRanges();
+                getSelection().addRange(range);
+            }
+            return;
+        }
+        button.classList.add('done');
+        announce(body.dataset.copied);
+        setTimeout(() => button.classList.remove('done'), 2000);
+    }
+
+    // Fetches this page again and swaps what differs; at most once a second, and never while one is on its way.
+    let running = false;
+    let again = false;
+    let last = 0;
+    async function refresh() {
+        if (!window.htmx || document.hidden || !body.dataset.events) {
+            return;
+        }
+        if (running) {
+            again = true;
+            return;
+        }
+        running = true;
+        const wait = Math.max(0, last + 1000 - Date.now());
+        await new Promise((done) => setTimeout(done, wait));
+        try {
+            const here = location.pathname + location.search;
+            await htmx.ajax('GET', here, { target: '#frame', select: '#frame', swap: 'outerMorph' });
+        } catch {
+            // The next one may succeed; what is shown says how old it is.
+        }
+        last = Date.now();
+        running = false;
+        if (again) {
+            again = false;
+            refresh();
+        }
+    }
+
+    // A stream names the parts that changed. Ages are renewed every ten seconds, which also serves without a stream.
+    let stream = null;
+    function listen() {
+        if (!body.dataset.events || stream || document.hidden) {
+            return;
+        }
+        stream = new EventSource(body.dataset.events);
+        stream.addEventListener('message', refresh);
+    }
+    function pause() {
+        stream?.close();
+        stream = null;
+    }
+    document.addEventListener('visibilitychange', () => {
+        if (document.hidden) {
+            pause();
+        } else {
+            listen();
+            refresh();
+        }
+    });
+    addEventListener('pagehide', pause);
+    addEventListener('pageshow', listen);
+    setInterval(refresh, 10000);
+    listen();
+
+    // While a code is shown, its state is asked for every two seconds.
+    setInterval(() => {
+        if (document.querySelector('[data-follow]')) {
+            refresh();
+        }
+    }, 2000);
+
+    // Opens a call beside the list where there is room.
+    async function pane(link) {
+        await htmx.ajax('GET', link.getAttribute('href'), { target: '#call', select: '#call', swap: 'outerMorph' });
+        document.querySelector('.call-table .picked')?.classList.remove('picked');
+        link.closest('tr').classList.add('picked');
+        const heading = document.querySelector('#call h1');
+        if (heading) {
+            const second = document.createElement('h2');
+            second.id = heading.id;
+            second.className = heading.className;
+            second.append(...heading.childNodes);
+            heading.replaceWith(second);
+        }
+        const address = new URL(location.href);
+        address.searchParams.set('call', document.getElementById('call').dataset.id);
+        history.replaceState(history.state, '', address);
+    }
+
+    document.addEventListener('click', (event) => {
+        const button = event.target.closest('[data-copy]');
+        if (button) {
+            copy(button);
+            return;
+        }
+        const link = event.target.closest('[data-pane]');
+        const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
+        if (link && plain && wide.matches && window.htmx && document.getElementById('call')) {
+            event.preventDefault();
+            pane(link);
+        }
+    });
+
+    document.addEventListener('change', (event) => {
+        if (event.target.matches('[data-submit]')) {
+            event.target.form.requestSubmit();
+        }
+    });
+
+    function step(distance) {
+        const links = [...document.querySelectorAll('[data-pane]')];
+        const at = links.findIndex((link) => link === document.activeElement || link.closest('.picked'));
+        const next = links[Math.min(links.length - 1, Math.max(0, at + distance))];
+        next?.focus();
+        if (next && wide.matches) {
+            next.click();
+        }
+    }
+
+    document.addEventListener('keydown', (event) => {
+        if (event.metaKey || event.ctrlKey || event.altKey) {
+            return;
+        }
+        if (event.key === 'Escape') {
+            document.querySelectorAll('details.more[open], details.pop[open]').forEach((details) => {
+                details.open = false;
+            });
+            return;
+        }
+        if (event.target.matches('input, select, textarea')) {
+            return;
+        }
+        if (event.key === '/') {
+            const field = document.querySelector('[role="search"] input:not([type="hidden"])');
+            if (field) {
+                event.preventDefault();
+                field.focus();
+            }
+        } else if (event.key === 'j' || event.key === 'k') {
+            step(event.key === 'j' ? 1 : -1);
+        }
+    });
+})();

@@ -1,0 +1,88 @@
+"""Writes numbers, names and untrusted text the way pages show them."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+
+from markupsafe import Markup, escape
+
+from dyber_console.language import tr
+from dyber_console.records.model import Call, Result
+
+_LONGEST = 2000
+_TONES = 8
+#: Characters that are written although they are controls.
+_PLAIN_CONTROLS = "\n\t"
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+_JOINERS = frozenset("\u200d\ufe0f")
+
+
+def number(value: float | None) -> str:
+    """Return a number with its thousands grouped; `–` for none."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share in percent with one digit."""
+    return f"{100 * part / whole:.1f}%" if whole else "0%"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in the largest unit."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def tile_text(title: str) -> str:
+    """Return the one or two characters that stand for a service."""
+    words = [word for word in title.split() if word]
+    if not words:
+        return "?"
+    first = words[0][0]
+    if ord(first) > 0x2E80 or len(words) == 1 or not words[1][0].isascii():
+        return first.upper()
+    return (first + words[1][0]).upper()
+
+
+def tone(name: str) -> int:
+    """Return the number of the tone of a service's tile, from 1 on, chosen by its name."""
+    return hashlib.sha256(name.encode()).digest()[0] % _TONES + 1
+
+
+def result_icon(call: Call) -> str:
+    """Return the icon of a call's result: ok, bad, wait or off."""
+    if call.result is Result.CANCELLED:
+        return "off"
+    if call.result is Result.OK:
+        return "ok"
+    return "wait" if call.outcome in ("RATE_LIMITED", "BUSY", "QUOTA_EXHAUSTED") else "bad"
+
+
+def outcome_word(call: Call) -> str:
+    """Return the result of a call in a word: succeeded, cancelled, or its code."""
+    if call.result is Result.OK:
+        return tr("Succeeded")
+    if call.result is Result.CANCELLED:
+        return tr("Cancelled by the caller")
+    return call.outcome
+
+
+def untrusted(text: object, longest: int = _LONGEST) -> Markup:
+    """Return text of a service for a page: escaped, cut, and with invisible characters by their code point."""
+    whole = str(text)
+    parts = [_visible(character) for character in whole[:longest]]
+    cut = Markup("…") if len(whole) > longest else Markup("")
+    return Markup("").join(parts) + cut
+
+
+def _visible(character: str) -> Markup:
+    hidden = unicodedata.category(character) in _HIDDEN and character not in _PLAIN_CONTROLS + "".join(_JOINERS)
+    if not hidden:
+        return escape(character)
+    point = f"U+{ord(character):04X}"
+    name = unicodedata.name(character, point)
+    return Markup('<b class="ghost" title="{} {}">{}</b>').format(point, name, point)

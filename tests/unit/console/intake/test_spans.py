@@ -1,0 +1,85 @@
+"""Takes spans in both forms of OTLP over HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import httpx2
+import pytest
+from dyber_console.intake.spans import spans_app
+from dyber_console.records.model import Span
+
+from tests.console.support import records
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+EXPORT = records.export(
+    "zhihu",
+    records.span(TRACE, 2, 1, "call zhihu_search", 1000.0, 0.5, mcp_tool="zhihu_search", mcp_outcome="LOGIN_EXPIRED"),
+)
+JSON = {
+    "resourceSpans": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "zhihu-mcp"}}]},
+            "scopeSpans": [
+                {
+                    "spans": [
+                        {
+                            "traceId": TRACE,
+                            "spanId": "0000000000000002",
+                            "parentSpanId": "0000000000000001",
+                            "name": "call zhihu_search",
+                            "startTimeUnixNano": "1000000000000",
+                            "endTimeUnixNano": "1000500000000",
+                            "attributes": [
+                                {"key": "mcp.tool", "value": {"stringValue": "zhihu_search"}},
+                                {"key": "mcp.outcome", "value": {"stringValue": "LOGIN_EXPIRED"}},
+                                {"key": "arguments", "value": {"stringValue": "secret words"}},
+                            ],
+                        }
+                    ]
+                }
+            ],
+        }
+    ]
+}
+PROTOBUF = {"content-type": "application/x-protobuf"}
+
+
+async def sent(body: bytes, headers: dict[str, str]) -> tuple[int, list[Span]]:
+    taken: list[Span] = []
+    transport = httpx2.ASGITransport(app=spans_app(taken.extend))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://console") as client:
+        response = await client.post("/v1/traces", content=body, headers=headers)
+    return response.status_code, taken
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (EXPORT, PROTOBUF),
+        (gzip.compress(EXPORT), {**PROTOBUF, "content-encoding": "gzip"}),
+        (json.dumps(JSON).encode(), {"content-type": "application/json"}),
+    ],
+    ids=["protobuf", "gzip", "json"],
+)
+async def test_a_span_of_a_call_names_its_tool_and_outcome(body: bytes, headers: dict[str, str]) -> None:
+    status, spans = await sent(body, headers)
+    assert status == 200
+    assert spans == [
+        Span(
+            TRACE, "0000000000000002", "0000000000000001", "zhihu", "call zhihu_search", 1000.0, 0.5, False,
+            "zhihu_search", "LOGIN_EXPIRED", {},
+        )
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [b"\xff\xff", b"x" * 50])
+async def test_what_is_no_export_is_refused(body: bytes) -> None:
+    assert await sent(body, PROTOBUF) == (400, [])
+
+
+async def test_a_body_that_grows_beyond_all_bounds_is_refused() -> None:
+    bomb = gzip.compress(b"\x00" * (40 * 2**20))
+    assert await sent(bomb, {**PROTOBUF, "content-encoding": "gzip"}) == (413, [])
+    assert await sent(b"\x00" * (5 * 2**20), PROTOBUF) == (413, [])

@@ -1,0 +1,160 @@
+"""Records calls and spans, joins them, and stays small."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dyber_console.records import calls, usage
+from dyber_console.records.calls import Filter
+from dyber_console.records.model import Call, Result, Span, bucket, bucket_seconds, percentile
+from dyber_console.records.store import Store
+
+NOW = 1_795_873_267.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "console.sqlite")
+    yield opened
+    opened.close()
+
+
+def call(number: int = 0, at: float = NOW - 60, **changes: object) -> Call:
+    known = {
+        "at": at,
+        "request_id": f"request-{number}",
+        "trace_id": f"{number:032x}",
+        "client": "phone",
+        "service": "zhihu",
+        "tool": "zhihu_search",
+        "outcome": "ok",
+        "seconds": 0.5,
+    }
+    return Call(**{**known, **changes})  # type: ignore[arg-type]
+
+
+def span(number: int = 0, start: float = NOW - 60, outcome: str = "LOGIN_EXPIRED", **changes: object) -> Span:
+    known = {
+        "trace_id": f"{number:032x}",
+        "span_id": "02",
+        "parent_id": "01",
+        "service": "zhihu",
+        "name": "call zhihu_read",
+        "start": start,
+        "seconds": 0.4,
+        "tool": "zhihu_read",
+        "outcome": outcome,
+    }
+    return Span(**{**known, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("span_first", [True, False])
+def test_a_call_gets_the_tool_and_the_outcome_of_its_span(store: Store, span_first: bool) -> None:
+    if span_first:
+        store.add_spans([span()])
+    store.add_calls([call(tool="")])
+    if not span_first:
+        store.add_spans([span()])
+    (found,) = calls.page(store, Filter())
+    assert (found.tool, found.outcome, found.result) == ("zhihu_read", "LOGIN_EXPIRED", Result.FAILED)
+
+
+def test_of_several_calls_in_a_trace_the_span_belongs_to_the_nearest_of_its_service(store: Store) -> None:
+    trace = f"{7:032x}"
+    store.add_calls(
+        [
+            call(1, NOW - 600, trace_id=trace),
+            call(2, NOW - 60, trace_id=trace),
+            call(3, NOW - 60, trace_id=trace, service="posts"),
+        ]
+    )
+    store.add_spans([span(7)])
+    outcomes = {found.request_id: found.outcome for found in calls.page(store, Filter())}
+    assert outcomes == {"request-1": "ok", "request-2": "LOGIN_EXPIRED", "request-3": "ok"}
+
+
+def test_what_the_gateway_saw_fail_stays_failed(store: Store) -> None:
+    store.add_calls([call(outcome="service_timeout", status=504)])
+    store.add_spans([span(outcome="ok")])
+    (found,) = calls.page(store, Filter())
+    assert found.outcome == "service_timeout"
+
+
+def test_a_request_that_no_header_called_a_call_becomes_one_by_its_span(store: Store) -> None:
+    store.add_calls([call(is_call=False)])
+    assert calls.page(store, Filter()) == []
+    store.add_spans([span(outcome="ok")])
+    assert len(calls.page(store, Filter())) == 1
+
+
+def test_filters_and_pages_leave_out_no_call(store: Store) -> None:
+    store.add_calls([call(number, outcome="ok" if number % 3 else "BUSY") for number in range(130)])
+    chosen, seen = Filter(result=Result.OK), []
+    while page := calls.page(store, chosen):
+        seen += page
+        chosen = Filter(result=Result.OK, before=page[-1].id)
+    assert len(seen) == len({each.id for each in seen}) == calls.summary(store, Filter(result=Result.OK)).count == 86
+    assert calls.summary(store, Filter(service="posts")).count == 0
+    assert calls.summary(store, Filter(slower=1)).count == 0
+
+
+def test_what_is_older_than_a_day_is_dropped_but_stays_in_the_sums(store: Store) -> None:
+    old = NOW - 25 * 3600
+    store.add_calls([call(1, old), call(2)])
+    store.roll_up(old)
+    store.roll_up(NOW)
+    store.prune(NOW)
+    assert [each.request_id for each in calls.page(store, Filter())] == ["request-2"]
+    assert usage.by_tool(store)[("zhihu", "zhihu_search")][0] == 2
+    store.prune(NOW + 31 * 86_400)
+    assert usage.by_tool(store) == {}
+
+
+def test_summing_twice_changes_nothing(store: Store) -> None:
+    store.add_calls([call(number) for number in range(5)])
+    store.roll_up(NOW)
+    store.roll_up(NOW)
+    assert usage.long_range(store, NOW, "zhihu", 7).count == 5
+
+
+def test_the_file_stays_below_its_size_and_keeps_the_newest_calls(tmp_path: Path) -> None:
+    small = Store(tmp_path / "small.sqlite", longest_mib=4)
+    for batch in range(12):
+        small.add_calls(call(batch * 1000 + number, NOW - 12_000 + batch * 1000 + number) for number in range(1000))
+        small.prune(NOW)
+    assert small.size() <= 4 * 2**20
+    newest = calls.page(small, Filter())[0]
+    assert newest.request_id == "request-11999"
+    assert calls.by_request(small, "request-0") is None
+    small.close()
+
+
+def test_a_day_of_100000_calls_is_answered(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    services = [f"service-{number}" for number in range(30)]
+    store.add_calls(
+        call(number, NOW - number * 0.8, service=services[number % 30], seconds=0.01 * (number % 900))
+        for number in range(100_000)
+    )
+    started = time.perf_counter()
+    by_service = usage.last_day(store, NOW)
+    overview = time.perf_counter() - started
+    started = time.perf_counter()
+    counted = calls.summary(store, Filter())
+    page = calls.page(store, Filter())
+    listed = time.perf_counter() - started
+    with capsys.disabled():
+        print(f"\n100,000 calls: overview {overview * 1000:.0f} ms, list {listed * 1000:.0f} ms")
+    assert sum(each.count for each in by_service.values()) == counted.count == 100_000
+    assert len(page) == calls.PAGE
+
+
+def test_a_percentile_is_off_by_less_than_a_twentieth() -> None:
+    counts: dict[int, int] = {}
+    for number in range(1, 1001):
+        counts[bucket(number / 100)] = counts.get(bucket(number / 100), 0) + 1
+    assert percentile(counts, 0.95) == pytest.approx(9.5, rel=0.05)
+    assert percentile({}, 0.5) is None
+    assert bucket_seconds(bucket(0.0)) == 0.001
