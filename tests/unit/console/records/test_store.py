@@ -175,3 +175,12 @@ def test_a_percentile_is_off_by_less_than_a_twentieth() -> None:
     assert percentile(counts, 0.95) == pytest.approx(9.5, rel=0.05)
     assert percentile({}, 0.5) is None
     assert bucket_seconds(bucket(0.0)) == 0.001
+
+
+def test_the_names_of_recorded_calls_are_known_at_once(store: Store) -> None:
+    day = Day(store)
+    assert day.names("client") == []
+    store.add_calls([call(1), call(2, client="claude-code"), call(3, client="")])
+    assert day.names("client") == ["claude-code", "phone"]
+    with pytest.raises(ValueError, match="remote"):
+        day.names("remote")
