@@ -184,8 +184,8 @@ def _by_service(client: GatewayClient, services: list[GatewayService]) -> Gatewa
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient], hub: GatewayHub | None) -> str:
     """Return as JSON what each client may call (null: everything), the services where it may use some accounts only,
-    the tools that only read, all known tools, the services that enforce scopes, the accounts by client and service, and
-    what each group of the hub has of each service."""
+    the tools that only read, all known tools, the services that enforce scopes, what the hub is told of each client, and
+    the clients of each group."""
     names = {service.name for service in services}
     content: dict[str, Any] = {
         "clients": {
