@@ -41,10 +41,11 @@ def test_every_program_gets_the_address_of_a_group(format: str) -> None:
     assert re.findall(r'"(https?://[^"]+)"', text) == [HUB["groups"]["pet"][kind]]
 
 
-@pytest.mark.parametrize("format", sorted(set(FORMATS) - set(LEGACY_TRANSPORT)))
-def test_every_program_that_can_use_it_gets_the_address_of_the_search(format: str) -> None:
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_program_gets_the_address_of_the_search(format: str) -> None:
     text = formats.render(format, entries.search_entry(HUB, SERVICES), None)
-    assert re.findall(r'"(https?://[^"]+)"', text) == [HUB["search"]]
+    expected = f"{HUB['search']}/sse" if format in LEGACY_TRANSPORT else HUB["search"]
+    assert re.findall(r'"(https?://[^"]+)"', text) == [expected]
 
 
 def test_the_addresses_are_those_that_the_gateway_has() -> None:
