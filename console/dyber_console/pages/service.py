@@ -82,10 +82,11 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
             )
         now = view.facts.now
         chosen = days if days in _RANGES else "24h"
-        counted = usage.long_range(console.store, now, name, _RANGES[chosen])
         if chosen == "24h":
             empty = usage.Usage(half_hour(now) - usage.DAY + 1, usage.DAY)
-            counted = usage.last_day(console.store, now).get(name, empty)
+            counted = console.day.services(now).get(name, empty)
+        else:
+            counted = usage.long_range(console.store, now, name, _RANGES[chosen])
         p95, p50 = counted.percentiles(0.95), counted.percentiles(0.5)
         top = charts.round_up(max((value for value in p95 if value is not None), default=0))
         login = await console.logins.follow(name, account, now)

@@ -51,7 +51,10 @@ class Usage:
     @property
     def p95(self) -> float | None:
         """Return the duration in seconds that 95% of all calls did not exceed; None without calls."""
-        return percentile(sum(self.durations, Counter()), 0.95)
+        whole: Counter[int] = Counter()
+        for counts in self.durations:
+            whole.update(counts)
+        return percentile(whole, 0.95)
 
     def percentiles(self, share: float) -> list[float | None]:
         """Return that percentile of the durations per period, in seconds."""
@@ -66,32 +69,6 @@ class Usage:
         """Return the number of the period of a half hour, or None when it is outside."""
         number = (half - self.first) // self.halves
         return number if 0 <= number < self.periods else None
-
-    def add(self, other: Usage) -> None:
-        """Add the counts of another usage of the same periods."""
-        for index in range(self.periods):
-            self.good[index] += other.good[index]
-            self.bad[index] += other.bad[index]
-            self.durations[index].update(other.durations[index])
-
-
-def last_day(store: Store, now: float) -> dict[str, Usage]:
-    """Return the usage of each service that was called in the last 24 hours, by name."""
-    first = half_hour(now) - DAY + 1
-    usages: dict[str, Usage] = {}
-    rows = store.db.execute(
-        "SELECT service, half, result, bucket, COUNT(*) FROM calls WHERE is_call = 1 "
-        "GROUP BY service, half, result, bucket"
-    )
-    for service, half, result, bucket, count in rows:
-        usage = usages.get(service)
-        if usage is None:
-            usage = usages[service] = Usage(first, DAY)
-        place = usage.place(half)
-        if place is not None:
-            (usage.bad if result in _BAD else usage.good)[place] += count
-            usage.durations[place][bucket] += count
-    return {name: usage for name, usage in usages.items() if usage.count}
 
 
 def long_range(store: Store, now: float, service: str, days: int) -> Usage:
