@@ -3,8 +3,9 @@
     .venv/bin/python bench/bridge.py [--calls 1000] [--rounds 3]
 
 The server is npm's reference server, and the call its tool `echo`. The others are installed from npm and PyPI on first
-use, in the versions below, and run in the mode that serves several callers with a session each and logs least. All take
-turns within a round; the calling Python process shares the processor with them.
+use, in the versions below, and run in the mode that logs least: with a session for each caller, and without sessions.
+All take turns within a round. The calling Python process, which shares the processor with them, sends bytes that are made
+beforehand and looks only for the end and the success of an answer, so that its own time counts little.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -26,8 +28,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import httpx2
 
 from bench.servers import resident, used_seconds, wait_for
 from tests.support.service_packages import make_importable
@@ -56,6 +56,9 @@ INITIALIZE = {
 }
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 CONCURRENCY = (1, 16)
+#: Starts the server anew for each call, so it gets fewer of them.
+STARTS_PER_CALL = f"{NPM[0]}, stateless"
+FEWER = 20
 
 Call = Callable[[], Awaitable[None]]
 
@@ -119,32 +122,84 @@ async def bare_callers(command: Sequence[str], number: int) -> AsyncIterator[lis
         await child.wait()
 
 
+class HttpCaller:
+    """Represents a caller with a connection and, where the bridge gives out any, a session of its own."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+        self._reader, self._writer, self._port = reader, writer, port
+        self._session = b""
+        self._call = b""
+
+    @classmethod
+    async def open(cls, port: int) -> HttpCaller:
+        """Connect and initialize."""
+        caller = cls(*await asyncio.open_connection("127.0.0.1", port), port)
+        head, _ = await caller._post(caller._request(INITIALIZE))
+        session = re.search(rb"(?i)\r\nmcp-session-id: *([^\r]+)", head)
+        caller._session = b"Mcp-Session-Id: " + session[1] + b"\r\n" if session else b""
+        await caller._post(caller._request(INITIALIZED))
+        caller._call = caller._request({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": ARGUMENTS})
+        return caller
+
+    async def call(self) -> None:
+        head, body = await self._post(self._call)
+        if b" 200 " not in head[:15] or b'"result"' not in body or b'"isError":true' in body:
+            raise AssertionError(head + body[:300])
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _request(self, message: dict[str, Any]) -> bytes:
+        body = json.dumps(message).encode()
+        lines = [f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nContent-Type: application/json\r\n".encode()]
+        lines += [f"{name}: {value}\r\n".encode() for name, value in HEADERS.items()]
+        return b"".join([*lines, self._session, f"Content-Length: {len(body)}\r\n\r\n".encode(), body])
+
+    async def _post(self, request: bytes) -> tuple[bytes, bytes]:
+        """Send a request and return the head and the body of its response; connect anew where the bridge disconnected."""
+        try:
+            return await self._exchange(request)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            await self._reconnect()
+            return await self._exchange(request)
+
+    async def _exchange(self, request: bytes) -> tuple[bytes, bytes]:
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        lower = head.lower()
+        body = await self._body(lower)
+        if b"\r\nconnection: close" in lower:
+            await self._reconnect()
+        return head, body
+
+    async def _body(self, head: bytes) -> bytes:
+        length = re.search(rb"\r\ncontent-length: *(\d+)", head)
+        if length:
+            return await self._reader.readexactly(int(length[1]))
+        if b"transfer-encoding: chunked" not in head:
+            return b""
+        chunks = []
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            chunks.append(await self._reader.readexactly(size))
+            await self._reader.readexactly(2)
+        await self._reader.readexactly(2)
+        return b"".join(chunks)
+
+    async def _reconnect(self) -> None:
+        self._writer.close()
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+
+
 @contextlib.asynccontextmanager
 async def http_callers(base: str, number: int) -> AsyncIterator[list[Call]]:
-    """Open as many sessions; yield a caller for each."""
-    async with contextlib.AsyncExitStack() as stack:
-        callers = []
-        for _ in range(number):
-            client = await stack.enter_async_context(httpx2.AsyncClient(headers=HEADERS, timeout=60))
-            begun = await client.post(f"{base}/mcp", json=INITIALIZE)
-            session = begun.headers.get("mcp-session-id")
-            if session:
-                client.headers["mcp-session-id"] = session
-            await client.post(f"{base}/mcp", json=INITIALIZED)
-            callers.append(_caller(client, base))
-        yield callers
-
-
-def _caller(client: httpx2.AsyncClient, base: str) -> Call:
-    ids = itertools.count(1)
-
-    async def call() -> None:
-        body = {"jsonrpc": "2.0", "id": next(ids), "method": "tools/call", "params": ARGUMENTS}
-        answer = await client.post(f"{base}/mcp", json=body)
-        if answer.status_code != 200 or '"result"' not in answer.text or '"isError":true' in answer.text:
-            raise AssertionError(f"{base}: {answer.status_code} {answer.text[:300]}")
-
-    return call
+    """Open as many connections; yield a caller for each."""
+    port = int(base.rpartition(":")[2])
+    callers = [await HttpCaller.open(port) for _ in range(number)]
+    try:
+        yield [caller.call for caller in callers]
+    finally:
+        for caller in callers:
+            caller.close()
 
 
 async def measure(callers: list[Call], calls: int) -> tuple[list[float], float]:
@@ -219,28 +274,24 @@ def bridge(command: tuple[str, ...]) -> Iterator[tuple[int, str]]:
 
 
 def others(server: tuple[str, ...]) -> dict[str, tuple[list[str | Path], int]]:
-    """Return the commands of the other bridges, with their ports."""
+    """Return the commands of the other bridges with their ports, each with sessions and without."""
     node, packages = node_programs.install().node, npm_programs()
-    ports = [free_port() for _ in range(3)]
+    supergateway = [node, packages / "supergateway/dist/index.js", "--stdio", " ".join(server)]
+    supergateway += ["--outputTransport", "streamableHttp", "--logLevel", "none"]
+    npm_proxy = [node, packages / "mcp-proxy/dist/bin/mcp-proxy.mjs", "--host", "127.0.0.1", "--server", "stream"]
+    pypi_proxy: list[str | Path] = [pypi_program(), "--log-level", "ERROR", "--pass-environment"]
+    ways: dict[str, tuple[list[str | Path], list[str]]] = {
+        NPM[0]: (supergateway, ["--stateful"]),
+        f"{NPM[0]}, stateless": (supergateway, []),
+        f"{NPM[1]} (npm)": (npm_proxy, ["--no-eventStore", "--", *server]),
+        f"{NPM[1]} (npm), stateless": (npm_proxy, ["--no-eventStore", "--stateless", "--", *server]),
+        f"{PYPI[0]} (PyPI)": (pypi_proxy, ["--", *server]),
+        f"{PYPI[0]} (PyPI), stateless": (pypi_proxy, ["--stateless", "--", *server]),
+    }
+    ports = [free_port() for _ in ways]
     return {
-        NPM[0]: (
-            [
-                *(node, packages / "supergateway/dist/index.js", "--stdio", " ".join(server), "--stateful"),
-                *("--outputTransport", "streamableHttp", "--logLevel", "none", "--port", str(ports[0])),
-            ],
-            ports[0],
-        ),
-        f"{NPM[1]} (npm)": (
-            [
-                *(node, packages / "mcp-proxy/dist/bin/mcp-proxy.mjs", "--port", str(ports[1])),
-                *("--host", "127.0.0.1", "--server", "stream", "--no-eventStore", "--", *server),
-            ],
-            ports[1],
-        ),
-        f"{PYPI[0]} (PyPI)": (
-            [pypi_program(), "--port", str(ports[2]), "--log-level", "ERROR", "--pass-environment", "--", *server],
-            ports[2],
-        ),
+        name: ([*command, "--port", str(port), *options], port)
+        for (name, (command, options)), port in zip(ways.items(), ports, strict=True)
     }
 
 
@@ -257,11 +308,12 @@ def run_rounds(server: tuple[str, ...], calls: int, rounds: int) -> list[Row]:
             note(rows["bare server"], number, asyncio.run(through_stdio(server, number, calls)))
         for name, start in ways.items():
             print(f"round {turn} of {rounds}: {name}", file=sys.stderr)
+            made = calls // FEWER if name == STARTS_PER_CALL else calls
             with start() as (pid, base):
                 for number in CONCURRENCY:
                     before = used_seconds(pid)
-                    note(rows[name], number, asyncio.run(through_http(base, number, calls)))
-                    rows[name].cpu[number].append((used_seconds(pid) - before) / calls)
+                    note(rows[name], number, asyncio.run(through_http(base, number, made)))
+                    rows[name].cpu[number].append((used_seconds(pid) - before) / made)
                 rows[name].memory = resident(pid)
     return list(rows.values())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
@@ -21,6 +22,16 @@ def address(settings: StackSettings) -> str:
     if bind.is_unspecified:
         bind = ipaddress.ip_address("::1" if bind.version == 6 else "127.0.0.1")
     return f"http://[{bind}]:{port}" if bind.version == 6 else f"http://{bind}:{port}"
+
+
+def details(status: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    """Return what a document of /api/status says of each service and of the hub, by name; nothing without a document.
+
+    A gateway without a hub has no `hub` in its document.
+    """
+    if status is None:
+        return {}
+    return {**status.get("details", {}), **({"hub": status["hub"]} if status.get("hub") else {})}
 
 
 def fetch(settings: StackSettings) -> dict[str, Any] | None:

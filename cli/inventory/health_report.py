@@ -76,7 +76,7 @@ def report(
 
     `status` is the document of /api/status, `used` are CPU percent and bytes of memory by container.
     """
-    details = {**(status or {}).get("details", {}), **_of_the_hub(status or {})}
+    details = gateway_status.details(status)
     others = dict.fromkeys(member.service for member in reported if member.service not in services)
     return [
         _service_health(
@@ -84,11 +84,6 @@ def report(
         )
         for name in (*services, *others)
     ]
-
-
-def _of_the_hub(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return what the gateway says of the hub by its name; nothing without a hub."""
-    return {"hub": status["hub"]} if status.get("hub") else {}
 
 
 def _service_health(

@@ -27,7 +27,7 @@ from cli.system import programs
 from cli.system.errors import StackError
 from infra.schema.key_paths import dotted
 from infra.settings.names import stack_file
-from infra.settings.secrets import encrypted_paths
+from infra.settings.secrets import encrypted_paths, is_encrypted
 from messages import COMPILED, FOLDER, tr
 
 #: The passphrase of the temporary state, which has placeholders only.
@@ -218,10 +218,23 @@ def _without_encrypted_values(file: Path) -> dict[tuple[str, ...], str]:
         for key in path[:-1]:
             mapping = mapping[key]
         ciphertext = str(mapping.pop(path[-1])["secure"])
-        placeholders[path] = "placeholder-" + hashlib.sha256(ciphertext.encode()).hexdigest()[:32]
+        placeholders[path] = _placeholder(ciphertext)
     kept = {key: value for key, value in content.items() if f"{key}:" not in _PROVIDER_KEYS}
     file.write_text(yaml.safe_dump(kept, allow_unicode=True), encoding="utf-8")
     return placeholders
+
+
+def with_placeholders(value: Any) -> Any:
+    """Return a value of a stack's file with placeholders in place of its encrypted parts."""
+    if is_encrypted(value):
+        return _placeholder(str(value["secure"]))
+    if isinstance(value, Mapping):
+        return {key: with_placeholders(item) for key, item in value.items()}
+    return [with_placeholders(item) for item in value] if isinstance(value, list) else value
+
+
+def _placeholder(ciphertext: str) -> str:
+    return "placeholder-" + hashlib.sha256(ciphertext.encode()).hexdigest()[:32]
 
 
 def _json(text: str) -> dict[str, Any] | None:

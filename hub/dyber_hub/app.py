@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import anyio
 from dyber_kit.calling.calls import Calls
@@ -14,25 +16,28 @@ from dyber_kit.observing.tracing import tracing
 from dyber_kit.serving.app import common_routes, no_such_address
 from dyber_kit.serving.hosts import default_hosts
 from dyber_kit.serving.mcp.exchanges import Message
-from dyber_kit.serving.mcp.legacy_sse import LegacySessions
 from dyber_kit.serving.mcp.transport import MCP_PATH, SSE_PATH
 from dyber_kit.serving.middleware import GatewayMiddleware
 from dyber_kit.settings import Settings
+from mcp.server.context import ServerRequestContext
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dyber_hub.addresses import GROUPS_PREFIX, Address, Addresses, Mounted
+from dyber_hub.addresses import GROUPS_PREFIX, SEARCH_PREFIX, Address, Addresses, Mounted
 from dyber_hub.catalogue import Catalogue, read_catalogue
-from dyber_hub.cursors import Cursors
-from dyber_hub.gateway import Gateway
-from dyber_hub.listing import LIST_METHODS, Lists, ListStore, list_store
+from dyber_hub.forwarding.gateway import Gateway
+from dyber_hub.lists.cursors import Cursors
+from dyber_hub.lists.listing import LIST_METHODS, Lists, ListStore, list_store
 from dyber_hub.live import LiveCatalogue
 from dyber_hub.metrics import HubMetrics
 from dyber_hub.refresh import Refresher, Timings
-from dyber_hub.scopes import request_hub_scope
+from dyber_hub.scopes import HubScope, request_hub_scope
+from dyber_hub.search.search_server import SearchServer
 from dyber_hub.server import HubServer
 from dyber_hub.settings import HubSettings
+from dyber_hub.subscriptions import ChangeStreams, Sessions
 from dyber_hub.texts import tr
+from dyber_hub.tokens.endpoint import with_token_endpoint
 from dyber_hub.views import View, server_info
 
 NAME = "hub"
@@ -49,7 +54,7 @@ class HubApp:
 
     asgi: ASGIApp
     calls: Calls
-    sessions: LegacySessions
+    sessions: Sessions
     settings: Settings
     live: LiveCatalogue
 
@@ -69,6 +74,7 @@ class Parts:
     cursors: Cursors
     store: ListStore
     metrics: HubMetrics
+    sessions: Sessions
 
 
 def build_app(
@@ -104,11 +110,13 @@ def build_app(
         cursors=Cursors(hub.token.encode()),
         store=list_store(),
         metrics=HubMetrics(metrics, live),
+        sessions=Sessions(),
     )
     refresher = Refresher(live, parts.gateway, timings)
-    sessions = LegacySessions()
     whole = view_address(parts, View(live))
     others = {f"{GROUPS_PREFIX}/{name}": view_address(parts, View(live, group)) for name, group in live.groups.items()}
+    if live.search:
+        others[SEARCH_PREFIX] = search_address(parts)
 
     async def ready() -> str | None:
         return None if refresher.has_asked_all else tr("The services are being asked for their tools")
@@ -133,18 +141,20 @@ def build_app(
         exception_handlers={404: no_such_address},
         lifespan=run_parts,
     )
-    mounted = {beginning: Mounted(each.app(settings, sessions), each.view) for beginning, each in others.items()}
-    addresses = Addresses(whole.app(settings, sessions, rest), mounted, require_scope=settings.require_scope)
+    mounted = {beginning: Mounted(each.app(settings, parts.sessions), each.view) for beginning, each in others.items()}
+    addresses = Addresses(whole.app(settings, parts.sessions, rest), mounted, require_scope=settings.require_scope)
     hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
     asgi = GatewayMiddleware(addresses, parts.calls, hosts, settings.language)
-    return HubApp(asgi, parts.calls, sessions, settings, live)
+    return HubApp(with_token_endpoint(asgi, hub.token), parts.calls, parts.sessions, settings, live)
 
 
 def view_address(parts: Parts, view: View) -> Address:
     """Return the address that serves what a view offers."""
     required = parts.settings.require_scope
     lists = Lists(view, server_info(view, VERSION), parts.cursors, parts.store)
-    server = HubServer(view, lists, parts.gateway, parts.calls, version=VERSION, require_scope=required)
+    streams = ChangeStreams(parts.live, lists.fingerprint, partial(_scope_of, required=required))
+    parts.sessions.streams.append(streams)
+    server = HubServer(view, lists, parts.gateway, parts.calls, version=VERSION, require_scope=required, listen=streams)
 
     def stored(message: Message, version: str, scope: Scope) -> bytes | None:
         method = message["method"]
@@ -155,3 +165,15 @@ def view_address(parts: Parts, view: View) -> Address:
         return lists.answer(method, message.get("params"), version, caller)
 
     return Address(view, server, stored)
+
+
+def search_address(parts: Parts) -> Address:
+    """Return the address at which tools are found by search."""
+    view = View(parts.live)
+    lists = Lists(view, server_info(view, VERSION), parts.cursors, parts.store)
+    required = parts.settings.require_scope
+    return Address(view, SearchServer(view, lists, parts.gateway, parts.calls, version=VERSION, require_scope=required))
+
+
+def _scope_of(ctx: ServerRequestContext[Any, Any], *, required: bool) -> HubScope:
+    return request_hub_scope(ctx.request.scope["headers"] if ctx.request is not None else (), required=required)

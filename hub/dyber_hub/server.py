@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from dyber_kit.calling.calls import Calls
@@ -29,11 +29,11 @@ from mcp.types import (
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from dyber_hub.catalogue import Item
-from dyber_hub.failures import Failure
-from dyber_hub.gateway import Caller, Gateway
-from dyber_hub.instructions import instructions
-from dyber_hub.listing import FRESH_TTL_MS, LIST_METHODS, Lists, decoded
+from dyber_hub.catalogue import Item, Service
+from dyber_hub.forwarding.failures import Failure
+from dyber_hub.forwarding.gateway import Caller, Gateway
+from dyber_hub.lists.instructions import instructions
+from dyber_hub.lists.listing import FRESH_TTL_MS, LIST_METHODS, Lists, decoded
 from dyber_hub.scopes import ALL_SERVICES, NO_SERVICE, HubScope, request_hub_scope
 from dyber_hub.texts import tr
 from dyber_hub.views import ShownTool, View
@@ -95,13 +95,16 @@ class HubServer(Server[Any]):
         """Return in whose name a message is handled."""
         return Caller.of(ctx.request.scope["headers"] if ctx.request is not None else (), self.scope_of(ctx))
 
-    async def call(self, shown: ShownTool, params: Item, ctx: Context) -> Item:
+    async def call(
+        self, shown: ShownTool, params: Item, ctx: Context, *, repeated: Mapping[str, str] | None = None
+    ) -> Item:
         """Return the result of a call of a tool; a failure of the service is a result with `isError`.
 
         Args:
             shown: The tool, which the caller may use.
             params: The parameters of the call; the name is that of `shown`.
             ctx: The request, in whose name and era the service is called; it gets the progress.
+            repeated: The headers that repeat arguments of the call; None for those of the request.
 
         Raises:
             MCPError: The service answered with an error of the protocol.
@@ -110,7 +113,7 @@ class HubServer(Server[Any]):
 
         async def forward() -> Item:
             try:
-                return await self._send(shown.service, "tools/call", params, ctx, tool=alias)
+                return await self._send(shown.service, "tools/call", params, ctx, tool=alias, repeated=repeated)
             except Failure as failure:
                 return failure.result()
 
@@ -122,7 +125,7 @@ class HubServer(Server[Any]):
                 "isError": True,
                 "_meta": {ERROR_META: error.details},
             }
-        return _for_era(result, ctx.protocol_version)
+        return for_era(result, ctx.protocol_version)
 
     def get_capabilities(
         self,
@@ -143,14 +146,18 @@ class HubServer(Server[Any]):
     ) -> InitializationOptions:
         """Return what clients of 2025-11-25 and before are told about the address; it is the same for all of them."""
         options = super().create_initialization_options(notification_options, experimental_capabilities, extensions)
-        return options.model_copy(update={"instructions": instructions(self.view, self.view.services)})
+        return options.model_copy(update={"instructions": self.about(self.view.services)})
+
+    def about(self, services: Sequence[Service]) -> str:
+        """Return what agents are told about the address, of which they may use these services."""
+        return instructions(self.view, services)
 
     async def _discover(self, ctx: Context, params: RequestParams | None) -> DiscoverResult:
         scope = self.scope_of(ctx)
         return DiscoverResult(
             supported_versions=list(MODERN_PROTOCOL_VERSIONS),
             capabilities=self._capabilities(scope, is_modern=True),
-            instructions=instructions(self.view, self.view.visible_services(scope)),
+            instructions=self.about(self.view.visible_services(scope)),
             ttl_ms=FRESH_TTL_MS,
             cache_scope="private",
         )
@@ -185,21 +192,21 @@ class HubServer(Server[Any]):
         return await forward(ctx, dict(ctx.params or {}), self.scope_of(ctx))
 
     async def _call_tool(self, ctx: Context, params: Item, scope: HubScope) -> Item:
-        name = _text(params, "name")
+        name = text_in(params, "name")
         shown = self.view.tool(name, scope)
         if shown is None:
             raise MCPError(INVALID_PARAMS, tr("Unknown tool: {name}", name=name[:_LONGEST_NAME]))
         return await self.call(shown, params, ctx)
 
     async def _get_prompt(self, ctx: Context, params: Item, scope: HubScope) -> Item:
-        name = _text(params, "name")
+        name = text_in(params, "name")
         offer = self.view.contents.prompts.get(name)
         if offer is None or not offer.allowed(scope):
             raise MCPError(INVALID_PARAMS, tr("Unknown prompt: {name}", name=name[:_LONGEST_NAME]))
         return await self._forward(offer.service, name, params, ctx)
 
     async def _read_resource(self, ctx: Context, params: Item, scope: HubScope) -> Item:
-        uri = _text(params, "uri")
+        uri = text_in(params, "uri")
         service = self.view.contents.resource_service(uri, scope)
         if service is None:
             is_modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
@@ -213,9 +220,9 @@ class HubServer(Server[Any]):
             raise _invalid()
         contents = self.view.contents
         if reference.get("type") == "ref/prompt":
-            offer = contents.prompts.get(_text(reference, "name"))
+            offer = contents.prompts.get(text_in(reference, "name"))
         elif reference.get("type") == "ref/resource":
-            uri = _text(reference, "uri")
+            uri = text_in(reference, "uri")
             offer = contents.templates.get(uri) or contents.resources.get(uri)
         else:
             raise _invalid()
@@ -223,7 +230,7 @@ class HubServer(Server[Any]):
             raise MCPError(INVALID_PARAMS, tr("There is no such prompt or resource"))
         if offer.service not in contents.completable:
             nothing = {"completion": {"values": [], "total": 0, "hasMore": False}}
-            return _for_era(nothing, ctx.protocol_version)
+            return for_era(nothing, ctx.protocol_version)
         return await self._forward(offer.service, "completion", params, ctx)
 
     async def _forward(self, service: str, counted_as: str, params: Item, ctx: Context) -> Item:
@@ -239,13 +246,23 @@ class HubServer(Server[Any]):
         except Failure as failure:
             raise failure.error() from None
 
-    async def _send(self, service: str, method: str, params: Item, ctx: Context, *, tool: str | None = None) -> Item:
+    async def _send(
+        self,
+        service: str,
+        method: str,
+        params: Item,
+        ctx: Context,
+        *,
+        tool: str | None = None,
+        repeated: Mapping[str, str] | None = None,
+    ) -> Item:
+        caller = self.caller_of(ctx)
         return await self._gateway.request(
             service,
             method,
             params,
             ctx.protocol_version,
-            self.caller_of(ctx),
+            caller if repeated is None else caller.repeating(repeated),
             tool=tool,
             notify=lambda message: _pass_on(message, ctx),
         )
@@ -268,7 +285,7 @@ async def _pass_on(message: Item, ctx: Context) -> None:
         await ctx.session.send_notification(notification, ctx.request_id)
 
 
-def _for_era(result: Item, version: str) -> Item:
+def for_era(result: Item, version: str) -> Item:
     """Return a result with what the client's era requires.
 
     Clients of 2025-11-25 and before read a structure only when it is an object; another value is added as text.
@@ -285,7 +302,7 @@ def _for_era(result: Item, version: str) -> Item:
     return kept
 
 
-def _text(params: Mapping[str, Any], name: str) -> str:
+def text_in(params: Mapping[str, Any], name: str) -> str:
     """Return a parameter that must be a text. Raises MCPError when it is none."""
     value = params.get(name)
     if not isinstance(value, str):

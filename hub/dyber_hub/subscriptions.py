@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+from dyber_kit.serving.mcp.legacy_sse import LegacySessions
 from mcp.server.context import ServerRequestContext
 from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp.shared.exceptions import MCPError
@@ -39,7 +40,7 @@ ScopeOf = Callable[[ServerRequestContext[Any, Any]], HubScope]
 
 #: Shortest time between two notifications of a kind on a stream.
 INTERVAL_SECONDS = 1.0
-#: How many streams a process has at most; the gateway limits those of each client.
+#: How many streams an address has at most; the gateway limits those of each client.
 MOST_STREAMS = 1024
 
 
@@ -74,29 +75,22 @@ class ChangeStreams:
         live: The services as they are, whose changes wake the streams.
         fingerprint: Tells whether a list of this address has changed for a caller.
         scope_of: Returns what the caller of a request may use.
-        interval: Seconds between two notifications of a kind on a stream.
-        most: How many streams there can be at most.
     """
 
-    def __init__(
-        self,
-        live: LiveCatalogue,
-        fingerprint: Fingerprint,
-        scope_of: ScopeOf,
-        *,
-        interval: float = INTERVAL_SECONDS,
-        most: int = MOST_STREAMS,
-    ) -> None:
+    def __init__(self, live: LiveCatalogue, fingerprint: Fingerprint, scope_of: ScopeOf) -> None:
         self._live = live
         self._fingerprint = fingerprint
         self._scope_of = scope_of
-        self._interval = interval
-        self._most = most
         self._closing = anyio.Event()
         self._signals: set[_Signal] = set()
         # What was computed for one caller serves all others with the same scope.
         self._prints: dict[tuple[str, str, str], str] = {}
         self._prints_version = -1
+
+    @property
+    def count(self) -> int:
+        """Return how many streams are open."""
+        return len(self._signals)
 
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
@@ -108,8 +102,10 @@ class ChangeStreams:
         """
         if ctx.request_id is None:
             raise MCPError(INVALID_REQUEST, tr("subscriptions/listen needs an id"))
-        if len(self._signals) >= self._most:
-            raise MCPError(INTERNAL_ERROR, tr("Too many clients are listening; list again from time to time instead"))
+        if self.count >= MOST_STREAMS:
+            raise MCPError(
+                INTERNAL_ERROR, tr("Too many clients are listening; call tools/list again from time to time instead")
+            )
         scope, meta = self._scope_of(ctx), {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
         kinds = [kind for kind in _KINDS if getattr(params.notifications, kind.wanted) is True]
         changed = _Signal()
@@ -127,7 +123,7 @@ class ChangeStreams:
                         await ctx.session.send_notification(notification, related_request_id=ctx.request_id)
                 if seen != known:
                     known = seen
-                    with anyio.move_on_after(self._interval):
+                    with anyio.move_on_after(INTERVAL_SECONDS):
                         await self._closing.wait()
         finally:
             self._signals.discard(changed)
@@ -176,3 +172,24 @@ async def _acknowledge(ctx: ServerRequestContext[Any, Any], kinds: Iterable[_Kin
     await ctx.session.send_notification(
         SubscriptionsAcknowledgedNotification(params=params), related_request_id=ctx.request_id
     )
+
+
+class Sessions(LegacySessions):
+    """Holds what lasts longer than a request: legacy sessions, and the streams of clients that listen.
+
+    A stopping server ends both after the moment in which it still serves, so that clients that come back at once reach
+    another process.
+
+    Attributes:
+        streams: The streams of each address.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streams: list[ChangeStreams] = []
+
+    def end_quiet(self) -> bool:
+        """End every listening stream and every session that is quiet; return whether all sessions have ended."""
+        for streams in self.streams:
+            streams.close()
+        return super().end_quiet()

@@ -9,6 +9,7 @@ from typing import Any
 
 from infra.parts import data_volumes, image_interface
 from infra.rendering.gateway import inputs as gateway_inputs
+from infra.rendering.hub import logins
 from infra.rendering.hub.content import HubContent, hub_content
 from infra.rendering.hub.for_gateway import gateway_hub
 from infra.services import catalog
@@ -54,4 +55,5 @@ def checked_services(
     hub = hub_content(settings, services, all_services)
     gateway_inputs.configuration(settings, services, {}, hub=gateway_hub(settings, hub) if hub else None)
     gateway_inputs.tls_files(settings)
+    logins.authorities(settings)
     return services, hub

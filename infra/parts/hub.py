@@ -22,6 +22,8 @@ NETWORK, SECRETS_VOLUME = f"{HUB}-network", f"{HUB}-secrets"
 ALIAS, GATEWAY_ALIAS = HUB, "gateway"
 #: The name of the hub's catalogue among its files, and the environment variable with its path.
 CATALOGUE, CATALOGUE_VARIABLE = "hub.json", "DYBER_HUB_FILE"
+#: The same for the identity providers that are trusted, in stacks with logins.
+LOGINS, LOGINS_VARIABLE = "oauth.json", "DYBER_OAUTH_FILE"
 #: The name of the file with the token among the hub's secrets; `<name>_FILE` has its path.
 TOKEN_SECRET = "DYBER_HUB_TOKEN"
 #: The folder of the image whose owner and mode the volume with the token takes over.
@@ -37,8 +39,9 @@ class Hub:
     servers: tuple[Server, ...]
 
 
-def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets, *, internet: bool = False) -> Hub:
-    """Return the parts of the hub for the services `specs`. `internet`: it reaches the internet."""
+def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets) -> Hub:
+    """Return the parts of the hub for the services `specs`. It reaches the internet only for identity providers."""
+    internet = settings.gateway.oauth is not None
     network = Network(NETWORK, HUB, internet_access=internet, subnet=subnets.part(HUB, internal=not internet))
     environment = {
         "DYBER_GATEWAY_URL": f"http://{GATEWAY_ALIAS}:{RELAY_PORT}",

@@ -19,7 +19,7 @@ from infra.schema.setting_tree import Setting
 #: The value of a problem that shows no value, because there is none or it is secret.
 NOT_SHOWN: Any = object()
 #: Keys below which everything is secret.
-_SECRET_KEYS = {"password", "secrets"}
+_SECRET_KEYS = {"password", "secrets", "clientSecret", "client_secret"}
 
 
 @dataclass(frozen=True)

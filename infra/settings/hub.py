@@ -27,7 +27,7 @@ class HubSettings(StrictSettings):
     """The settings of the hub."""
 
     enabled: bool = Field(
-        False, description=mark("Whether the stack has the hub, which offers all tools at the address /mcp")
+        True, description=mark("Whether the stack has the hub, which offers all tools at the address /mcp")
     )
     replicas: int = Field(1, ge=1, le=8, description=mark("How many containers share the hub's calls"))
     search: bool = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -158,7 +159,10 @@ class OAuthSettings(StrictSettings):
         """The identity provider to which clients are sent that look for only one."""
         return next(iter(self.issuers.values()))
 
-    def clients(self) -> set[str]:
-        """Return the names of the configured clients that users are."""
-        named = {user.client for issuer in self.issuers.values() for user in issuer.users}
-        return named | {issuer.other_users for issuer in self.issuers.values() if issuer.other_users}
+    def clients(self) -> Iterator[tuple[str, ...]]:
+        """Yield the configured clients that users are, each as the identity provider, the client and its keys there."""
+        for alias, issuer in self.issuers.items():
+            for number, user in enumerate(issuer.users):
+                yield (alias, user.client, "users", str(number), "client")
+            if issuer.other_users:
+                yield (alias, issuer.other_users, "otherUsers")

@@ -17,6 +17,8 @@ from infra.services.catalog import ServiceSpec
 
 #: The key of the configuration below which the secrets of all services are.
 SERVICES_KEY = "dyber:services"
+#: The key below which the secrets for identity providers are.
+GATEWAY_KEY = "dyber:gateway"
 #: Larger than any key or certificate, and small enough for a request to the engine.
 MOST_BYTES = 64 * 1024
 
@@ -35,7 +37,11 @@ SecretValue = Annotated[SecretStr, AfterValidator(_usable)]
 
 def command(stack: str, service: str, name: str) -> str:
     """Return the command that encrypts a secret into a stack's file; it reads the value from its input."""
-    return f"./deploy.sh config set services.{service}.secrets.{name} --secret -s {stack}"
+    return _command(stack, f"services.{service}.secrets.{name}")
+
+
+def _command(stack: str, key: str) -> str:
+    return f"./deploy.sh config set {key} --secret -s {stack}"
 
 
 def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collection[str], file: Path) -> None:
@@ -44,15 +50,14 @@ def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collec
     `values` is Pulumi's decrypted configuration, as JSON text by key. Pulumi only tells which keys hold anything
     encrypted (`secret_keys`); which values are encrypted is read from the file.
     """
-    written = _yaml(file).get(SERVICES_KEY) if SERVICES_KEY in secret_keys else _json(values.get(SERVICES_KEY))
+
+    def written(key: str) -> Any:
+        return _yaml(file).get(key) if key in secret_keys else _json(values.get(key))
+
+    found = [*_secrets(written(SERVICES_KEY)), *_login_secrets(written(GATEWAY_KEY))]
     if in_clear := [
-        Problem(
-            "secret_in_clear",
-            file.name,
-            ("services", service, "secrets", name),
-            parameters={"command": command(stack, service, name)},
-        )
-        for service, name, value in _secrets(written)
+        Problem("secret_in_clear", file.name, path, parameters={"command": _command(stack, ".".join(path))})
+        for path, value in found
         if not is_encrypted(value)
     ]:
         raise ConfigurationError(*in_clear)
@@ -106,12 +111,20 @@ def as_ciphertext(value: Any) -> Any:
     return [as_ciphertext(item) for item in value] if isinstance(value, list) else value
 
 
-def _secrets(services: Any) -> Iterator[tuple[str, str, Any]]:
-    """Yield service, name and value of every secret in the value of `services`."""
+def _secrets(services: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield keys and value of every secret in the value of `services`."""
     for service, settings in _items(services):
         for key, secrets in _items(settings):
             if key == "secrets":
-                yield from ((service, name, value) for name, value in _items(secrets))
+                yield from ((("services", service, key, name), value) for name, value in _items(secrets))
+
+
+def _login_secrets(gateway: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield keys and value of every secret for an identity provider in the value of `gateway`."""
+    for alias, issuer in _items(dict(_items(dict(_items(gateway)).get("oauth"))).get("issuers")):
+        for name, value in _items(dict(_items(issuer)).get("introspection")):
+            if name == "clientSecret":
+                yield ("gateway", "oauth", "issuers", alias, "introspection", name), value
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,7 @@ from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE
 from infra.settings.names import HUB_IMAGE, NAMESPACE, stack_file
+from infra.settings.oauth import WHOLE
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE
 from infra.settings.secrets import secret_problems
 
@@ -77,10 +78,28 @@ def _unknown_names(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) 
             yield Problem("no_such_profile", file, ("profiles",), parameters=parameters)
     for name, client in settings.clients.items():
         yield from client.unknown_scopes(file, name, catalog)
+    yield from _unknown_names_of_logins(settings, catalog)
     for name in settings.tokens:
         if name not in settings.clients:
             path, parameters = ("tokens", name), {"known": listed(settings.clients)}
             yield Problem("no_such_client", file, path, parameters=parameters)
+
+
+def _unknown_names_of_logins(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> Iterator[Problem]:
+    """Yield a problem for each client and service that the settings of logins name but that does not exist."""
+    oauth, file, path = settings.gateway.oauth, stack_file(settings.stack), ("gateway", "oauth")
+    if oauth is None:
+        return
+    if not settings.hub.enabled:
+        yield Problem("oauth_needs_hub", file, path)
+    for alias, name, *keys in oauth.clients():
+        if name not in settings.clients:
+            parameters = {"known": listed(settings.clients)}
+            yield Problem("no_such_client", file, (*path, "issuers", alias, *keys), name, parameters)
+    for scope in oauth.scopes:
+        if scope.partition(":")[0] not in (WHOLE, *catalog):
+            parameters = {"scope": scope, "known": listed(catalog)}
+            yield Problem("oauth_scope_service", file, (*path, "scopes"), parameters=parameters)
 
 
 def _service_problems(settings: StackSettings, spec: ServiceSpec) -> Iterator[Problem]:

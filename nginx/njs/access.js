@@ -185,8 +185,9 @@ function breakerVerdict(v) {
 
 function verdict(v) {
     if (v.relayed) {
-        // A call of the hub, which has checked the client's scope.
-        return v.relayed === 'yes' && v.client && v.relayed_scope ? breakerVerdict(v) : 'unauthorized';
+        // A request of the hub. For a call of a service it has to say whose scope it has checked.
+        const complete = !v.service || (v.http_x_dyber_client && v.relayed_scope);
+        return v.relayed === 'yes' && v.client && complete ? breakerVerdict(v) : 'unauthorized';
     }
     if (v.origin_refused === '1') {
         return 'foreign_origin';

@@ -26,7 +26,7 @@ function recordOutcome(r, service, status) {
 // Returns the tool that a request calls, by the name that the service gives it; '' if the request calls none, or if the
 // gateway does not know it. Callers can send any name, so that only known names may become labels of metrics.
 function calledTool(v, service) {
-    const tool = v.tool === undefined ? v.http_mcp_method === 'tools/call' && v.http_mcp_name : v.tool;
+    const tool = v.tool;
     const known = scopes.tools[service];
     return tool && known && known.includes(`\n${tool}\n`) ? tool : '';
 }

@@ -15,7 +15,7 @@ const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,62}:/;
 // Nginx keeps bodies of this size in memory. Reading larger ones would hold up the other calls of the worker.
 const LARGEST_READ_BODY = 131072;
 
-// Returns what the client may call at each service, as the hub is told it.
+// Returns what the client may use of each service, as the hub is told it.
 function scope(r) {
     return grants.scopesByService(r.variables);
 }

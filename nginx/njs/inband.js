@@ -28,7 +28,8 @@ function floods(v) {
     if (v.gateway_error !== 'rate_limited') {
         return false;
     }
-    return REFUSALS.incr(`${v.service} ${v.client}`, 1, 0, 1000) > Number(v.call_rate);
+    const second = Math.floor(Date.now() / 1000);
+    return REFUSALS.incr(`${v.service} ${v.client} ${second}`, 1, 0, 2000) > Number(v.told_refusals);
 }
 
 function filled(text, service, seconds) {
@@ -43,8 +44,16 @@ function send(r, status, seconds, body) {
     r.return(status, JSON.stringify(body) + '\n');
 }
 
+// Returns whether no attempt has reached the service. Not the variable `never_sent`, which keeps its first value.
+function neverSent(v) {
+    return /^[-,: ]*$/.test(v.upstream_connect_time || '');
+}
+
 async function answer(r) {
     const v = r.variables;
+    if (v.gateway_error === 'service_timeout' && neverSent(v)) {
+        v.gateway_error = 'service_down';
+    }
     const failure = catalog.failures[v.gateway_error];
     v.failed_status = String(failure.status);
     const seconds = v.gateway_error === 'circuit_open' ? Number(v.breaker_seconds) : failure.retry_seconds;
@@ -58,8 +67,7 @@ async function answer(r) {
         send(r, failure.sent_status, seconds, plain);
         return;
     }
-    // The text of a failure says whether the service may have begun.
-    const texts = v.upstream_addr && v.never_sent !== '1' && failure.begun ? failure.begun : failure.call;
+    const texts = failure.begun && !neverSent(v) ? failure.begun : failure.call;
     const text = [texts.zh, texts.en].map((part) => filled(part, v.service, seconds)).join('\n');
     const meta = {};
     meta[META] = {

@@ -24,7 +24,7 @@ function metric(lines, name, type, help, samples) {
     samples.forEach((entry) => lines.push(sample(name, entry[0], entry[1])));
 }
 
-// Returns the services that are configured, and the gateway itself, which counts like a service.
+// Returns the services that are configured, the hub, and the gateway itself, which counts like a service.
 function counted() {
     return health.checked().map((service) => service.name).concat(accounting.GATEWAY);
 }

@@ -35,11 +35,11 @@ def test_the_token_is_printed_only_when_asked_for(deployed: Checkout) -> None:
 def test_the_token_is_neither_in_the_state_nor_in_any_container(deployed: Checkout) -> None:
     for file in filter(lambda path: path.is_file(), deployed.state.rglob("*")):
         assert deployed.token.encode() not in file.read_bytes(), file
-    for service in (*SERVICES, "gateway"):
+    for service in (*SERVICES, "gateway", "hub"):
         assert deployed.token not in json.dumps(inspect(service))
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "gateway", "gateway-front", "template-direct"])
+@pytest.mark.parametrize("service", [*SERVICES, "gateway", "hub", "gateway-front", "template-direct"])
 def test_a_container_is_healthy_and_confined(deployed: Checkout, service: str) -> None:
     container = inspect(service)
     host = container["HostConfig"]
@@ -54,7 +54,7 @@ def test_a_container_is_healthy_and_confined(deployed: Checkout, service: str) -
     assert host["Privileged"] is False
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "gateway"])
+@pytest.mark.parametrize("service", [*SERVICES, "gateway", "hub"])
 def test_neither_a_service_nor_the_gateway_publishes_a_port_of_its_own(deployed: Checkout, service: str) -> None:
     assert not inspect(service)["HostConfig"]["PortBindings"]
 
@@ -78,8 +78,8 @@ def test_the_fronts_listen_on_loopback_only(deployed: Checkout, front: str) -> N
 
 
 def test_the_services_processes_run_as_different_users(deployed: Checkout) -> None:
-    users = {inspect(service)["Config"]["User"] for service in (*SERVICES, "gateway")}
-    assert len(users) == 3
+    users = {inspect(service)["Config"]["User"] for service in (*SERVICES, "gateway", "hub")}
+    assert len(users) == 4
 
 
 def test_status_is_true_and_complete(deployed: Checkout) -> None:
@@ -129,7 +129,8 @@ def test_prod_takes_nothing_that_was_not_promoted_to_it(deployed: Checkout) -> N
 
 
 def test_everything_of_the_stack_carries_its_label(deployed: Checkout) -> None:
-    # Two services, the gateway, its one-shot loader, what renews its certificate, three fronts.
-    assert len(ours("container")) == 8
-    assert len(ours("network")) == 3
-    assert len(ours("volume")) == 2
+    # Two services, the hub and what writes its files, the gateway, its one-shot loader, what renews its certificate, and
+    # three fronts.
+    assert len(ours("container")) == 10
+    assert len(ours("network")) == 4
+    assert len(ours("volume")) == 3

@@ -80,6 +80,10 @@ BLAST_RADIUS = {
         {"clients": {"desktop-pet": {}, "phone": {"services": {"template": "read"}}}},
         {"phone": "create", "phone-token": "create", "gateway-loader": "replace"},
     ),
+    "a group": (
+        {"groups": {"pet": {"title": "宠物", "services": ["template"]}}},
+        dict.fromkeys(("hub-secrets-revision", "hub-secrets", "hub-server", "gateway-loader"), "replace"),
+    ),
     "a token": (
         {"tokens": {"desktop-pet": {"generation": 2, "previous": True}}},
         {"desktop-pet-token-2": "create", "gateway-loader": "replace"},
@@ -101,11 +105,14 @@ def test_another_service_touches_no_other_service(deployed: Checkout) -> None:
     shutil.copytree(deployed.root / "mcp-servers" / "template", folder)
     spec = folder / "service.yaml"
     spec.write_text(spec.read_text().replace("port: 8002", "port: 8003"))
+    # Two services cannot have tools of the same names.
+    (folder / "tools.lock.json").unlink()
     try:
         planned = deployed.planned_changes()
     finally:
         shutil.rmtree(folder)
-    assert {name for name in planned if not name.startswith("weibo")} == {"gateway-nginx", "gateway-loader"}
+    hub = {"hub-secrets-revision", "hub-secrets", "hub-server"}
+    assert {name for name in planned if not name.startswith("weibo")} == {"gateway-nginx", "gateway-loader", *hub}
     assert {planned[name] for name in planned if name.startswith("weibo")} == {"create"}
 
 

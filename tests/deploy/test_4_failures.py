@@ -131,7 +131,7 @@ def test_a_run_keeps_others_out_and_ctrl_c_ends_it_cleanly_and_the_next_one_goes
     assert "再次运行会接着做" in errors
     stack_file.deploy_sh()
     assert "GREETING=after ctrl-c" in inspect("template")["Config"]["Env"]
-    assert len(ours("container")) == 8
+    assert len(ours("container")) == 10
 
 
 def test_a_killed_run_leaves_nothing_that_the_next_run_does_not_clear(stack_file: Checkout) -> None:
@@ -140,7 +140,7 @@ def test_a_killed_run_leaves_nothing_that_the_next_run_does_not_clear(stack_file
     process.wait(timeout=30)
     result = stack_file.deploy_sh()
     assert "GREETING=after kill" in inspect("template")["Config"]["Env"]
-    assert len(ours("container")) == 8
+    assert len(ours("container")) == 10
     assert "解除遗留的锁" in result.stderr
     assert "没有变化" in stack_file.deploy_sh().stdout
 

@@ -150,7 +150,7 @@ def test_the_service_that_uses_it_reaches_its_own_part_of_redis_with_its_file(sw
 
 def test_prometheus_reads_everything(switched_on: object) -> None:
     deadline = time.monotonic() + SCRAPED_SECONDS
-    expected = dict.fromkeys(("gateway", "template-1", "xiaohongshu-1", "cache", "prometheus"), "up")
+    expected = dict.fromkeys(("gateway", "template-1", "xiaohongshu-1", "hub-1", "cache", "prometheus"), "up")
     while (found := targets()) != expected:
         assert time.monotonic() < deadline, found
         time.sleep(0.5)

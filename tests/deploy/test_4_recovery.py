@@ -151,7 +151,7 @@ def test_a_lost_state_is_replaced_and_data_stays(alone: Checkout, elsewhere: dic
     assert identities() == before
     alone.deploy_sh("recover", "--yes", **elsewhere)
     assert not set(identities()) & set(before)
-    assert (len(ours("container")), len(ours("network")), len(ours("volume"))) == (8, 3, 2)
+    assert (len(ours("container")), len(ours("network")), len(ours("volume"))) == (10, 4, 3)
     assert docker("exec", inspect("xiaohongshu")["Id"], "cat", "/data/kept.txt") == "mine\n"
     assert answer(token) == 401
     assert answer(alone.deploy_sh("token", "show", **elsewhere).stdout.strip()) == 200

@@ -79,11 +79,16 @@ class HubGateway:
         if name in self.down or name not in self.services:
             return _refusal(502, "service_down", 5)
         headers = [(key, value) for key, value in request.headers.items() if key not in _DROPPED]
-        client = httpx2.AsyncClient(timeout=None, trust_env=False)
+        client = httpx2.AsyncClient(timeout=None, trust_env=False, verify=False)
         sent = client.build_request("POST", f"{self.services[name]}/mcp", content=body, headers=headers)
+        sending = asyncio.create_task(client.send(sent, stream=True))
+        while not sending.done():
+            await asyncio.wait({sending}, timeout=0.05)
+            if await request.is_disconnected():
+                sending.cancel()
         try:
-            answer = await client.send(sent, stream=True)
-        except httpx2.TransportError:
+            answer = await sending
+        except (httpx2.TransportError, asyncio.CancelledError):
             return _refusal(502, "service_down", 5)
         kept = {key: value for key, value in answer.headers.items() if key not in ("connection", "content-length")}
         return StreamingResponse(self._chunks(name, client, answer), answer.status_code, kept)

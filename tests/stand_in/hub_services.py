@@ -221,4 +221,4 @@ def catalogue(*services: dict[str, Any], groups: tuple[dict[str, Any], ...] = (P
 
 
 def _settings() -> Settings:
-    return Settings(port=free_port(), read_only=False, require_scope=True)
+    return Settings(port=free_port(), read_only=False, require_scope=True, max_answer_chars=1_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -11,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,18 +48,51 @@ def python_path() -> str:
 @contextlib.contextmanager
 def running(server: uvicorn.Server) -> Iterator[str]:
     """Run `server` on a thread; yield its base URL once it listens."""
-    thread = threading.Thread(target=server.run, daemon=True)
+    with running_in(server) as (base, _):
+        yield base
+
+
+@contextlib.contextmanager
+def running_in(server: uvicorn.Server) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
+    """Run `server` on a thread; yield its base URL and its event loop once it listens."""
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        await server.serve()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    give_up = time.monotonic() + _START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > give_up:
-            raise RuntimeError("the server did not start; see the log above")
-        time.sleep(0.02)
+    wait_until(lambda: server.started or not thread.is_alive())
+    if not server.started:
+        raise RuntimeError("the server did not start; see the log above")
     try:
-        yield f"http://127.0.0.1:{server.config.port}"
+        yield f"http://127.0.0.1:{server.config.port}", loops[0]
     finally:
         server.should_exit = True
         thread.join(_START_SECONDS)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, from a thread without an event loop."""
+    give_up = time.monotonic() + _START_SECONDS
+    while not condition():
+        if time.monotonic() > give_up:
+            raise RuntimeError("the condition does not hold")
+        time.sleep(0.02)
+
+
+def do_in(loop: asyncio.AbstractEventLoop, change: Callable[[], object]) -> None:
+    """Do something in the event loop of another thread, and wait until it is done."""
+
+    async def doing() -> None:
+        change()
+
+    asyncio.run_coroutine_threadsafe(doing(), loop).result(_START_SECONDS)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import yaml
 
 from cli.deployment.environment import activate
 from cli.deployment.events import DeployError
-from cli.deployment.image_build import build_image, build_settings
+from cli.deployment.image_build import build_image, build_part, build_settings
 from cli.release import contracts
 from cli.services.sources import oci_images
 from cli.services.sources.packages import SourceError
@@ -128,6 +128,17 @@ def test_a_changed_hash_fails_the_build_and_names_the_package(servers: Path) -> 
     with pytest.raises(DeployError) as refused:
         build(servers, spec)
     assert "mcp-server-time" in "\n".join(refused.value.details)
+
+
+def test_a_part_whose_build_fails_shows_the_last_lines_of_the_build(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "cache", tmp_path / "cache")
+    dockerfile = tmp_path / "cache" / "Dockerfile"
+    lines = [line for line in dockerfile.read_text(encoding="utf-8").splitlines() if line.startswith(("ARG", "FROM"))]
+    dockerfile.write_text("\n".join([*lines, "RUN echo the disk has a hole && false"]) + "\n", encoding="utf-8")
+    with Activities() as display, pytest.raises(DeployError) as refused:
+        build_part("cache", build_settings("dev"), display, tmp_path)
+    assert "the disk has a hole" in "\n".join(refused.value.details)
+    assert refused.value.message == "the image of cache was not built"
 
 
 def test_a_remote_server_needs_only_the_bridge(servers: Path) -> None:

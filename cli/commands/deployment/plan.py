@@ -37,7 +37,6 @@ from infra.services.contract_diff import Change
 from infra.services.scan import Finding
 from infra.services.scan.review import new_findings
 from infra.settings.names import stack_file
-from infra.settings.secrets import as_ciphertext
 from infra.settings.stack import parse_settings
 from messages import tr
 from toolchain.home import DyberHome
@@ -162,7 +161,8 @@ def _preview_on_a_copy(stack: str, copy: Path, base: str) -> StackPreview:
 def _lists_of(stack: str, text: str) -> list[ToolList]:
     """Return what the hub lists by the `text` of a stack's file, of which secrets need not be decrypted."""
     values = (yaml.safe_load(text) or {}).get("config") or {}
-    settings = parse_settings(stack, {key: json.dumps(as_ciphertext(value)) for key, value in values.items()}, {})
+    readable = {key: json.dumps(copy_preview.with_placeholders(value)) for key, value in values.items()}
+    settings = parse_settings(stack, readable, {})
     return tool_lists(settings, checked_services(settings, load_catalog(contracts.SERVERS))[1])
 
 

@@ -132,7 +132,7 @@ def _restart(member: Member, deployment: Deployment, everything: list[Member], d
         with engine.asking() as client:
             client.restart(member.id, timeout=seconds)
         wait_until_well(member, display)
-        if member.kind == "server" and any(other.kind == "gateway" and other.running for other in everything):
+        if member.kind in ("server", "hub") and any(other.kind == "gateway" and other.running for other in everything):
             _wait_until_ready(member.service, replicas, deployment, display)
 
 
@@ -156,12 +156,12 @@ def wait_until_well(member: Member, display: Activities) -> None:
 
 
 def _wait_until_ready(service: str, replicas: int, deployment: Deployment, display: Activities) -> None:
-    """Wait until the gateway sends calls to all replicas of a service again."""
+    """Wait until the gateway sends calls to all replicas of a service, or of the hub, again."""
     display.detail(tr("waiting for the gateway to report it as ready"))
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        report = gateway_status.fetch(deployment.settings)
-        ready = ((report or {}).get("details", {}).get(service) or {}).get("replicas", {}).get("ready")
+        details = gateway_status.details(gateway_status.fetch(deployment.settings))
+        ready = details.get(service, {}).get("replicas", {}).get("ready")
         if ready == replicas:
             return
         time.sleep(0.5)

@@ -82,6 +82,8 @@ def client_configuration(
     name, token = client_token(outputs, client) if with_token or client else (None, None)
     settings = deployment.settings.clients.get(name or "")
     services = servers(outputs, format, group, search, per_service, option)
+    if group is not None and name and settings and settings.services is not None:
+        refuse_useless_group(name, settings.services, group, deployment.settings.groups[group].services)
     if services is None:
         services = usable(format, name or "", outputs["services"], settings.services if settings else None, option)
     if from_container:
@@ -128,6 +130,20 @@ def servers(
         _hint(entries.no_hub_hint(option))
         return None
     return entries.hub_entry(hub, services)
+
+
+def refuse_useless_group(client: str, scopes: Mapping[str, Any], group: str, group_services: Mapping[str, Any]) -> None:
+    """Raise typer.BadParameter if the client may call none of the group's services, so that it would only get 404."""
+    if not scopes.keys() & group_services.keys():
+        raise typer.BadParameter(
+            tr(
+                "{client} may call no service of the group {group}, so it would get 404; add one of them to the setting "
+                "clients.{client}.services: {services}",
+                client=client,
+                group=group,
+                services=", ".join(group_services),
+            )
+        )
 
 
 def usable(

@@ -58,7 +58,7 @@ class ToolSearch:
             read = read_arguments(FindTools, _FIND_SCHEMA, given)
             services = self._chosen(read.checked.service, scope)
         except ServiceError as error:
-            return _failure(error)
+            return failure(error)
         index = await self._current_index()
         admitted = {tool.name: tool for tool in self._view.tools(scope) if tool.service in services}
         names = index.find(read.checked.query, admitted.keys(), read.checked.limit)
@@ -75,7 +75,7 @@ class ToolSearch:
         try:
             read = read_arguments(ListServices, _LIST_SCHEMA, given)
         except ServiceError as error:
-            return _failure(error)
+            return failure(error)
         listed, left_out = _fitting(self._services(scope))
         return _answer({"services": listed, "left_out": left_out}, read.warnings)
 
@@ -89,7 +89,7 @@ class ToolSearch:
             else tr_lazy("Look for the tool with find_tools, and use the name that it returns")
         )
         problem = tr_lazy("There is no tool {name}", name=shown_name(name))
-        return _failure(ServiceError(ErrorCode.INVALID_ARGUMENT, problem, next_step, fields=["name"]))
+        return failure(ServiceError(ErrorCode.INVALID_ARGUMENT, problem, next_step, fields=["name"]))
 
     def close(self) -> None:
         """Free the memory of the index."""
@@ -205,5 +205,6 @@ def _answer(value: Item, warnings: list[str]) -> Item:
     return {"content": [{"type": "text", "text": _text(shown)}], "isError": False, **meta}
 
 
-def _failure(error: ServiceError) -> Item:
-    return failed(error).model_dump(mode="json", by_alias=True, exclude_none=True)
+def failure(error: ServiceError) -> Item:
+    """Return the result of a call that ended with an error."""
+    return failed(error).model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"result_type"})

@@ -58,20 +58,20 @@ class Issuer:
     authorities: str | None = None
 
 
-def read_issuers(file: Path) -> tuple[Issuer, ...]:
-    """Return the identity providers in the configuration `file`.
+def read_issuers(file: Path, environment: Mapping[str, str]) -> tuple[Issuer, ...]:
+    """Return the identity providers in the configuration `file`; `environment` has the paths of its secrets.
 
     Raises:
         ValueError: The file is not as the stack's program writes it; the message names the file.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return tuple(_issuer(item, content["scopes"]) for item in content["issuers"])
+        return tuple(_issuer(item, content["scopes"], environment) for item in content["issuers"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file}: not usable as the configuration of logins: {error!r}") from error
 
 
-def _issuer(item: Mapping[str, Any], scopes: list[str]) -> Issuer:
+def _issuer(item: Mapping[str, Any], scopes: list[str], environment: Mapping[str, str]) -> Issuer:
     introspection = item.get("introspection")
     names = item.get("scope_names", {})
     authorities = item.get("authorities")
@@ -86,7 +86,9 @@ def _issuer(item: Mapping[str, Any], scopes: list[str]) -> Issuer:
         other_users=item.get("other_users"),
         jwks_uri=item.get("jwks_uri"),
         introspection=introspection
-        and Introspection(introspection["url"], introspection["client_id"], Path(introspection["secret_file"])),
+        and Introspection(
+            introspection["url"], introspection["client_id"], Path(environment[f"{introspection['secret']}_FILE"])
+        ),
         private_addresses=bool(item.get("private_addresses")),
         authorities=authorities,
     )

@@ -23,8 +23,6 @@ from dyber_hub.tokens.verifier import LONGEST_TOKEN, Verifier
 PATH = "/internal/tokens"
 #: The environment variable with the file that has the identity providers; without it there are no logins.
 FILE_SETTING = "DYBER_OAUTH_FILE"
-#: The environment variable with the file that has the hub's token.
-TOKEN_SETTING = "DYBER_HUB_TOKEN_FILE"
 #: Shorter than the gateway waits.
 MOST_SECONDS = 6.0
 _MOST_BYTES = LONGEST_TOKEN + 1024
@@ -80,7 +78,7 @@ class TokenEndpoint:
             return JSONResponse({"status": "unavailable"})
 
 
-def with_token_endpoint(application: ASGIApp, environment: Mapping[str, str] = os.environ) -> ASGIApp:
+def with_token_endpoint(application: ASGIApp, hub_token: str, environment: Mapping[str, str] = os.environ) -> ASGIApp:
     """Return the hub's application with the verifier, if logins are configured; else the application itself.
 
     Raises:
@@ -88,8 +86,4 @@ def with_token_endpoint(application: ASGIApp, environment: Mapping[str, str] = o
     """
     if not (file := environment.get(FILE_SETTING)):
         return application
-    try:
-        hub_token = Path(environment[TOKEN_SETTING]).read_text(encoding="utf-8").strip()
-    except (KeyError, OSError) as error:
-        raise ValueError(f"{TOKEN_SETTING} names no readable file: {error}") from error
-    return TokenEndpoint(application, Verifier(read_issuers(Path(file))), hub_token)
+    return TokenEndpoint(application, Verifier(read_issuers(Path(file), environment)), hub_token)

@@ -17,6 +17,7 @@ from infra.parts import hub as parts
 from infra.parts.composition import Composition
 from infra.parts.service import SECRETS_FOLDER
 from infra.rendering.hub.content import HubContent, catalogue
+from infra.rendering.hub.logins import authorities, introspection_secrets, logins
 
 TOKEN_BYTES = 32
 
@@ -35,9 +36,11 @@ class Hub(pulumi.ComponentResource):
     """Creates the hub, which lists the tools of all services and makes the calls that the gateway cannot pass on.
 
     Creates:
-    - a network without internet access that only the hub and the gateway share
+    - a network that only the hub and the gateway share; it has internet access only in stacks with logins, whose
+      identity providers the hub asks
     - its token, with which it calls the services through the gateway; the gateway gets only its hash
-    - a volume with the files of the token and of the catalogue
+    - a volume with the files of the token, of its secrets at identity providers, of the catalogue, and of the identity
+      providers
     - its containers, one per replica; a changed catalogue is a new file, so it replaces them, and a new container is
       healthy before the old one is removed
     """
@@ -59,6 +62,15 @@ class Hub(pulumi.ComponentResource):
             random.RandomBytes(f"{name}-token", length=TOKEN_BYTES, opts=child).hex
         )
         self.token_sha256 = pulumi.Output.unsecret(token.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()))
+        plain = {parts.CATALOGUE: catalogue(args.content, specs, search=settings.hub.search)}
+        plain_files = {parts.CATALOGUE_VARIABLE: parts.CATALOGUE}
+        if settings.gateway.oauth:
+            plain[parts.LOGINS] = logins(settings.gateway.oauth, authorities(settings))
+            plain_files[parts.LOGINS_VARIABLE] = parts.LOGINS
+        contents: dict[str, pulumi.Input[str]] = {
+            parts.TOKEN_SECRET: token,
+            **introspection_secrets(settings.gateway.oauth),
+        }
         secrets = SecretFiles(
             parts.SECRETS_VOLUME,
             SecretFilesArgs(
@@ -67,9 +79,9 @@ class Hub(pulumi.ComponentResource):
                 uid=parts.HUB_UID,
                 owned=parts.OWNED_FOLDER,
                 folder=SECRETS_FOLDER,
-                contents={parts.TOKEN_SECRET: token},
+                contents=contents,
                 processes=parts.MAX_PROCESSES,
-                plain={parts.CATALOGUE: catalogue(args.content, specs, search=settings.hub.search)},
+                plain=plain,
             ),
             child,
         )
@@ -82,8 +94,8 @@ class Hub(pulumi.ComponentResource):
                 networks={parts.NETWORK: self.network.name},
                 volumes={parts.SECRETS_VOLUME: secrets.volume.name},
                 environment=[
-                    pulumi.Output.concat(f"{parts.CATALOGUE_VARIABLE}=", secrets.file(parts.CATALOGUE)),
-                    pulumi.Output.concat(f"{parts.TOKEN_SECRET}_FILE=", secrets.file(parts.TOKEN_SECRET)),
+                    *(pulumi.Output.concat(f"{name}=", secrets.file(file)) for name, file in plain_files.items()),
+                    *(pulumi.Output.concat(f"{secret}_FILE=", secrets.file(secret)) for secret in contents),
                 ],
                 depends_on=[secrets.written],
             )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.conftest import NGINX_FOLDER
-from tests.gateway.support.hub_under_test import CLIENTS, HUB, PORTS, SERVICES
 from tests.gateway.support.docker_cli import build_image
-from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import GatewayUnderTest
+from tests.gateway.support.hub_under_test import CLIENTS, HUB, PATIENT, PORTS, SERVICES
 
 
 @pytest.fixture(scope="package")
@@ -27,6 +27,6 @@ def bare() -> Iterator[GatewayUnderTest]:
 
 @pytest.fixture(scope="module")
 def gateway(bare: GatewayUnderTest) -> GatewayUnderTest:
-    """The gateway with the usual configuration."""
-    bare.configure(SETTINGS, SERVICES, CLIENTS, hub=HUB)
+    """The gateway with the usual configuration, whose breakers stay closed."""
+    bare.configure(PATIENT, SERVICES, CLIENTS, hub=HUB)
     return bare

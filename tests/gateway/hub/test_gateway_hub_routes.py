@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
+from tests.gateway.support.gateway_under_test import TOKEN, Answer, GatewayUnderTest
 from tests.gateway.support.hub_under_test import CALLS, MODERN, message, modern, old, reached, seen_headers
-from tests.gateway.support.gateway_under_test import Answer, GatewayUnderTest
 
 ENTRANCES = [(80, "/mcp"), (443, "/mcp"), (8080, "/mcp"), (80, "/mcp/")]
 
@@ -65,11 +66,31 @@ def test_16_a_modern_call_with_a_large_body_goes_to_its_service(gateway: Gateway
         b'{"id":1,"method":"tools/call","params":null}',
         b'{"id":1,"method":"tools/call","params":{"name":["alpha_search"]}}',
         message("alpha_search")[:-1],
+        b"[" * 131_000,
+        b'{"a":' * 20_000,
+        b'{"__proto__": ' + message("alpha_search") + b"}",
+        message("alpha_search\n"),
+        message("alpha_search\0"),
+        b'{"id":1,"method":"tools/call","params":{"name":"\\ud800"}}',
     ],
 )
 def test_16_other_old_bodies_go_to_the_hub_unchanged(gateway: GatewayUnderTest, body: bytes) -> None:
     answer = old(gateway, "", body=body)
     assert (reached(answer), answer.json()["body"].encode()) == ("hub", body)
+
+
+def test_16_clients_that_leave_while_their_body_is_read_harm_nobody(gateway: GatewayUnderTest) -> None:
+    begun = (
+        f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "X-Request-Id: hub-left-early\r\nContent-Length: 100\r\n\r\n{"
+    )
+    before = gateway.logs()[1]
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", gateway.port(80)), 20) as connection:
+            connection.sendall(begun.encode())
+    gateway.logged("hub-left-early")
+    assert reached(old(gateway, "alpha_search")) == "alpha"
+    assert gateway.logs()[1] == before
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.rendering.gateway.model import GatewayClient, GatewayGroup, GatewayHub, GatewayService, Scope
-from tests.gateway.support.gateway_under_test import TOKEN, Answer, GatewayUnderTest
+from tests.gateway.support.gateway_under_test import SETTINGS, TOKEN, Answer, GatewayUnderTest, changed
 
 MODERN = "2026-07-28"
 HUB_TOKEN = "4b" * 32
 RELAY_PORT = 10070
+#: So many failures open no breaker.
+PATIENT = changed(SETTINGS, breaker={"failures": 1000})
 PORTS = (80, 443, 8080, 9000, 9001, 9002, RELAY_PORT)
 READ_TOOLS = ("alpha_search", "alpha_get.note")
-WRITE_TOOLS = ("alpha_publish",)
+WRITE_TOOLS = ("alpha_publish", "alpha_break", "alpha_events", "alpha_slow")
 #: The backend answers for alpha; it accepts connections for hung, but never answers; absent has no container.
 ALPHA = GatewayService(
     "alpha", 9000, "甲", 5, read_tools=READ_TOOLS, write_tools=WRITE_TOOLS, requests_per_second=9999,

@@ -13,6 +13,7 @@ from dyber_kit.bridge.offering.schemas import Checker, read_object
 from dyber_kit.bridge.settings import Values
 from dyber_kit.bridge.transports.framing import LineBuffer, TooLong, read_message
 from dyber_kit.errors import ErrorCode, ServiceError
+from jsonschema import Draft202012Validator
 from mcp.types import JSONRPCError, JSONRPCResponse
 
 from tests.stand_in.bridges import settings_of
@@ -83,6 +84,39 @@ def test_a_pattern_of_another_language_is_left_to_the_server() -> None:
 )
 def test_arguments_with_a_certain_meaning_are_repaired_and_others_passed_as_they_are(given: Any, read: Any) -> None:
     assert read_object(given, SCHEMA, Checker(SCHEMA)) == read
+
+
+PLAIN: dict[str, Any] = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "size": {"type": "integer", "default": 3}, "ratio": {"type": "number"}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "a"},
+        {"name": "a", "size": 3, "ratio": 1},
+        {"name": "a", "size": 3.0},
+        {"name": "a", "size": True},
+        {"name": 1},
+        {},
+        {"name": "a", "other": 1},
+        {"name": None},
+        [],
+    ],
+)
+@pytest.mark.parametrize("changes", [{}, {"additionalProperties": True}, {"required": []}, {"minProperties": 2}])
+def test_the_quick_check_of_plain_schemas_says_the_same_as_the_whole_one(value: Any, changes: dict[str, Any]) -> None:
+    schema = PLAIN | changes
+    assert (Checker(schema).problems(value) == []) is Draft202012Validator(schema).is_valid(value)
+
+
+@pytest.mark.parametrize("schema", [{"type": "object", "required": 1}, {"type": ["object"], "properties": {"a": 1}}])
+def test_a_schema_that_cannot_be_used_checks_nothing(schema: dict[str, Any]) -> None:
+    assert Checker(schema).problems({"b": 1}) == []
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from tests.stand_in import hub_services
 from tests.stand_in.hub_gateway import TOKEN, HubGateway
 from tests.stand_in.running import free_port, running
 
-QUICK = Timings(shortest=0.2, longest=0.3, again=0.2, answer=2.0, states=0.2)
+QUICK = Timings(shortest=0.8, longest=1.2, again=0.3, answer=5.0, states=0.2)
 #: The services are asked once, at the start.
-ONCE = Timings(shortest=600, longest=600, again=600, answer=2.0, states=600)
+ONCE = Timings(shortest=600, longest=600, again=600, answer=5.0, states=600)
 
 
 @dataclass

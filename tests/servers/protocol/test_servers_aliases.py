@@ -147,6 +147,16 @@ async def test_metrics_count_the_tool_in_the_header(base):
     assert 'tool="try_echo"' in metrics and "say_it_loud" not in metrics
 
 
+async def test_a_message_of_a_session_is_a_call_of_the_tool_in_its_header(base):
+    client = {"name": "tester", "version": "1"}
+    begun = request(1, "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=client)
+    opened = await post(base, begun)
+    session = [("Mcp-Session-Id", opened.headers["mcp-session-id"]), ("MCP-Protocol-Version", "2025-11-25")]
+    call = request(2, "tools/call", name="say", arguments={"text": "a"})
+    assert "echo a" in (await post(base, call, *session, ("X-Dyber-Tool", "try_echo"))).text
+    assert "没有名为" in (await post(base, call, *session)).text
+
+
 async def answer_hello(context: Any, params: Any) -> ElicitResult:
     return ElicitResult(action="accept", content={"text": "hello"})
 

@@ -157,16 +157,17 @@ def test_the_new_and_the_old_token_both_exist_until_the_old_one_is_revoked(monke
     def tokens(**values: Any) -> set[str]:
         return set(declare(monkeypatch, **values).inputs("RandomBytes"))
 
-    assert tokens() == {"desktop-pet-token"}
+    assert tokens() == {"desktop-pet-token", "hub-token"}
     rotating = {"desktop-pet": {"generation": 2, "previous": True}}
-    assert tokens(tokens=rotating) == {"desktop-pet-token", "desktop-pet-token-2"}
-    assert tokens(tokens={"desktop-pet": {"generation": 2}}) == {"desktop-pet-token-2"}
+    assert tokens(tokens=rotating) == {"desktop-pet-token", "desktop-pet-token-2", "hub-token"}
+    assert tokens(tokens={"desktop-pet": {"generation": 2}}) == {"desktop-pet-token-2", "hub-token"}
 
 
 def test_every_container_is_confined(fleet: Recorder) -> None:
     containers = fleet.inputs("Container")
     kept = {"gateway-nginx", "gateway-loader", "gateway-certificate-keeper"}
-    assert set(containers) == {*kept, "template-server", "xiaohongshu-server", *FRONTS}
+    servers = {"hub-server", "template-server", "xiaohongshu-server"}
+    assert set(containers) == {*kept, "hub-secrets", *servers, *FRONTS}
     for name, inputs in containers.items():
         assert int(inputs["user"].split(":")[0]) > 0, name
         assert inputs["capabilities"] == {"drops": ["ALL"]}, name
@@ -174,7 +175,7 @@ def test_every_container_is_confined(fleet: Recorder) -> None:
         assert inputs["memory"] == inputs["memorySwap"] > 0, name
         assert inputs["logOpts"]["max-size"], name
         assert {item["name"] for item in inputs["ulimits"]} == {"nofile", "nproc"}, name
-        if name != "gateway-loader":
+        if name not in ("gateway-loader", "hub-secrets"):
             assert inputs["readOnly"] is True, name
             assert inputs["healthcheck"]["tests"], name
 
@@ -251,6 +252,7 @@ def test_a_pinned_stack_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         services={"xiaohongshu": {"image": digest}},
         gatewayImage=digest,
         frontImage=digest,
+        hubImage=digest,
         imagesInterface=INTERFACE,
     )
     assert pinned.inputs("RemoteImage") == {}

@@ -13,13 +13,12 @@ from tests.unit.infra.mocked import in_clear
 from tests.unit.infra.test_program import TOKEN, Recorder, declare
 
 HUB_TOKEN = TOKEN[::-1]
-ON: dict[str, Any] = {"hub": {"enabled": True}}
 GROUP = {"pet": {"title": "宠物", "services": ["template"], "tools": {"template_echo": {"name": "echo"}}}}
 
 
 @pytest.fixture
 def fleet(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    return declare(monkeypatch, profiles=["dev"], **ON)
+    return declare(monkeypatch, profiles=["dev"])
 
 
 def changed(before: Recorder, after: Recorder) -> set[str]:
@@ -74,30 +73,27 @@ def test_the_hubs_token_is_in_one_upload_and_the_gateway_has_only_its_hash(fleet
 def test_a_group_changes_the_hubs_catalogue_and_the_gateways_configuration_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, after = (
-        declare(monkeypatch, profiles=["dev"], **ON),
-        declare(monkeypatch, profiles=["dev"], **ON, groups=GROUP),
-    )
+    before, after = declare(monkeypatch, profiles=["dev"]), declare(monkeypatch, profiles=["dev"], groups=GROUP)
     # With the mocks the revision, and so the name of the file that the hub reads, stays the same.
     assert changed(before, after) == {"hub-secrets-revision", "hub-secrets", "gateway-loader"}
     assert next(tool["exposed"] for tool in catalogue(after)["groups"][0]["tools"]) == "echo"
 
 
 def test_a_setting_of_a_service_that_agents_do_not_see_leaves_the_hub_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = declare(monkeypatch, profiles=["dev"], **ON)
-    after = declare(monkeypatch, profiles=["dev"], **ON, services={"template": {"memoryMib": 512}})
+    before = declare(monkeypatch, profiles=["dev"])
+    after = declare(monkeypatch, profiles=["dev"], services={"template": {"memoryMib": 512}})
     assert changed(before, after) == {"template-server"}
 
 
 def test_each_replica_of_the_hub_has_a_name_and_reads_the_same_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    fleet = declare(monkeypatch, hub={"enabled": True, "replicas": 2})
+    fleet = declare(monkeypatch, hub={"replicas": 2})
     second = fleet.inputs("Container")["hub-server-2"]
     assert second["networksAdvanced"][0]["aliases"] == ["hub", "hub-2"]
     assert second["envs"] == fleet.inputs("Container")["hub-server"]["envs"]
 
 
 def test_the_hub_drains_as_long_as_the_longest_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    fleet = declare(monkeypatch, profiles=["dev"], **ON, services={"template": {"maxCallSeconds": 300}})
+    fleet = declare(monkeypatch, profiles=["dev"], services={"template": {"maxCallSeconds": 300}})
     inputs = fleet.inputs("Container")["hub-server"]
     assert (inputs["stopTimeout"], inputs["destroyGraceSeconds"]) == (310, 310)
 
@@ -110,6 +106,6 @@ def test_a_stack_without_the_hub_has_nothing_of_it(monkeypatch: pytest.MonkeyPat
 
 def test_a_pinned_stack_runs_the_hubs_image_by_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     digest = "sha256:" + "b" * 64
-    fleet = declare(monkeypatch, **ON, hubImage=digest, imagesInterface=3)
+    fleet = declare(monkeypatch, hubImage=digest, imagesInterface=3)
     assert fleet.inputs("Container")["hub-server"]["image"] == digest
     assert "hub-image" not in fleet.inputs("RemoteImage")

@@ -127,7 +127,7 @@ def uploaded(recorder: Recorder, container: str) -> dict[str, str]:
 def test_each_password_is_in_one_upload_and_pulumi_treats_it_as_a_secret(full: Recorder) -> None:
     holders = {item.name for item in full.resources if PASSWORD in json.dumps(item.inputs, default=str)}
     # The mocks make all random passwords equal.
-    writers = {"cache-metrics", "template-secrets"}
+    writers = {"cache-metrics", "hub-secrets", "template-secrets"}
     assert holders == {*writers, *(f"{name}-revision" for name in writers)}
     assert PASSWORD not in json.dumps([in_clear(item.inputs) for item in full.resources], default=str)
     for container, file in (("cache-metrics", "metrics"), ("template-secrets", "DYBER_REDIS_PASSWORD")):
@@ -243,6 +243,7 @@ def test_a_pinned_stack_needs_the_images_of_its_profiles_and_builds_none(monkeyp
         "services": {"xiaohongshu": {"image": digest}},
         "gatewayImage": digest,
         "frontImage": digest,
+        "hubImage": digest,
         "imagesInterface": INTERFACE,
     }
     with pytest.raises(pulumi.RunError, match="(?s)cacheImage.*monitoringImage"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Protocol
 
 import anyio
@@ -37,9 +37,15 @@ class Lane:
         self._limit = limit
         self._turns = asyncio.Semaphore(limit)
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Supervisor]:
-        """Wait for a turn, and keep it until the context ends.
+    def turn(self) -> Turn:
+        """Return a context that waits for a turn, and keeps it until it ends.
+
+        Entering it raises LocalRefusal: BUSY: too many calls wait already.
+        """
+        return Turn(self)
+
+    async def begin(self) -> Supervisor:
+        """Wait for a turn.
 
         Raises:
             LocalRefusal: BUSY: too many calls wait already.
@@ -52,11 +58,35 @@ class Lane:
             )
         self.calls += 1
         try:
-            async with self._turns:
-                yield self.supervisor
-        finally:
-            self.calls -= 1
-            self.last_used = time.monotonic()
+            await self._turns.acquire()
+        except BaseException:
+            self._leave()
+            raise
+        return self.supervisor
+
+    def end(self) -> None:
+        """Give the turn back."""
+        self._turns.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self.calls -= 1
+        self.last_used = time.monotonic()
+
+
+class Turn:
+    """Represents the turn of one call; a class, because every call takes one and generators cost more."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    async def __aenter__(self) -> Supervisor:
+        return await self._lane.begin()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        self._lane.end()
 
 
 class Children(Protocol):

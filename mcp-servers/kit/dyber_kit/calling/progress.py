@@ -56,14 +56,19 @@ class ReportingContext(Context[Any, Any]):
             await self.report_progress(self._last + _SMALL_STEP, self._total, message)
 
 
-@asynccontextmanager
-async def reporting(context: Context[Any, Any]) -> AsyncIterator[Context[Any, Any]]:
-    """Yield the context to run a tool with; until it ends, callers that requested progress get it regularly."""
+def wants_progress(context: Context[Any, Any]) -> bool:
+    """Return whether the caller wants to know about the progress of its call."""
     try:
         meta = context.request_context.meta or {}
     except ValueError:  # A call from inside the process, without a request.
-        meta = {}
-    if meta.get("progress_token") is None:
+        return False
+    return meta.get("progress_token") is not None
+
+
+@asynccontextmanager
+async def reporting(context: Context[Any, Any]) -> AsyncIterator[Context[Any, Any]]:
+    """Yield the context to run a tool with; until it ends, callers that requested progress get it regularly."""
+    if not wants_progress(context):
         yield context
         return
     tracked = ReportingContext(context)

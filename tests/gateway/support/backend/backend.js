@@ -63,9 +63,20 @@ function hostile(r) {
     r.return(200, 'hostile');
 }
 
+// Does what the name of the called tool says, else as `echo`.
+function tool(r) {
+    const name = r.headersIn['Mcp-Name'];
+    if (name === 'alpha_break') {
+        r.warn(`arrived ${r.variables.request_uri}`);
+        r.return(444);
+        return null;
+    }
+    return name === 'alpha_events' ? events(r) : name === 'alpha_slow' ? slow(r) : echo(r);
+}
+
 async function hang(r) {
     await pause(600000);
     r.return(200, 'late');
 }
 
-export default { echo, events, slow, hostile, hang, session, answer };
+export default { echo, events, slow, hostile, hang, session, answer, tool };

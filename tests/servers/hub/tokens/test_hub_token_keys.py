@@ -147,4 +147,4 @@ def test_a_configuration_of_another_form_is_refused_by_its_file(tmp_path: Path) 
     for text in ("", "{}", json.dumps({"scopes": [], "issuers": [{"alias": "x"}]})):
         file.write_text(text)
         with pytest.raises(ValueError, match=r"oauth\.json"):
-            read_issuers(file)
+            read_issuers(file, {})

@@ -80,6 +80,13 @@ def test_the_state_of_the_gateway_is_that_of_its_containers() -> None:
     assert [entry.state for entry in report([sick], [], None, {}, {}, NOW)] == ["down"]
 
 
+def test_the_state_of_the_hub_is_what_the_gateway_says_of_it() -> None:
+    said = {"state": "degraded", "replicas": {"ready": 1, "total": 2}, "version": "1.0.0", "tools": None}
+    (entry,) = report([member_of("hub")], [], {"details": {}, "hub": said}, {}, {}, NOW)
+    assert (entry.state, entry.ready, entry.replicas, entry.version) == ("degraded", 1, 2, "1.0.0")
+    assert [entry.state for entry in report([member_of("hub")], [], {"details": {}}, {}, {}, NOW)] == ["up"]
+
+
 def test_containers_get_their_kind_from_their_service() -> None:
     assert [entry.kind for entry in (TEMPLATE, GATEWAY, FRONT, member_of("cache"), member_of("hub"))] == [
         "server",

@@ -21,7 +21,6 @@ from tests.unit.infra.test_program import SERVICES, declare
 DIGEST = "sha256:" + "a" * 64
 PINNED: dict[str, Any] = {
     "images": "pinned",
-    "hub": {"enabled": True},
     "services": {name: {"image": DIGEST} for name in load_catalog(REPOSITORY / "mcp-servers")},
     "gatewayImage": DIGEST,
     "frontImage": DIGEST,
@@ -46,9 +45,7 @@ def test_images_without_an_interface_number_are_refused_with_the_next_step() -> 
 
 @pytest.mark.parametrize("key", ["gatewayImage", "frontImage", "hubImage", "cacheImage", "monitoringImage"])
 def test_a_single_image_by_digest_is_checked_too(key: str) -> None:
-    assert f"imagesInterface = 0: {key}" in refusal(
-        **{"profiles": ["cache", "monitoring"], "hub": {"enabled": True}, key: DIGEST}
-    )
+    assert f"imagesInterface = 0: {key}" in refusal(**{"profiles": ["cache", "monitoring"], key: DIGEST})
 
 
 def test_images_of_a_newer_program_ask_for_an_update() -> None:

@@ -15,7 +15,7 @@ GROUP: dict[str, Any] = {"title": "宠物", "services": ["template"]}
 
 def test_a_stack_has_a_small_hub_without_search_unless_it_says_otherwise() -> None:
     hub = settings().hub
-    assert (hub.enabled, hub.replicas, hub.search, hub.memory_mib) == (False, 1, False, 160)
+    assert (hub.enabled, hub.replicas, hub.search, hub.memory_mib) == (True, 1, False, 160)
 
 
 def test_services_of_a_group_may_be_a_list_or_have_scopes() -> None:
@@ -53,7 +53,7 @@ def test_a_name_of_a_group_that_no_address_can_have_is_refused(name: str) -> Non
 def pinned(**values: Any) -> tuple[dict[str, Any], dict[str, ServiceSpec]]:
     services = {name: {"image": DIGEST} for name in ("template", "xiaohongshu")}
     parts = {"gatewayImage": DIGEST, "frontImage": DIGEST}
-    return {"images": "pinned", "hub": {"enabled": True}, "services": services, **parts, **values}, catalog()
+    return {"images": "pinned", "services": services, **parts, **values}, catalog()
 
 
 def test_a_pinned_stack_without_the_hubs_image_is_refused_with_both_ways_out() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +28,7 @@ from dyber_kit.bridge.offering.results import MAX_ERROR_CHARS
 from dyber_kit.bridge.supervisor import Supervisor
 from dyber_kit.bridge.transports.failures import Failure, failure_in
 from dyber_kit.bridge.transports.stdio import TOO_LONG
-from dyber_kit.calling.progress import reporting
+from dyber_kit.calling.progress import reporting, wants_progress
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import Text, tr_lazy
 
@@ -94,9 +93,11 @@ class Backend:
                 ),
                 tr_lazy("Ask the operator to set it with ./deploy.sh config set --secret, and to deploy again"),
             )
-        async with reporting(context) if context else nullcontext() as reported:
+        if context is None or not wants_progress(context):
             async with self.children.choose().turn() as supervisor:
-                return await ForeignRequest(supervisor, self.masker, wanted, reported).run()
+                return await ForeignRequest(supervisor, self.masker, wanted, context, reports=False).run()
+        async with reporting(context) as reported, self.children.choose().turn() as supervisor:
+            return await ForeignRequest(supervisor, self.masker, wanted, reported, reports=True).run()
 
 
 class ForeignRequest:
@@ -107,15 +108,23 @@ class ForeignRequest:
         masker: Removes secrets from what the server says.
         wanted: What the caller wants.
         context: Takes progress, and has what the caller answered to earlier questions; None when it does neither.
+        reports: Whether the caller wants to know about progress; the server is not asked for it otherwise.
     """
 
     def __init__(
-        self, supervisor: Supervisor, masker: Masker, wanted: Wanted, context: Context[Any, Any] | None
+        self,
+        supervisor: Supervisor,
+        masker: Masker,
+        wanted: Wanted,
+        context: Context[Any, Any] | None,
+        *,
+        reports: bool,
     ) -> None:
         self._supervisor = supervisor
         self._masker = masker
         self._wanted = wanted
         self._context = context
+        self._reports = reports
         self._is_modern = context is not None and context.protocol_version in MODERN_PROTOCOL_VERSIONS
         self._reported_at = 0.0
 
@@ -170,7 +179,7 @@ class ForeignRequest:
         if link.era == "modern":
             params |= self._answers()
         try:
-            report = self._report if self._context else None
+            report = self._report if self._reports else None
             return await link.request(
                 self._wanted.method, params, capabilities=self._capabilities(), on_progress=report
             )

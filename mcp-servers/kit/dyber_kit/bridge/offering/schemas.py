@@ -6,7 +6,8 @@ import functools
 import itertools
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dyber_kit.errors import ErrorCode, ServiceError
@@ -38,9 +39,12 @@ class Checker:
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
+        self._plain = PlainSchema.of(schema)
 
     def problems(self, value: Any) -> list[tuple[str, str]]:
         """Return where a value breaks the schema, as path and rule; at most five."""
+        if self._plain is not None and self._plain.fits(value):
+            return []
         try:
             places = (
                 (place, _rule(error)[:_LONGEST_PROBLEM]) for error in self._errors(value) for place in _places(error)
@@ -65,6 +69,66 @@ class Checker:
         lenient = extend(base, dict.fromkeys(_NOT_CHECKED, _accept))
         errors: Callable[[Any], Iterator[Any]] = lenient(self._schema, registry=Registry()).iter_errors
         return errors
+
+
+_REMARKS = frozenset(
+    ("title", "description", "default", "examples", "$comment", "$schema", "deprecated", *_NOT_CHECKED)
+)
+_PLAIN_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
+@dataclass(frozen=True)
+class PlainSchema:
+    """Knows the schema of an object with plain values, as most tools have, and tells quickly whether a value fits it.
+
+    Attributes:
+        types: The types of each property.
+        required: The properties that a value must have.
+        is_open: Whether a value may have other properties.
+    """
+
+    types: Mapping[str, tuple[type, ...]]
+    required: frozenset[str]
+    is_open: bool
+
+    @classmethod
+    def of(cls, schema: Mapping[str, Any]) -> PlainSchema | None:
+        """Return what is known of a schema; None when it says more than the names and types of properties."""
+        properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        known = _REMARKS | {"type", "properties", "required", "additionalProperties"}
+        if schema.get("type") != "object" or not isinstance(others, bool) or not schema.keys() <= known:
+            return None
+        if not isinstance(properties, dict) or not all(map(_is_plain, properties.values())):
+            return None
+        required = schema.get("required", [])
+        if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
+            return None
+        types = {name: _PLAIN_TYPES[value["type"]] for name, value in properties.items()}
+        return cls(types, frozenset(required), others)
+
+    def fits(self, value: Any) -> bool:
+        """Return whether a value certainly fits; one that does not may still do, such as 1.0 for an integer."""
+        if not isinstance(value, dict) or not self.required <= value.keys():
+            return False
+        for name, part in value.items():
+            types = self.types.get(name)
+            if types is None:
+                if not self.is_open:
+                    return False
+            elif type(part) not in types:
+                return False
+        return True
+
+
+def _is_plain(schema: Any) -> bool:
+    return (
+        isinstance(schema, dict) and schema.get("type") in tuple(_PLAIN_TYPES) and schema.keys() <= _REMARKS | {"type"}
+    )
 
 
 def _accept(*_: Any) -> None:

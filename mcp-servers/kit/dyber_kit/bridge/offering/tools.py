@@ -78,20 +78,29 @@ async def _never_called() -> None:
     """Stand for the function that the SDK expects of a tool; `ForeignTool.run` does the work."""
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Holds what the calls of one tool need."""
+
+    declaration: ForeignDeclaration
+    item: Item
+    calls: Calls
+    max_answer_chars: int
+    schema: dict[str, Any]
+    arguments: Checker
+    structure: Checker | None
+
+
 class ForeignTool(OfferedTool):
     """Passes the calls of one tool to the foreign server, and answers as the kit's tools do."""
 
-    _declaration: ForeignDeclaration = PrivateAttr()
-    _calls: Calls = PrivateAttr()
-    _max_answer_chars: int = PrivateAttr()
-    _arguments: Checker = PrivateAttr()
-    _structure: Checker | None = PrivateAttr(default=None)
-    _structure_schema: dict[str, Any] | None = PrivateAttr(default=None)
+    # One private attribute, because Pydantic takes long for each.
+    _parts: _Parts = PrivateAttr()
 
     @property
     def output_schema(self) -> dict[str, Any] | None:
         """Return the locked schema of structures."""
-        return self._structure_schema
+        return self._parts.declaration.visible.get("outputSchema")
 
     @classmethod
     def from_lock(cls, declaration: ForeignDeclaration, calls: Calls, max_answer_chars: int) -> ForeignTool:
@@ -110,12 +119,16 @@ class ForeignTool(OfferedTool):
             is_async=True,
             annotations=ToolAnnotations.model_validate(hints),
         )
-        built._declaration = declaration
-        built._calls = calls
-        built._max_answer_chars = max_answer_chars
-        built._arguments = Checker(built.parameters)
-        built._structure_schema = visible.get("outputSchema")
-        built._structure = Checker(built._structure_schema) if built._structure_schema else None
+        structure = visible.get("outputSchema")
+        built._parts = _Parts(
+            declaration,
+            Item("tools", declaration.name),
+            calls,
+            max_answer_chars,
+            built.parameters,
+            Checker(built.parameters),
+            Checker(structure) if structure else None,
+        )
         return built
 
     async def run(self, arguments: Any, context: Context[Any, Any], convert_result: bool = False) -> Any:
@@ -125,46 +138,50 @@ class ForeignTool(OfferedTool):
             ServiceError: A foreseen failure, without `convert_result`.
             MCPError: A failure that the protocol itself answers.
         """
+        parts = self._parts
         try:
-            return await self._calls.run(self.name, lambda: self._execute(arguments, context))
+            return await parts.calls.run(parts.item.name, lambda: _execute(parts, arguments, context))
         except ServiceError as error:
             if convert_result:
                 return failed(error)
             raise
 
-    async def _execute(self, given: Any, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
-        backend = self._declaration.backend
-        params = {"name": self.name, "arguments": read_object(given, self.parameters, self._arguments)}
-        wanted = Wanted(Item("tools", self.name), "tools/call", params, is_write=not self._declaration.read_only)
-        answer = await backend.ask(wanted, context)
-        if isinstance(answer, InputRequiredResult):
-            return answer
-        result = read_result(answer, backend.masker, self._max_answer_chars)
-        return self._checked(result, context)
 
-    def _checked(self, result: CallToolResult, context: Context[Any, Any]) -> CallToolResult:
-        """Return an answer whose structure fits the locked schema, as the caller's SDK raises for others.
+async def _execute(parts: _Parts, given: Any, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
+    backend = parts.declaration.backend
+    params = {"name": parts.item.name, "arguments": read_object(given, parts.schema, parts.arguments)}
+    wanted = Wanted(parts.item, "tools/call", params, is_write=not parts.declaration.read_only)
+    answer = await backend.ask(wanted, context)
+    if isinstance(answer, InputRequiredResult):
+        return answer
+    return _checked(read_result(answer, backend.masker, parts.max_answer_chars), parts, context)
 
-        Raises:
-            ServiceError: UPSTREAM_CHANGED: it does not; the message names the place.
-        """
-        structure = result.structured_content
-        if self._structure is None:
-            if not isinstance(structure, dict) and context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+
+def _checked(result: CallToolResult, parts: _Parts, context: Context[Any, Any]) -> CallToolResult:
+    """Return an answer whose structure fits the locked schema, as the caller's SDK raises for others.
+
+    Raises:
+        ServiceError: UPSTREAM_CHANGED: it does not; the message names the place.
+    """
+    structure = result.structured_content
+    if parts.structure is None:
+        if structure is not None and not isinstance(structure, dict):
+            if context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
                 result.structured_content = None
-            return result
-        if result.is_error:
-            return result
-        problems = self._structure.problems(structure) if structure is not None else [("-", tr("is missing"))]
-        if problems:
-            path, rule = problems[0]
-            raise ServiceError(
-                ErrorCode.UPSTREAM_CHANGED,
-                tr_lazy(
-                    "The answer of {tool} does not fit its schema: {path}: {rule}", tool=self.name, path=path, rule=rule
-                ),
-                tr_lazy(
-                    "Tell the operator: the server has to be updated, or outputSchema taken out of the tool's lock"
-                ),
-            )
         return result
+    if result.is_error:
+        return result
+    problems = parts.structure.problems(structure) if structure is not None else [("-", tr("is missing"))]
+    if problems:
+        path, rule = problems[0]
+        raise ServiceError(
+            ErrorCode.UPSTREAM_CHANGED,
+            tr_lazy(
+                "The answer of {tool} does not fit its schema: {path}: {rule}",
+                tool=parts.item.name,
+                path=path,
+                rule=rule,
+            ),
+            tr_lazy("Tell the operator: the server has to be updated, or outputSchema taken out of the tool's lock"),
+        )
+    return result

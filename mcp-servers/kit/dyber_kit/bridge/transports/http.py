@@ -37,7 +37,9 @@ _GOODBYE_SECONDS = 1.0
 _SESSION_HEADER = "mcp-session-id"
 _LOOPBACK = ("127.0.0.1", "::1")
 # The SDK's transport for legacy SSE has no parameter for the longest message, as the newer one has.
-legacy_sse.sse_within_origin = partial(sse_within_origin, max_event_size=MAX_MESSAGE_BYTES)
+legacy_sse.sse_within_origin = partial(  # type: ignore[attr-defined] # it is what that module calls
+    sse_within_origin, max_event_size=MAX_MESSAGE_BYTES
+)
 _FAILURES = {401: Failure.REFUSED, 403: Failure.REFUSED, 429: Failure.BUSY}
 
 

@@ -165,3 +165,12 @@ def test_a_damaged_copy_is_refused_with_the_command_that_makes_it_anew(tmp_path:
     with pytest.raises(StackError) as refused:
         copy_preview.preview(tmp_path, "prod", copy, "main")
     assert str(copy) in refused.value.message and "./deploy.sh state-copy -s prod" in refused.value.next_step
+
+
+def test_what_the_hub_lists_is_known_without_the_stacks_secrets() -> None:
+    text = (
+        "config:\n  dyber:hub: {enabled: true}\n  dyber:cache:\n    password:\n      secure: v1:abc:" + "d" * 200 + "\n"
+    )
+    (whole,) = plan._lists_of("test", text)
+    assert (whole.address, whole.client) == ("/mcp", "desktop-pet")
+    assert any(tool.exposed == "xhs_search_notes" for tool in whole.tools)

@@ -23,8 +23,7 @@ def servers(tmp_path: Path) -> Path:
 
 
 def settings(**values: Any) -> StackSettings:
-    given = {"hub": {"enabled": True}, **values}
-    return parse_settings("dev", {f"dyber:{key}": json.dumps(value) for key, value in given.items()}, {})
+    return parse_settings("dev", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
 
 
 def rendered(servers: Path, search: bool = False, **values: Any) -> dict[str, Any]:

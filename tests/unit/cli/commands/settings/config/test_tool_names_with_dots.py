@@ -40,7 +40,7 @@ def read(root: Path) -> StackSettings:
 
 
 def release(tools: Contract) -> Release:
-    images = {"template": IMAGE, "xiaohongshu": IMAGE, "gateway": IMAGE, "front": IMAGE}
+    images = dict.fromkeys(("template", "xiaohongshu", "gateway", "front", "hub"), IMAGE)
     return Release("dev", "0123", images, {"template": tools, "xiaohongshu": tools}, INTERFACE)
 
 

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from dyber_hub.catalogue import Item
-from dyber_hub.cursors import Cursors
+from dyber_hub.lists.cursors import Cursors
 from dyber_hub.live import State
 from dyber_hub.scopes import HubScope
 from dyber_hub.texts import tr

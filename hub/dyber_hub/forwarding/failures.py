@@ -32,6 +32,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     GATEWAY_DOWN = "gateway_down"
     CONNECTION_LOST = "connection_lost"
+    REFUSED = "refused"
     BAD_ANSWER = "bad_answer"
 
 
@@ -77,7 +78,7 @@ class Failure(Exception):
             code = json.loads(body).get("code")
             reason = Reason(code)
         except (ValueError, AttributeError, RecursionError):
-            reason = _STATUSES.get(status, Reason.BAD_ANSWER)
+            reason = _STATUSES.get(status, Reason.REFUSED if 400 <= status < 500 else Reason.BAD_ANSWER)
         return cls(reason, service, request_id, int(retry_after) if retry_after.isdecimal() else RETRY_SECONDS)
 
     @property
@@ -123,6 +124,12 @@ class Failure(Exception):
             return tr_lazy(
                 "The service {service} cannot be called, because the gateway does not answer; nothing was done. Try "
                 "again in {seconds} s",
+                **values,
+            )
+        if self.reason is Reason.REFUSED:
+            return tr_lazy(
+                "The gateway did not let the hub call {service}; nothing was done. Try again in {seconds} s; if it stays "
+                "so, ask the operator to run ./deploy.sh doctor",
                 **values,
             )
         if self.reason in _MAY_HAVE_RUN:

@@ -45,7 +45,7 @@ def _joined(opening: str, services: Sequence[Service]) -> str:
     left = MAX_CHARS - len(opening) - sum(len(head) + 3 for head, _ in sections)
     share = left // max(1, len(sections))
     if share < _SHORTEST_SECTION:
-        return _with_lines(opening, services)
+        return with_lines(opening, services)
     # Short sections leave their rest to the longer ones.
     waiting = sorted(range(len(sections)), key=lambda index: len(sections[index][1]))
     texts: dict[int, str] = {}
@@ -56,7 +56,7 @@ def _joined(opening: str, services: Sequence[Service]) -> str:
     return "\n\n".join([opening, *(f"{head}\n{texts[index]}" for index, (head, _) in enumerate(sections))]).strip()
 
 
-def _with_lines(opening: str, services: Sequence[Service]) -> str:
+def with_lines(opening: str, services: Sequence[Service]) -> str:
     """Return the opening and a line for each service, as far as there is room."""
     text = opening
     for service in services:

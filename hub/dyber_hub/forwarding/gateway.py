@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -29,16 +29,18 @@ from mcp.types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOC
 from mcp.types.version import LATEST_MODERN_VERSION, MODERN_PROTOCOL_VERSIONS
 
 from dyber_hub.catalogue import Item
-from dyber_hub.failures import Failure, Reason
+from dyber_hub.forwarding.failures import Failure, Reason
 from dyber_hub.scopes import ALL_SERVICES, HubScope
 
 #: Name of the client under which the hub asks in its own name; the gateway does not count it.
 HUB_CLIENT = "hub"
 #: Largest answer of a service that is passed on, in bytes.
-MAX_ANSWER_BYTES = 32 * 2**20
+MAX_ANSWER_BYTES = 8 * 2**20
 
 _CONNECT_SECONDS = 2.0
 _CONNECTIONS = 200
+# How often a connection is tried again, while the gateway is being replaced.
+_CONNECT_RETRIES = 3
 _PASSED_HEADERS = ("accept-language", "x-dyber-text")
 _ids = itertools.count(1)
 
@@ -68,6 +70,12 @@ class Caller:
         passed = tuple(item for item in read if item[0] in _PASSED_HEADERS or item[0].startswith(prefix))
         return cls(client, scope, passed)
 
+    def repeating(self, headers: Mapping[str, str]) -> Caller:
+        """Return the same caller with other headers that repeat arguments."""
+        prefix = MCP_PARAM_HEADER_PREFIX.lower()
+        kept = tuple(item for item in self.headers if not item[0].startswith(prefix))
+        return replace(self, headers=(*kept, *headers.items()))
+
 
 #: The hub itself, which lists what every service offers.
 THE_HUB = Caller(HUB_CLIENT, ALL_SERVICES)
@@ -88,7 +96,8 @@ class Gateway:
         """Return the gateway with a listener at `url` that knows the hub by `token`."""
         # Calls take as long as they take: the gateway and the service have limits.
         timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
-        limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=20, keepalive_expiry=5.0)
+        # A connection that the gateway closes at the moment of a call would leave open whether the call was made.
+        limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=0)
         headers = {"authorization": f"Bearer {token}", "accept-encoding": "identity"}
         return cls(httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=False))
 
@@ -159,7 +168,7 @@ class Gateway:
                 answer = _Answer(response)
                 async with aclosing(answer.messages()) as messages:
                     async for message in messages:
-                        if message.get("id") == request_id and ("result" in message or "error" in message):
+                        if _answers(message, request_id):
                             return _outcome(message, response)
                         if notify is not None and "method" in message and "id" not in message:
                             await notify(_for_client(message, request_id, token))
@@ -234,6 +243,13 @@ def _message(text: str | bytes) -> Item | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and value.get("jsonrpc") == "2.0" else None
+
+
+def _answers(message: Item, request_id: str) -> bool:
+    """Return whether a message answers a request; a refused body gets an error without an id."""
+    if "result" in message:
+        return message.get("id") == request_id
+    return "error" in message and message.get("id") in (request_id, None)
 
 
 def _outcome(message: Item, response: httpx2.Response) -> Item:

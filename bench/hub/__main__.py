@@ -1,0 +1,188 @@
+"""Measures the hub: calls, lists and handshakes at one address, with all services and with none.
+
+    .venv/bin/python -m bench.hub [--calls 1000] [--rounds 3] [--without-peers]
+
+Seven services of the kit with 100 tools in all run in containers, behind a real gateway with a real hub. The same
+services are offered by ContextForge and by FastMCP's proxy, which are installed from PyPI on first use. Requests go to
+the addresses of containers, without a front. All take turns within a round; the calling process shares the processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import statistics
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from bench.hub.backends import TOKEN, TOOLS, Backend, Stack, network, start_backends, start_hub
+from bench.hub.peers import PEERS
+from bench.hub.requests import (
+    ERAS,
+    OLD,
+    Address,
+    Request,
+    WrongAnswerError,
+    attempt,
+    call,
+    handshake,
+    rate,
+    result_of,
+    tools_list,
+)
+from bench.servers import tree_memory, used_seconds
+from tests.gateway.support.docker_cli import docker
+
+SERVICE, TOOL = "mail", "mail_find_entries"
+CONCURRENCY = 16
+#: Requests to each way after all services have ended; some of them take seconds.
+ATTEMPTS = 5
+HUB = "hub, /mcp"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to the services: its address, its name for the tool that is called, and the eras that it speaks."""
+
+    name: str
+    address: Address
+    tool: str
+    eras: tuple[str, ...] = ERAS
+
+
+@dataclass
+class Figures:
+    """The rates of all rounds, and the seconds of all requests that were sent one after the other."""
+
+    rates: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return statistics.median(self.rates)
+
+    @property
+    def p50(self) -> float:
+        """The median in milliseconds."""
+        return statistics.median(self.seconds) * 1000
+
+
+def spoken(address: Address) -> tuple[str, ...]:
+    """Return the eras that the server at the address speaks."""
+    return tuple(era for era in ERAS if asyncio.run(attempt(address, handshake(era), era, 1))[1] == "ok")
+
+
+def renamed(address: Address) -> str:
+    """Return under which name the address offers the tool. Others put names before it and replace characters."""
+    body, headers = tools_list().body(OLD, 1), tools_list().headers(OLD)
+    answer = httpx2.post(address.url, json=body, headers={**address.headers, **headers}, follow_redirects=True)
+    names = [str(tool["name"]) for tool in result_of(answer)["tools"]]
+    (name,) = [name for name in names if name.replace("-", "_").endswith(f"{SERVICE}_{TOOL}")]
+    return name
+
+
+@contextlib.contextmanager
+def ways(stack: Stack, backends: list[Backend], *, with_peers: bool) -> Iterator[tuple[list[Way], dict[str, int]]]:
+    """Yield all ways, and by the names of programs the ids of their processes."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    found = [
+        Way("gateway, /api/<service>/mcp", Address(f"{stack.base}/api/{SERVICE}/mcp", headers), TOOL),
+        Way(HUB, Address(f"{stack.base}/mcp", headers), TOOL),
+    ]
+    processes = {
+        name: int(docker("inspect", "--format", "{{.State.Pid}}", container))
+        for name, container in (("hub", stack.hub), ("gateway", stack.gateway))
+    }
+    with contextlib.ExitStack() as running:
+        for name, start in PEERS.items() if with_peers else ():
+            print(f"starting {name}", file=sys.stderr)
+            processes[name], url = running.enter_context(start(backends))
+            address = Address(url)
+            found.append(Way(name, address, renamed(address), spoken(address)))
+        yield found, processes
+
+
+def tree_seconds(process: int) -> float:
+    """Return the processor time of a process and its descendants so far; the first one of a container only waits."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return used_seconds(process) + sum(tree_seconds(int(child)) for child in children)
+
+
+def measured(
+    found: list[Way], requests: dict[str, dict[str, Request]], number: int, rounds: int
+) -> dict[tuple[str, str], Figures]:
+    """Return the figures by way and era; `requests` has by way and era what is sent."""
+    figures = {(way.name, era): Figures() for way in found for era in requests[way.name]}
+    for turn in range(rounds):
+        for way in found if turn % 2 == 0 else reversed(found):
+            for era, request in requests[way.name].items():
+                figure = figures[way.name, era]
+                figure.rates.append(asyncio.run(rate(way.address, request, era, number, CONCURRENCY))[0])
+                figure.seconds += asyncio.run(rate(way.address, request, era, max(10, number // 4), 1))[1]
+    return figures
+
+
+def show(title: str, figures: dict[tuple[str, str], Figures], reference: str) -> None:
+    """Print a table; ratios are to the way `reference` in the same era."""
+    print(
+        f"\n| {title} | protocol | per second at {CONCURRENCY} | to {reference} | p50 ms at 1 |\n|---|---|---|---|---|"
+    )
+    for (name, era), figure in sorted(figures.items(), key=lambda item: ERAS.index(item[0][1])):
+        ratio = figure.rate / figures[reference, era].rate
+        print(f"| {name} | {era} | {figure.rate:.1f} | {ratio:.3f} | {figure.p50:.2f} |")
+
+
+def show_without_services(found: list[Way], backends: list[Backend]) -> None:
+    """End all services, and print how long handshakes, lists and calls take then, and what they answer."""
+    docker("rm", "--force", *(backend.container for backend in backends))
+    print("\n| without any service | protocol | handshake p50 ms | list p50 ms | call p50 ms |\n|---|---|---|---|---|")
+    for way in found:
+        for era in way.eras:
+            cells = []
+            for request in (handshake(era), tools_list(), call(way.tool)):
+                times, seen = asyncio.run(attempt(way.address, request, era, ATTEMPTS))
+                cells.append(f"{statistics.median(times) * 1000:.1f} ({seen})")
+            print(f"| {way.name} | {era} | {' | '.join(cells)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--calls", type=int, default=1000, help="calls per round and way")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-peers", action="store_true", help="only the gateway and the hub")
+    options = parser.parse_args()
+    # So that containers and programs are ended then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with network() as gateway:
+        backends = start_backends(gateway)
+        stack = start_hub(gateway, backends)
+        with ways(stack, backends, with_peers=not options.without_peers) as (found, processes):
+            calls = {way.name: {era: call(way.tool) for era in way.eras} for way in found}
+            before = tree_seconds(processes["hub"])
+            figures = measured(found, calls, options.calls, options.rounds)
+            used = tree_seconds(processes["hub"]) - before
+            show("tools/call", figures, found[0].name)
+            listing = found[1:]
+            every = sum(TOOLS.values())
+            lists = {way.name: {era: tools_list(every) for era in way.eras} for way in listing}
+            show(f"tools/list, {every} tools", measured(listing, lists, options.calls // 4, options.rounds), HUB)
+            print("\n| memory (PSS) | MiB |\n|---|---|")
+            for name, process in processes.items():
+                print(f"| {name} | {tree_memory(process):.0f} |")
+            # Calls do not pass the hub, so this is what it needs for itself.
+            print(f"\nProcessor time of the hub during all calls: {used:.2f} s")
+            show_without_services(found, backends)
+            gateway.others[:] = [name for name in gateway.others if name not in {each.container for each in backends}]
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except WrongAnswerError as error:
+        raise SystemExit(f"an answer that does not count: {error}") from None
