@@ -213,7 +213,8 @@ def _gauges(console: Console, entry: Entry) -> list[Gauge]:
 
 def _refused(console: Console, name: str) -> int:
     row = console.store.db.execute(
-        "SELECT COUNT(*) FROM calls WHERE service = ? AND outcome = 'rate_limited'", (name,)
+        "SELECT COUNT(*) FROM calls WHERE service = ? AND is_call = 1 AND result = 2 AND outcome = 'rate_limited'",
+        (name,),
     ).fetchone()
     return int(row[0])
 
