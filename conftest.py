@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from messages.catalogue import compile_catalogue
 from tests.support.service_packages import make_importable
 
-TIERS = ["unit", "servers", "toolchain", "gateway", "deploy"]
+TIERS = ["unit", "servers", "console", "toolchain", "gateway", "deploy"]
 #: One of the two parts of the deployment's tests; they take about as long as the rest.
 CHANGES_OF_A_DEPLOYMENT = tuple(f"tests/deploy/test_{number}_" for number in (1, 2, 3))
 HERE = Path(__file__).parent

@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import signal
 import statistics
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2
 
@@ -34,7 +36,7 @@ from bench.hub.requests import (
     result_of,
     tools_list,
 )
-from bench.servers import tree_memory
+from bench.servers import tree_memory, used_seconds
 from tests.gateway.support.docker_cli import docker
 
 SERVICE, TOOL = "mail", "mail_find_entries"
@@ -106,6 +108,12 @@ def ways(stack: Stack, backends: list[Backend], *, with_peers: bool) -> Iterator
         yield found, processes
 
 
+def tree_seconds(process: int) -> float:
+    """Return the processor time of a process and its descendants so far; the first one of a container only waits."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return used_seconds(process) + sum(tree_seconds(int(child)) for child in children)
+
+
 def measured(
     found: list[Way], requests: dict[str, dict[str, Request]], number: int, rounds: int
 ) -> dict[tuple[str, str], Figures]:
@@ -149,12 +157,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without-peers", action="store_true", help="only the gateway and the hub")
     options = parser.parse_args()
+    # So that containers and programs are ended then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with network() as gateway:
         backends = start_backends(gateway)
         stack = start_hub(gateway, backends)
         with ways(stack, backends, with_peers=not options.without_peers) as (found, processes):
             calls = {way.name: {era: call(way.tool) for era in way.eras} for way in found}
+            before = tree_seconds(processes["hub"])
             figures = measured(found, calls, options.calls, options.rounds)
+            used = tree_seconds(processes["hub"]) - before
             show("tools/call", figures, found[0].name)
             listing = found[1:]
             every = sum(TOOLS.values())
@@ -163,6 +175,8 @@ def main() -> None:
             print("\n| memory (PSS) | MiB |\n|---|---|")
             for name, process in processes.items():
                 print(f"| {name} | {tree_memory(process):.0f} |")
+            # Calls do not pass the hub, so this is what it needs for itself.
+            print(f"\nProcessor time of the hub during all calls: {used:.2f} s")
             show_without_services(found, backends)
             gateway.others[:] = [name for name in gateway.others if name not in {each.container for each in backends}]
 

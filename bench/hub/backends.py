@@ -166,7 +166,7 @@ def _configuration(backends: list[Backend]) -> dict[str, str]:
 
 def _is_up(base: str, backends: list[Backend]) -> bool:
     try:
-        services = httpx2.get(f"{base}/api/status").json()["services"]
+        services = httpx2.get(f"{base}/api/status").json()["details"]
     except (httpx2.HTTPError, ValueError, KeyError):
         return False
     return all(services[backend.name]["state"] == "up" for backend in backends)

@@ -245,15 +245,21 @@ def explain(output: str, errors: list[str]) -> Exception:
     if "update canceled" in output or "update cancelled" in output:
         return Cancelled()
     details = [masked(text) for text in errors if not _is_noise(text)] or _error_lines(masked(output))
-    everything = "\n".join([*errors, output])
-    for pattern, message, next_step in _KNOWN_FAILURES:
-        if re.search(pattern, everything, re.IGNORECASE | re.MULTILINE):
-            return DeployError(tr(message), tr(next_step), details)
+    if known := known_failure("\n".join([*errors, output])):
+        return DeployError(*known, details)
     return DeployError(
         tr("the deployment did not finish"),
         tr("correct the errors above and run again; what is done is kept"),
         details,
     )
+
+
+def known_failure(output: str) -> tuple[str, str] | None:
+    """Return what happened and the next step for a failure that is known by its `output`; None for any other."""
+    for pattern, message, next_step in _KNOWN_FAILURES:
+        if re.search(pattern, output, re.IGNORECASE | re.MULTILINE):
+            return tr(message), tr(next_step)
+    return None
 
 
 def _is_noise(text: str) -> bool:

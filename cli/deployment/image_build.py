@@ -1,4 +1,4 @@
-"""Builds the image of a single service, as a deployment would, without deploying anything.
+"""Builds the image of a single service, or of another part, as a deployment would, without deploying anything.
 
 It runs Pulumi with the same component in a state that is thrown away, so that there is one way to build images, and a
 deployment that follows finds the image under the same name.
@@ -19,7 +19,7 @@ import yaml
 
 from cli.deployment import automation
 from cli.deployment.deployment import settings_file
-from cli.deployment.events import DeployError, EventDisplay
+from cli.deployment.events import DeployError, EventDisplay, known_failure
 from cli.system.checkout import ROOT
 from infra import single_image
 from infra.parts.image_content import IMAGE_SUFFIX, service_content
@@ -58,37 +58,48 @@ def build_image(spec: ServiceSpec, build: BuildSettings, display: Activities, se
     DeployError with the words of the build if it fails.
     """
     service_content(spec)  # Locks that cannot be used are reported before Pulumi starts.
+    wanted = {"servers": str(servers), "service": spec.name}
+    return _build(spec.name, wanted, build, display, spec.folder if spec.source else None)
+
+
+def build_part(name: str, build: BuildSettings, display: Activities, root: Path = ROOT) -> str:
+    """Build the image of a part of a stack, such as the gateway, from `root` (the repository) and return its name.
+
+    Raises DeployError with the words of the build if it fails.
+    """
+    return _build(name, {"part": name, "root": str(root)}, build, display, None)
+
+
+def _build(name: str, wanted: Mapping[str, str], build: BuildSettings, display: Activities, locks: Path | None) -> str:
+    """Build an image; `locks` is the folder with the locks of a source."""
     events = EventDisplay(display)
     with tempfile.TemporaryDirectory(prefix="dyber-image-") as temporary:
         log = Path(temporary) / "build.log"
-        wanted = {
-            "servers": str(servers),
-            "service": spec.name,
-            "build": build.model_dump(mode="json"),
-            "log": str(log),
-        }
-        stack = _thrown_away_stack(Path(temporary), {single_image.VARIABLE: json.dumps(wanted)})
-        with display.phase(tr("Building the image of {service}", service=spec.name), 60):
+        described = {**wanted, "build": build.model_dump(mode="json"), "log": str(log)}
+        stack = _thrown_away_stack(Path(temporary), {single_image.VARIABLE: json.dumps(described)})
+        with display.phase(tr("Building the image of {service}", service=name), 60):
             try:
                 with events.failing_clearly():
                     done = stack.up(show_secrets=False, color="never", on_event=events.handle)
             except DeployError as error:
-                raise _with_output(error, spec.name, spec.folder, log) from None
+                raise _with_output(error, name, locks, log) from None
     return str(done.outputs[single_image.OUTPUT].value)
 
 
 def with_reasons(error: DeployError, images: Sequence[str], build: BuildSettings, display: Activities) -> DeployError:
-    """Return a failed update with the last lines of the builds of services that failed in it.
+    """Return a failed update with the last lines of the builds that failed in it.
 
     An update keeps no output of builds, so each is built once more, up to the step that fails: the engine has the steps
     before it. `images` are the names of the resources.
     """
     catalog = load_catalog(SERVERS, locks=False)
-    names = [name.removesuffix(IMAGE_SUFFIX) for name in images if name.removesuffix(IMAGE_SUFFIX) in catalog]
     reasons: list[DeployError] = []
-    for name in names:
+    for name in (image.removesuffix(IMAGE_SUFFIX) for image in images):
         try:
-            build_image(catalog[name], build, display)
+            if name in single_image.PARTS:
+                build_part(name, build, display)
+            elif name in catalog:
+                build_image(catalog[name], build, display)
         except DeployError as reason:
             reasons.append(reason)
         except ConfigurationError:
@@ -99,7 +110,7 @@ def with_reasons(error: DeployError, images: Sequence[str], build: BuildSettings
     return DeployError(error.message, reasons[0].next_step, [*error.details, *lines])
 
 
-def _with_output(error: DeployError, service: str, folder: Path, log: Path) -> DeployError:
+def _with_output(error: DeployError, name: str, locks: Path | None, log: Path) -> DeployError:
     """Return the failure of a build with the last lines of its output."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -108,15 +119,15 @@ def _with_output(error: DeployError, service: str, folder: Path, log: Path) -> D
     told = [masked(line) for line in lines if re.match(r"#\d+ \d", line) and "complete log of this run" not in line]
     if not told:
         return error
-    shown = [*told[-_LAST_LINES:], *_packages_with_another_hash(folder, told)]
-    return DeployError(
-        tr("the image of {service} was not built", service=service),
-        tr(
+    known = known_failure("\n".join(told[-_LAST_LINES:]))
+    next_step = known[1] if known else tr("correct what the build says, and run again")
+    if locks and not known:
+        next_step = tr(
             "correct what the build says; a lock that does not fit its packages is written anew by ./deploy.sh lock {service}",
-            service=service,
-        ),
-        shown,
-    )
+            service=name,
+        )
+    shown = [*told[-_LAST_LINES:], *(_packages_with_another_hash(locks, told) if locks else ())]
+    return DeployError(tr("the image of {service} was not built", service=name), next_step, shown)
 
 
 def _packages_with_another_hash(folder: Path, lines: list[str]) -> list[str]:

@@ -62,6 +62,7 @@ def build_app(console: Console, background: bool = True) -> FastAPI:
         app.include_router(router)
 
     @app.get("/health")
+    @app.get("/ready")
     async def health() -> Response:
         return PlainTextResponse("OK\n")
 

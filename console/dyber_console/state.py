@@ -11,6 +11,7 @@ from dyber_console.identity.tries import Tries
 from dyber_console.intake.board import Board
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
+from dyber_console.records.day import Day
 from dyber_console.records.store import Store
 from dyber_console.settings import Settings
 from dyber_console.tools.calling import Tools
@@ -27,6 +28,7 @@ class Console:
 
     settings: Settings
     store: Store
+    day: Day
     live: Live
     files: Files
     board: Board
@@ -52,6 +54,7 @@ class Console:
         return cls(
             settings,
             store,
+            Day(store),
             Live(),
             Files(settings.files_dir),
             Board(),

@@ -25,9 +25,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dyber_hub.addresses import GROUPS_PREFIX, SEARCH_PREFIX, Address, Addresses, Mounted
 from dyber_hub.catalogue import Catalogue, read_catalogue
-from dyber_hub.cursors import Cursors
-from dyber_hub.gateway import Gateway
-from dyber_hub.listing import LIST_METHODS, Lists, ListStore, list_store
+from dyber_hub.forwarding.gateway import Gateway
+from dyber_hub.lists.cursors import Cursors
+from dyber_hub.lists.listing import LIST_METHODS, Lists, ListStore, list_store
 from dyber_hub.live import LiveCatalogue
 from dyber_hub.metrics import HubMetrics
 from dyber_hub.refresh import Refresher, Timings
@@ -160,7 +160,7 @@ def view_address(parts: Parts, view: View) -> Address:
         method = message["method"]
         if method not in LIST_METHODS:
             return None
-        parts.metrics.list_answered(view.name, method)
+        parts.metrics.list_answered(view.place, method)
         caller = request_hub_scope(scope["headers"], required=required)
         return lists.answer(method, message.get("params"), version, caller)
 

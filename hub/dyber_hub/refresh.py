@@ -8,12 +8,13 @@ import random
 from dataclasses import dataclass
 
 import anyio
+from dyber_kit.observing.logs import without_values
 from mcp.shared.exceptions import MCPError
 from mcp.types import METHOD_NOT_FOUND
 
 from dyber_hub.catalogue import Item
-from dyber_hub.failures import Failure
-from dyber_hub.gateway import Gateway
+from dyber_hub.forwarding.failures import Failure
+from dyber_hub.forwarding.gateway import Gateway
 from dyber_hub.live import LiveCatalogue, Offers, State
 
 logger = logging.getLogger("dyber.hub")
@@ -71,12 +72,13 @@ class Refresher:
     async def refresh(self, name: str) -> None:
         """Ask a service for its lists, and note them or its silence."""
         try:
-            offers = await self._offers(name)
+            self._live.note_offers(name, await self._offers(name))
         except (Failure, MCPError, TimeoutError, _UnusableListError) as error:
             self._live.note_silence(name)
             logger.info("service not listed", extra={"listed": name, "reason": str(error) or type(error).__name__})
-        else:
-            self._live.note_offers(name, offers)
+        except Exception as error:  # The lists of the other services must go on.
+            self._live.note_silence(name)
+            logger.error("refresh crashed", extra={"listed": name}, exc_info=without_values(error))
         finally:
             self._unasked.discard(name)
 

@@ -30,10 +30,10 @@ from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from dyber_hub.catalogue import Item, Service
-from dyber_hub.failures import Failure
-from dyber_hub.gateway import Caller, Gateway
-from dyber_hub.instructions import instructions
-from dyber_hub.listing import FRESH_TTL_MS, LIST_METHODS, Lists, decoded
+from dyber_hub.forwarding.failures import Failure
+from dyber_hub.forwarding.gateway import Caller, Gateway
+from dyber_hub.lists.instructions import instructions
+from dyber_hub.lists.listing import FRESH_TTL_MS, LIST_METHODS, Lists, decoded
 from dyber_hub.scopes import ALL_SERVICES, NO_SERVICE, HubScope, request_hub_scope
 from dyber_hub.texts import tr
 from dyber_hub.views import ShownTool, View

@@ -145,7 +145,7 @@ MESSAGES: dict[str, str] = {
         "users have)"
     ),
     "oauth_issuer_twice": mark("each identity provider can be listed only once; doubled: {urls}"),
-    "oauth_needs_hub": mark("logins need the hub, which verifies their tokens; remove enabled: false below hub"),
+    "oauth_needs_hub": mark("logins need the hub, which verifies their tokens; write enabled: true below hub"),
     # The gateway's configuration
     "service_name": mark(
         "service name {name!r} is unusable: lower-case letters, digits and hyphens, beginning with a letter, at most "

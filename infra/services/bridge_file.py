@@ -41,6 +41,8 @@ def bridge_content(spec: ServiceSpec, source: Source, program: LockedProgram) ->
         "secrets": spec.secrets,
         "tools": source.tools,
         "max_in_flight": source.max_in_flight,
+        # Only if there is any, so that images of before have the same name.
+        **({"leave_out": source.leave_out} if source.leave_out else {}),
     }
 
 

@@ -172,6 +172,9 @@ class Source(BaseModel):
             "By tool, what it does as reviewed, or off; for others its readOnlyHint counts, without one it writes"
         ),
     )
+    leave_out: tuple[Literal["instructions", "prompts", "resources"], ...] = Field(
+        (), description=mark("What the program offers beside tools and the service does not: its texts are not served")
+    )
     accepted: tuple[AcceptedFinding, ...] = Field(
         (),
         description=mark("Findings of the scan that were reviewed: code, tool, sha256 of the tool, reason"),

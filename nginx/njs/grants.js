@@ -87,7 +87,7 @@ function scopesByService(v) {
             parts.push(`${service.name}=${told(scope)}${accounts}`);
         }
     });
-    return parts.join(' ') || 'none';
+    return parts.sort().join(' ') || 'none';
 }
 
 export default {

@@ -5,6 +5,7 @@ import grants from 'njs/grants.js';
 
 const ACCEPTED = ngx.shared.tokens;
 const REFUSED = ngx.shared.refused_tokens;
+const COUNTS = ngx.shared.login_counts;
 const MOST_SECONDS = 300;
 const REFUSED_SECONDS = 10;
 const JWT = /^[\w-]+[.][\w-]+[.][\w-]*$/;
@@ -19,6 +20,16 @@ const DESCRIPTIONS = {
 const METADATA = '/.well-known/oauth-protected-resource';
 // The path of an MCP address: of the hub, a group, the search, a service, or of a service without /api.
 const RESOURCE = /^(?:\/api\/[a-z0-9-]+|\/groups\/[a-z0-9_-]+|\/search|\/(?!api\/|groups\/|search\/)[a-z0-9-]+)?\/mcp$/;
+
+// Returns the key of a token's outcome, which is forgotten when the settings of logins change.
+function key(hash) {
+    return `${hash} ${logins.revision}`;
+}
+
+// Returns the key of a counter for the caller's address and this minute.
+function counter(v, what) {
+    return `${what} ${v.remote_addr} ${Math.floor(Date.now() / 60000)}`;
+}
 
 function path(requestUri) {
     return requestUri.split('?')[0];
@@ -61,15 +72,14 @@ function caller(r) {
     if (v.token_client || !hash || hash === logins.key) {
         return 'none';
     }
-    const record = ACCEPTED.get(hash);
+    const record = ACCEPTED.get(key(hash));
     if (record !== undefined) {
         return described(v, record);
     }
-    if (REFUSED.get(hash) !== undefined || !(logins.opaque || JWT.test(auth.token(r)))) {
+    if (REFUSED.get(key(hash)) !== undefined || !(logins.opaque || JWT.test(auth.token(r)))) {
         return 'none';
     }
-    const refusals = REFUSED.get(`from ${v.remote_addr}`);
-    return Number(refusals || 0) < logins.refused_per_minute ? 'pending' : 'none';
+    return (COUNTS.get(counter(v, 'refused')) || 0) < logins.refused_per_minute ? 'pending' : 'none';
 }
 
 function accepted(hash, outcome) {
@@ -80,32 +90,39 @@ function accepted(hash, outcome) {
     }
     const audiences = outcome.audiences.filter((audience) => /^[\x21-\x7e]{1,300}$/.test(audience));
     const record = [outcome.client, outcome.scopes.join(' '), audiences.join(' ')].join('\n');
-    ACCEPTED.set(hash, record, seconds * 1000);
+    ACCEPTED.set(key(hash), record, seconds * 1000);
     return record;
 }
 
 function refused(v, hash, reason) {
-    REFUSED.set(hash, REASONS.includes(reason) ? reason : REASONS[0], REFUSED_SECONDS * 1000);
-    const key = `from ${v.remote_addr}`;
-    const before = Number(REFUSED.get(key) || 0);
-    REFUSED.set(key, String(before + 1), 60000);
+    REFUSED.set(key(hash), REASONS.includes(reason) ? reason : REASONS[0], REFUSED_SECONDS * 1000);
+    COUNTS.incr(counter(v, 'refused'), 1, 0);
 }
 
-// Has the hub verify the token, and passes the call on: with a caller if the token is good, else without.
-async function verify(r) {
+// Asks the hub about the token. Returns null if it cannot tell, or if the caller's address asks too often: while an
+// identity provider does not answer, each question waits for some seconds.
+async function ask(r) {
     const v = r.variables;
-    const hash = v.token_hash;
-    let outcome;
+    if (COUNTS.incr(counter(v, 'asked'), 1, 0) > 2 * logins.refused_per_minute) {
+        return null;
+    }
     try {
         const reply = await ngx.fetch(logins.verifier, {
             method: 'POST',
             headers: { Authorization: `Bearer ${logins.key}`, 'Content-Type': 'application/json' },
             body: JSON.stringify({ token: auth.token(r) }),
         });
-        outcome = reply.status === 200 ? await reply.json() : null;
+        return reply.status === 200 ? await reply.json() : null;
     } catch (error) {
-        outcome = null;
+        return null;
     }
+}
+
+// Has the hub verify the token, and passes the call on: with a caller if the token is good, else without.
+async function verify(r) {
+    const v = r.variables;
+    const hash = v.token_hash;
+    const outcome = await ask(r);
     if (outcome === null || outcome.status === 'unavailable') {
         v.verified_caller = 'none';
         v.verdict = 'login_unavailable';
@@ -126,7 +143,7 @@ function problem(r) {
     if (v.caller === 'audience') {
         return 'login_audience';
     }
-    return REFUSED.get(v.token_hash) || (JWT.test(auth.token(r)) ? REASONS[0] : 'unknown_token');
+    return REFUSED.get(key(v.token_hash)) || (JWT.test(auth.token(r)) ? REASONS[0] : 'unknown_token');
 }
 
 // Returns the name of a scope at the identity provider, or that of a wider scope if the identity provider does not know

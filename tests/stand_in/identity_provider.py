@@ -9,13 +9,13 @@ import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-INTROSPECTION_USER, INTROSPECTION_PASSWORD = "gateway", "password of the gateway"
+INTROSPECTION_USER, INTROSPECTION_PASSWORD = "gateway", "password of the gateway: 100%"
 KIDS = {"rsa": "RS256", "ec": "ES256", "ed": "EdDSA"}
 
 
@@ -81,7 +81,8 @@ class IdentityProvider:
             return {"keys": [public_jwk(kid, key) for kid, key in self.keys.items()], "padding": self.padding}
         if path == "/realms/pet/.well-known/openid-configuration":
             return self.metadata
-        expected = base64.b64encode(f"{INTROSPECTION_USER}:{INTROSPECTION_PASSWORD}".encode()).decode()
+        password = quote(INTROSPECTION_PASSWORD, safe="")
+        expected = base64.b64encode(f"{INTROSPECTION_USER}:{password}".encode()).decode()
         if path == "/realms/pet/introspect" and authorization == f"Basic {expected}":
             return self.known.get(form["token"][0], {"active": False})
         return None

@@ -1,4 +1,4 @@
-"""Makes the packages of the services and of the hub importable: their folders are no part of the distribution."""
+"""Makes the packages of the services, the hub and the console importable: their folders are no part of the distribution."""
 
 import sys
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "mcp-servers"
 HUB = ROOT / "hub"
+CONSOLE = ROOT / "console"
 
 
 def make_importable() -> None:
-    """Put the hub's folder, each service's folder, and the folder of its tests, on the import path."""
-    sys.path.append(str(HUB))
+    """Put the folders of the hub and the console, each service's folder, and the folder of its tests, on the import path."""
+    sys.path += [str(HUB), str(CONSOLE)]
     for spec in sorted(SERVERS.glob("*/service.yaml")):
         sys.path += [str(spec.parent), str(spec.parent / "tests")]

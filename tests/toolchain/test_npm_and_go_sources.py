@@ -172,6 +172,12 @@ def test_the_age_the_source_and_the_files_of_an_npm_package_are_looked_at(npm_re
     assert not marker.exists()
 
 
+def test_the_age_of_an_npm_package_that_says_nothing_else_is_known(npm_registry: Add) -> None:
+    npm_registry("@sky/weather", "1.2.0", bin="index.js", published="2026-11-20T08:00:00.000Z")
+    package = details.look_into(npm_source(), HOME, PROGRESS)
+    assert (package.published, package.repository) == (datetime(2026, 11, 20, 8, tzinfo=UTC), "")
+
+
 def test_the_age_and_the_files_of_a_go_program_are_looked_at(go_proxy: Path) -> None:
     unverified = PROGRAM + "// InsecureSkipVerify: true\n"
     add_go_module(go_proxy, "example.test/sky", "v1.0.0", {"cmd/weather/main.go": unverified})

@@ -27,7 +27,8 @@ from toolchain.home import DyberHome
 from toolchain.mirrors import Mirrors
 from toolchain.progress import Progress
 
-_NPM_FIELDS = ("repository", "homepage", "os", "time")
+#: The first two are always there; npm prints no names of fields where it has a single one.
+_NPM_FIELDS = ("name", "version", "repository", "homepage", "os", "time")
 _SIMPLE_INDEX = "application/vnd.pypi.simple.v1+json"
 #: Label of an image with the address of its source, as the OCI's specification of images has it.
 _SOURCE_LABEL = "org.opencontainers.image.source"

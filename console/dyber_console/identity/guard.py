@@ -26,8 +26,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
 _CHANGES_NOTHING = ("GET", "HEAD")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _STATIC = f"{BASE}/static/"
-#: The check of the container's health, which asks from inside under any name.
-_HEALTH = "/health"
+#: The checks of the container's health, which ask from inside under any name.
+_HEALTH = ("/health", "/ready")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or refuse it."""
-        if scope["type"] != "http" or scope["path"] == _HEALTH:
+        if scope["type"] != "http" or scope["path"] in _HEALTH:
             await self._app(scope, receive, send)
             return
 

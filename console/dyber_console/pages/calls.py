@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -56,7 +57,7 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
         session_of(console, request)
         chosen = _filter(service, tool, client, outcome, slower, before)
         page = calls.page(console.store, chosen)
-        counted = calls.summary(console.store, chosen)
+        counted = _counted(console, chosen)
         picked = calls.by_request(console.store, call) if call else (page[0] if page else None)
         first = half_hour(console.live.clock()) - DAY + 1
         return renderer.page(
@@ -70,9 +71,9 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
             chips=_chips(console, chosen, outcome),
             bars=_histogram(counted, first),
             axis=_axis(first),
-            services=calls.known_names(console.store, "service"),
-            tools=calls.known_names(console.store, "tool"),
-            clients=calls.known_names(console.store, "client"),
+            services=console.day.names("service"),
+            tools=console.day.names("tool"),
+            clients=console.day.names("client"),
             slower_choices=SLOWER,
             title_of=lambda name: gathering.title(console, name),
             older=_older(chosen, outcome, page),
@@ -106,7 +107,14 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
     return router
 
 
-def _detail(console: Console, call: Call | None) -> dict[str, object]:
+def _counted(console: Console, chosen: Filter) -> calls.Summary:
+    """Return the counts of a filter; those of all calls, and of a service, are at hand."""
+    if replace(chosen, before=None) in (Filter(), Filter(service=chosen.service)):
+        return console.day.summary(console.live.clock(), chosen.service)
+    return calls.summary(console.store, chosen)
+
+
+def _detail(console: Console, call: Call | None) -> dict[str, Any]:
     if call is None:
         return {"call": None}
     spans = calls.spans_of(console.store, call)

@@ -47,7 +47,7 @@ class Row:
         """Return the account whose login matters most: one that is lost, else the first that is known."""
         known = [account for account in self.entry.facts.accounts if account.logged_in is not None]
         lost = [account for account in known if not account.logged_in and account.was_in]
-        return (lost or known or [None])[0]
+        return next(iter([*lost, *known]), None)
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,10 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
     async def overview(request: Request, state: str = "", q: str = "") -> Response:
         session_of(console, request)
         view = frame(console)
-        by_service = usage.last_day(console.store, view.facts.now)
+        by_service = console.day.services(view.facts.now)
         empty = usage.Usage(half_hour(view.facts.now) - usage.DAY + 1, usage.DAY)
         rows = [_row(console, entry, by_service.get(entry.name, empty)) for entry in view.entries]
-        whole = usage.Usage(empty.first, usage.DAY)
-        for service_usage in by_service.values():
-            whole.add(service_usage)
+        whole = console.day.whole(view.facts.now)
         return renderer.page(
             request,
             "overview.html",
@@ -250,7 +248,9 @@ def _deployment(event: Event) -> Happening:
 
 
 def _strangers(console: Console) -> int:
-    row = console.store.db.execute("SELECT COUNT(*) FROM calls WHERE outcome = 'unauthorized'").fetchone()
+    row = console.store.db.execute(
+        "SELECT COUNT(*) FROM calls WHERE client = '' AND outcome = 'unauthorized'"
+    ).fetchone()
     return int(row[0])
 
 

@@ -82,14 +82,14 @@ def page(store: Store, chosen: Filter) -> list[Call]:
 def summary(store: Store, chosen: Filter) -> Summary:
     """Count the calls of a filter, wherever the list is."""
     where, values = _conditions(chosen)
-    rows = store.db.execute(
-        f"SELECT half, result, bucket, COUNT(*) FROM calls WHERE {' AND '.join(where)} GROUP BY half, result, bucket",
-        values,
-    )
+    text = " AND ".join(where)
     counted = Summary()
-    for half, result, bucket, count in rows:
-        counted.by_half[(half, Result(result))] += count
-        counted.durations[bucket] += count
+    for half, result, count in store.db.execute(
+        f"SELECT half, result, COUNT(*) FROM calls WHERE {text} GROUP BY half, result", values
+    ):
+        counted.by_half[(half, Result(result))] = count
+    rows = store.db.execute(f"SELECT bucket, COUNT(*) FROM calls WHERE {text} GROUP BY bucket", values)
+    counted.durations.update(dict(rows.fetchall()))
     return counted
 
 
@@ -123,14 +123,6 @@ def spans_of(store: Store, call: Call) -> list[Span]:
         for row in rows
     ]  # fmt: skip
     return sorted(spans, key=lambda span: span.start)
-
-
-def known_names(store: Store, column: str) -> list[str]:
-    """Return the names in a column of the calls: of services, tools or clients."""
-    if column not in ("service", "tool", "client"):
-        raise ValueError(f"{column!r} is no column with names")
-    rows = store.db.execute(f"SELECT DISTINCT {column} FROM calls WHERE is_call = 1 AND {column} <> '' ORDER BY 1")
-    return [row[0] for row in rows]
 
 
 def call_of(row: sqlite3.Row) -> Call:

@@ -22,7 +22,12 @@ class Result(IntEnum):
 
 
 #: Outcomes of the gateway that refuse a call, whose service was not asked.
-REFUSALS = frozenset({"unauthorized", "forbidden", "foreign_origin", "unknown_host", "rate_limited", "circuit_open"})
+REFUSALS = frozenset(
+    {
+        "unauthorized", "forbidden", "insufficient_scope", "login_unavailable", "foreign_origin", "unknown_host",
+        "rate_limited", "circuit_open",
+    }
+)  # fmt: skip
 
 
 def result_of(outcome: str) -> Result:

@@ -29,8 +29,10 @@ CREATE TABLE IF NOT EXISTS calls (
 CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_id);
 CREATE INDEX IF NOT EXISTS calls_by_trace ON calls (trace_id);
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
+CREATE INDEX IF NOT EXISTS calls_by_client ON calls (client, id);
+CREATE INDEX IF NOT EXISTS calls_by_tool ON calls (tool, id);
 CREATE INDEX IF NOT EXISTS calls_by_result ON calls (service, is_call, result, id);
-CREATE INDEX IF NOT EXISTS calls_summary ON calls (is_call, service, half, result, bucket, client, tool);
+CREATE INDEX IF NOT EXISTS calls_summary ON calls (is_call, half, service, result, bucket, client, tool);
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT NOT NULL, service TEXT NOT NULL, name TEXT NOT NULL,
     start REAL NOT NULL, seconds REAL NOT NULL, failed INTEGER NOT NULL, tool TEXT NOT NULL, outcome TEXT NOT NULL,
@@ -68,10 +70,14 @@ class Store:
         self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = NORMAL")
-        self.db.execute("PRAGMA cache_size = -6000")
+        self.db.execute("PRAGMA cache_size = -3000")
         self.db.executescript(_TABLES)
         #: Grows with every change of calls and spans, so that answers can be kept until something changes.
         self.version = 0
+        #: The half hours whose calls changed, until somebody has counted them again.
+        self.changed_halves: set[int] = set()
+        #: The half hour of the oldest call after the last pruning.
+        self.oldest_half = 0
 
     def close(self) -> None:
         """Close the file."""
@@ -83,6 +89,7 @@ class Store:
         with self.db:
             for call in calls:
                 identifier = self.db.execute(_INSERT_CALL, _call_row(call)).lastrowid
+                self.changed_halves.add(half_hour(call.at))
                 for row in self.db.execute(
                     "SELECT name, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ?",
                     (call.trace_id, call.service),
@@ -125,10 +132,11 @@ class Store:
     def _set_outcome(self, identifier: int, tool: str, outcome: str, logged: str) -> None:
         # What the gateway saw fail did not reach the caller, whatever the service says.
         final = outcome if logged == "ok" or logged.startswith("http_") else logged
-        self.db.execute(
-            "UPDATE calls SET tool = ?, outcome = ?, result = ?, is_call = 1 WHERE id = ?",
-            (tool, final, _result(final), identifier),
-        )
+        row = self.db.execute(
+            "UPDATE calls SET tool = ?, outcome = ?, result = ?, is_call = 1 WHERE id = ? RETURNING half",
+            (tool, final, result_of(final), identifier),
+        ).fetchone()
+        self.changed_halves.add(row[0])
 
     def roll_up(self, now: float) -> None:
         """Sum the calls of the current and the previous half hour, for the pages that look back 30 days."""
@@ -161,6 +169,10 @@ class Store:
         self.db.execute("PRAGMA incremental_vacuum").fetchall()
         while self.size() > self._longest_bytes and self._drop_oldest():
             self.db.execute("PRAGMA incremental_vacuum").fetchall()
+        oldest = self.db.execute("SELECT MIN(half) FROM calls").fetchone()[0]
+        if oldest is not None:
+            self.changed_halves.add(oldest)
+        self.oldest_half = oldest or 0
         self.version += 1
 
     def size(self) -> int:
@@ -209,10 +221,6 @@ def _call_row(call: Call) -> tuple[object, ...]:
         call.result, call.seconds, bucket(call.seconds), call.status, call.is_call,
         json.dumps(details, ensure_ascii=False, separators=(",", ":")),
     )  # fmt: skip
-
-
-def _result(outcome: str) -> int:
-    return int(result_of(outcome))
 
 
 def _is_during(start: float, at: float, seconds: float) -> bool:

@@ -87,6 +87,13 @@ _MEANINGS: dict[str, Callable[[], Meaning]] = {
     "forbidden": lambda: Meaning(
         tr("The client may not call this"), tr("Extend the client's services, or leave it so")
     ),
+    "insufficient_scope": lambda: Meaning(
+        tr("The login's token lacks a scope"), tr("Authorize the client again and grant the scope")
+    ),
+    "login_elsewhere": lambda: Meaning(tr("The login is at the identity provider")),
+    "login_unavailable": lambda: Meaning(
+        tr("Tokens of logins cannot be verified now"), tr("See whether the identity provider answers")
+    ),
     "foreign_origin": lambda: Meaning(
         tr("A web page of another address called"), tr("Allow its origin, if it is yours")
     ),

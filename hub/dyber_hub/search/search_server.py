@@ -13,8 +13,8 @@ from mcp.types import INVALID_PARAMS, SERVER_INFO_META_KEY, ServerCapabilities, 
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 from dyber_hub.catalogue import Item, Service
-from dyber_hub.instructions import with_lines
-from dyber_hub.listing import FRESH_TTL_MS
+from dyber_hub.lists.instructions import with_lines
+from dyber_hub.lists.listing import FRESH_TTL_MS
 from dyber_hub.scopes import HubScope
 from dyber_hub.search.declarations import CALL_TOOL, ENTRIES, FIND_TOOLS, LIST_SERVICES
 from dyber_hub.search.inner_calls import inner_call, unwrapped

@@ -6,7 +6,7 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx2
 from dyber_kit.errors import ServiceError
@@ -33,7 +33,9 @@ class Documents:
 
     async def post(self, url: str, form: Mapping[str, str], user: str, password: str) -> Mapping[str, Any]:
         """Send a form with HTTP Basic authentication, and return the JSON object of the answer. Raises Unavailable."""
-        return await self._request("POST", url, data=dict(form), auth=httpx2.BasicAuth(user, password))
+        # RFC 6749, section 2.3.1: both are encoded before they are joined.
+        credentials = httpx2.BasicAuth(quote(user, safe=""), quote(password, safe=""))
+        return await self._request("POST", url, data=dict(form), auth=credentials)
 
     async def aclose(self) -> None:
         """Close all connections."""

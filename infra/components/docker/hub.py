@@ -67,7 +67,10 @@ class Hub(pulumi.ComponentResource):
         if settings.gateway.oauth:
             plain[parts.LOGINS] = logins(settings.gateway.oauth, authorities(settings))
             plain_files[parts.LOGINS_VARIABLE] = parts.LOGINS
-        contents = {parts.TOKEN_SECRET: token, **introspection_secrets(settings.gateway.oauth)}
+        contents: dict[str, pulumi.Input[str]] = {
+            parts.TOKEN_SECRET: token,
+            **introspection_secrets(settings.gateway.oauth),
+        }
         secrets = SecretFiles(
             parts.SECRETS_VOLUME,
             SecretFilesArgs(

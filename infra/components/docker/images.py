@@ -187,19 +187,25 @@ def built_server_image(
     return Image(reference=built.reference, image_id=built.image_id, built_by=(built,))
 
 
-def gateway_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+def gateway_image(
+    settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions, log: Path | None = None
+) -> Image:
     """Return the image of the gateway: by its digest, or built from `nginx` (the folder nginx/)."""
     parts = {"Dockerfile", "bin", "bootstrap"}
-    return _part_image("gateway", settings.gateway_image, settings, nginx, parts, uid, opts)
+    return _part_image("gateway", settings.gateway_image, settings, nginx, parts, uid, opts, log=log)
 
 
-def front_image(settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+def front_image(
+    settings: StackSettings, nginx: Path, uid: int, opts: pulumi.ResourceOptions, log: Path | None = None
+) -> Image:
     """Return the image of the fronts: by its digest, or built from `nginx`/front."""
     parts = {"Dockerfile", "healthcheck", "nginx.conf"}
-    return _part_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts)
+    return _part_image("front", settings.front_image, settings, nginx / "front", parts, uid, opts, log=log)
 
 
-def hub_image(settings: StackSettings, root: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+def hub_image(
+    settings: StackSettings, root: Path, uid: int, opts: pulumi.ResourceOptions, log: Path | None = None
+) -> Image:
     """Return the image of the hub: by its digest, or built from `root` (the repository, of which .dockerignore leaves
     the hub and the kit)."""
     parts = {
@@ -221,19 +227,26 @@ def hub_image(settings: StackSettings, root: Path, uid: int, opts: pulumi.Resour
         SERVER_SUITE,
         dockerfile="hub/Dockerfile",
         mirrors={"PIP_INDEX_URL": settings.build.pip_index_url or ""},
+        log=log,
     )
 
 
-def cache_image(settings: StackSettings, cache: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+def cache_image(
+    settings: StackSettings, cache: Path, uid: int, opts: pulumi.ResourceOptions, log: Path | None = None
+) -> Image:
     """Return the image of Redis: by its digest, or built from `cache` (the folder cache/)."""
     parts = {"Dockerfile", "bin", "redis.conf"}
-    return _part_image("cache", settings.cache_image, settings, cache, parts, uid, opts, SERVER_SUITE)
+    return _part_image("cache", settings.cache_image, settings, cache, parts, uid, opts, SERVER_SUITE, log=log)
 
 
-def monitoring_image(settings: StackSettings, monitoring: Path, uid: int, opts: pulumi.ResourceOptions) -> Image:
+def monitoring_image(
+    settings: StackSettings, monitoring: Path, uid: int, opts: pulumi.ResourceOptions, log: Path | None = None
+) -> Image:
     """Return the image of Prometheus: by its digest, or built from `monitoring` (the folder monitoring/)."""
     parts = {"Dockerfile", "bin", "bootstrap"}
-    return _part_image("monitoring", settings.monitoring_image, settings, monitoring, parts, uid, opts, SERVER_SUITE)
+    return _part_image(
+        "monitoring", settings.monitoring_image, settings, monitoring, parts, uid, opts, SERVER_SUITE, log=log
+    )
 
 
 def _part_image(
@@ -247,6 +260,7 @@ def _part_image(
     suite: str = GATEWAY_SUITE,
     dockerfile: str = "Dockerfile",
     mirrors: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> Image:
     if pinned:
         return Image(reference=pinned, image_id=pinned)
@@ -263,6 +277,7 @@ def _part_image(
         build=settings.build,
         dockerfile=dockerfile,
         mirrors=mirrors,
+        log=log,
         opts=opts,
     )
     return Image(reference=built.reference, image_id=built.image_id, built_by=(built,))

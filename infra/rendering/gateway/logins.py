@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ def login_bases(settings: GatewaySettings, services: Sequence[GatewayService]) -
     let it use tokens that were issued for another server. Names of this machine count only on a gateway that nobody
     else can reach. Tokens are accepted over HTTPS only, except on this machine.
     """
-    bases = {}
+    bases: dict[str, str] = {}
     local = ipaddress.ip_address(settings.bind).is_loopback and settings.public_url is None
     for name in settings.all_server_names:
         if name in CONTAINER_NAMES or (name in LOOPBACK_NAMES and not local):
@@ -74,6 +75,7 @@ def logins(settings: GatewaySettings, services: Sequence[GatewayService], hub: G
         if scope.partition(":")[0] not in ("mcp", *names):
             raise UnusableValue("oauth_scope_service", scope=scope, known=", ".join(names))
     content = {
+        "revision": hashlib.sha256(oauth.model_dump_json().encode()).hexdigest()[:16],
         "verifier": f"http://{hub.name}:{hub.port}{VERIFIER_PATH}",
         # The gateway has no other secret of the hub. Only the two are in the hub's network.
         "key": hub.token_sha256,

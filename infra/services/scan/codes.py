@@ -18,10 +18,13 @@ class Code:
 
 _READ_THE_TEXT = mark(
     "Read the whole text of the tool. If it is harmless, accept the finding with a reason in service.yaml; "
-    "otherwise do "
+    "otherwise switch it off (off under source.tools; prompts, resources and instructions in source.leave_out), or do "
     "not use this server."
 )
-_SWITCH_OFF = mark("If you do not need the tool, switch it off: off under source.tools.")
+_SWITCH_OFF = mark(
+    "If you do not need it, switch it off: a tool with off under source.tools, prompts, resources or instructions in "
+    "source.leave_out."
+)
 _LOOK_AT_THE_CODE = mark("Look at the package's source, or take another server.")
 
 CODES: dict[str, Code] = {

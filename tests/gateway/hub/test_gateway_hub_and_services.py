@@ -19,7 +19,7 @@ from dyber_hub.live import Offers
 from dyber_hub.refresh import Timings
 from dyber_hub.settings import HubSettings
 from dyber_kit import Settings
-from dyber_kit.serving.server import build_server
+from dyber_kit.serving.server import DrainingServer, build_server
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -82,6 +82,7 @@ class Whole:
 
     gateway: GatewayUnderTest
     app: HubApp
+    server: DrainingServer
     loop: asyncio.AbstractEventLoop
     services: dict[str, str]
 
@@ -131,10 +132,20 @@ def as_gateway_knows(catalogue: Catalogue, name: str, port: int) -> GatewayServi
     )
 
 
+def hub_of(gateway: GatewayUnderTest, catalogue: Catalogue, port: int) -> HubApp:
+    settings = Settings(host="0.0.0.0", port=port, require_scope=True)
+    relayed = f"http://127.0.0.1:{gateway.port(RELAY_PORT)}"
+    return build_app(settings, HubSettings(Path("hub.json"), relayed, HUB_TOKEN), catalogue, ONCE)
+
+
+def whole_catalogue() -> Catalogue:
+    return replace(hub_services.catalogue(groups=(hub_services.PET, ASKING)), search=True)
+
+
 @pytest.fixture(scope="module")
 def whole() -> Iterator[Whole]:
     """Return a gateway, a hub and three services, as a deployment connects them."""
-    catalogue = replace(hub_services.catalogue(groups=(hub_services.PET, ASKING)), search=True)
+    catalogue = whole_catalogue()
     gateway = GatewayUnderTest(build_image(NGINX_FOLDER), ports=PORTS)
     with ExitStack() as stack:
         stack.callback(gateway.stop)
@@ -151,17 +162,13 @@ def whole() -> Iterator[Whole]:
             for name, scopes in SCOPES.items()
         )
         gateway.configure(SETTINGS, tuple(known), clients, hub=gateway_hub(catalogue))
-        app = build_app(
-            Settings(host="0.0.0.0", port=free_port(), require_scope=True),
-            HubSettings(Path("hub.json"), f"http://127.0.0.1:{gateway.port(RELAY_PORT)}", HUB_TOKEN),
-            catalogue,
-            ONCE,
-        )
-        _, loop = stack.enter_context(running_in(build_server(app)))
+        app = hub_of(gateway, catalogue, free_port())
+        server = build_server(app)
+        _, loop = stack.enter_context(running_in(server))
         relay(gateway, "hub", app.settings.port, 8070, ("hub", "hub-1"))
         wait_until(lambda: all(app.live.state(name) == "ok" for name in app.live.services), "the hub has all lists")
         wait_until(lambda: reaches_hub(gateway), "the gateway reaches the hub")
-        yield Whole(gateway, app, loop, bases)
+        yield Whole(gateway, app, server, loop, bases)
 
 
 def reaches_hub(gateway: GatewayUnderTest) -> bool:
@@ -266,3 +273,23 @@ async def test_case_34_a_listener_hears_of_a_change_at_once(whole: Whole) -> Non
                 break
         assert "gamma_new" in [tool.name for tool in (await client.list_tools()).tools]
     do_in(whole.loop, lambda: live.note_offers("gamma", Offers(None, entries)))
+
+
+async def test_cases_36_and_51_a_hub_that_stops_ends_streams_in_order_and_stops_no_call(whole: Whole) -> None:
+    """Stop the hub for good; this is the last test, for the sake of the others."""
+    async with whole.client("owner", "modern") as modern, whole.client("owner", "legacy") as legacy:
+        for client in (modern, legacy):  # They check answers by the list, which they would ask for later.
+            await client.list_tools()
+        async with modern.listen(tools_list_changed=True) as stream:
+            whole.server.should_exit = True
+            assert [event async for event in stream] == []
+        wait_until(lambda: not reaches_hub(whole.gateway), "the hub has stopped")
+        for client in (modern, legacy):
+            answer = await client.call_tool("beta_echo", {"text": "a"})
+            assert answer.structured_content == {"text": "beta a"}
+        with running(build_server(hub_of(whole.gateway, whole_catalogue(), whole.app.settings.port))):
+            wait_until(lambda: reaches_hub(whole.gateway), "the hub is back")
+            for client in (modern, legacy):
+                assert "beta_echo" in [tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools]
+            async with modern.listen(tools_list_changed=True) as stream:
+                assert stream.honored.tools_list_changed is True

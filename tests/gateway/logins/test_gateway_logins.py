@@ -10,8 +10,9 @@ from collections.abc import Callable
 import jwt
 import pytest
 
+from tests.gateway.support import http2_call
 from tests.gateway.support.gateway_under_test import OTHER_TOKEN, TOKEN, Answer
-from tests.gateway.support.logins import MODERN, Logins
+from tests.gateway.support.logins import EVERYWHERE, MODERN, Logins
 from tests.stand_in.identity_provider import make_key
 
 METADATA = "/.well-known/oauth-protected-resource"
@@ -166,6 +167,24 @@ def test_older_clients_are_limited_by_the_scope_that_the_service_is_told(logins:
     assert headers_seen(answer)["x-dyber-scope"] == "all"
     # `alpha` does not enforce scopes here, so a call whose tool the gateway cannot see is refused.
     assert logins.post(logins.token(scope="alpha:read")).json()["code"] == "insufficient_scope"
+
+
+def test_a_configured_audience_stands_for_every_address(logins: Logins) -> None:
+    for port, path in ((443, "/api/alpha/mcp"), (8080, "/alpha/mcp"), (8080, "/api/alpha/x"), (9000, "/mcp")):
+        tokens = [logins.token(aud=audience, jti=f"{port}{path}") for audience in (EVERYWHERE, "another")]
+        statuses = [
+            logins.gateway.request(path, port=port, method="POST", token=token, body=b"{}", headers=MODERN).status
+            for token in tokens
+        ]
+        assert statuses == [200, 401]
+
+
+def test_the_first_call_by_http_2_is_as_any_other(logins: Logins) -> None:
+    for number, method in enumerate(("GET", "POST")):
+        token = logins.token(aud=EVERYWHERE, jti=f"h2 {number}")
+        body = b"" if method == "GET" else b"x" * 60_000
+        arrived = json.loads(http2_call.call(logins.gateway.port(80), method, "/api/alpha/x", token, body))
+        assert (arrived["method"], arrived["uri"], arrived["body"]) == (method, "/x", body.decode())
 
 
 def test_callers_cannot_name_themselves(logins: Logins) -> None:

@@ -35,10 +35,18 @@ def _fields(fields: dict[str, str]) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    # Lengths from 127 on need a second byte.
-    length = len(text)
-    prefix = bytes([length]) if length < 127 else bytes([127, length - 127])
-    return prefix + text.encode()
+    return _length(len(text)) + text.encode()
+
+
+def _length(value: int) -> bytes:
+    """Encode a number as RFC 7541, section 5.1, does with a prefix of 7 bits."""
+    if value < 127:
+        return bytes([value])
+    encoded, rest = [127], value - 127
+    while rest >= 128:
+        encoded.append(128 | rest & 127)
+        rest >>= 7
+    return bytes([*encoded, rest])
 
 
 def _answer(connection: socket.socket) -> bytes:

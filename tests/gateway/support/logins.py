@@ -29,6 +29,8 @@ from tests.stand_in.identity_provider import IdentityProvider
 from tests.stand_in.running import free_port, running
 
 HUB_TOKEN = "c0" * 32
+#: An audience that stands for every address of the gateway.
+EVERYWHERE = "the-whole-stack"
 #: The backends are `alpha`, whose tools these are, and `hung`.
 ALPHA = GatewayService("alpha", 9000, "甲", 5, read_tools=("alpha_read",), write_tools=("alpha_write",))
 BETA = GatewayService("beta", 9002, "乙", 5, read_tools=("beta_read",))
@@ -106,6 +108,7 @@ def logins_of(
     trusted = Issuer(
         url,
         "login",
+        frozenset({EVERYWHERE}),
         scopes={scope: scope for scope in scopes},
         users=(User("groups", "readers", "reader"),),
         other_users="desktop-pet",

@@ -138,8 +138,8 @@ async def test_suggestions_come_from_the_server(offering: Bridge, connect: Conne
 async def test_a_caller_with_a_list_of_tools_sees_no_prompt_and_no_resource(offering: Bridge, scope: str) -> None:
     http = httpx2.AsyncClient(headers={"X-Dyber-Scope": scope})
     async with Client(streamable_http_client(f"{offering.base}/mcp", http_client=http)) as client:
-        found = (await client.list_prompts()).prompts, (await client.list_resources()).resources
-        assert all(found) is (scope == "read") and any(found) is (scope == "read")
+        listed = (await client.list_prompts()).prompts, (await client.list_resources()).resources
+        assert all(listed) is (scope == "read") and any(listed) is (scope == "read")
         if scope != "read":
             await refused(client.get_prompt("plan-trip", {"city": "a"}))
             await refused(client.read_resource("memo://today"))
@@ -157,7 +157,7 @@ async def test_a_changed_or_missing_offer_is_refused_while_clients_still_see_the
         patch.setenv("FOREIGN_OFFERS", write_offers(tmp_path, **changed))
         with bridge(settings_of(**SETTINGS), offers_lock) as running:
             await until(lambda: running.ready()[0] == 200)
-            assert running.metric("mcp_contract_differs") == 4  # One resource is missing and another is new.
+            assert running.metric("mcp_contract_differs") == 3  # A new resource is no difference.
             async with Client(f"{running.base}/mcp") as client:
                 descriptions = [prompt.description for prompt in (await client.list_prompts()).prompts]
                 assert descriptions[0] == "Plan a trip"
@@ -170,6 +170,22 @@ async def test_a_changed_or_missing_offer_is_refused_while_clients_still_see_the
                 ):
                     assert code_of(await refused(call)) == "UPSTREAM_CHANGED"
                 assert (await client.read_resource("memo://picture")).contents
+
+
+async def test_what_the_reviewer_leaves_out_is_neither_locked_nor_served(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with environment.context() as patch:
+        patch.setenv("FOREIGN_ERA", "modern")  # Its instructions are left out too.
+        settings = settings_of(**SETTINGS, era="modern", leave_out=["instructions", "prompts", "resources"])
+        lock = lock_of(settings, tmp_path)
+        assert (lock.instructions, any(lock.offers.values()), lock.completions) == (None, False, ())
+        with bridge(settings, lock) as running:
+            async with Client(f"{running.base}/mcp") as client:
+                assert (await client.list_tools()).tools and not (await client.list_prompts()).prompts
+                await refused(client.get_prompt("plan-trip", {"city": "a"}))
+                await refused(client.read_resource("memo://today"))
+            assert running.metric("mcp_contract_differs") == 0
 
 
 async def test_a_prompt_whose_server_ends_fails_clearly_and_the_next_request_works(offering: Bridge) -> None:

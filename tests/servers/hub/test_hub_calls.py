@@ -6,7 +6,6 @@ import base64
 import json
 from typing import Any
 
-import anyio
 import httpx2
 import pytest
 
@@ -18,12 +17,10 @@ from tests.servers.hub.asking import (
     asking,
     headers_of,
     message,
-    messages_in,
     modern_headers,
     post,
-    until,
 )
-from tests.servers.hub.conftest import Hub, serving_hub
+from tests.servers.hub.conftest import Hub
 from tests.stand_in import hub_services
 from tests.stand_in.header_attacks import META, MODERN
 
@@ -166,120 +163,6 @@ async def test_case_26_batches_are_refused_and_nothing_of_them_runs(hub, gateway
     response = await post(hub.base, batch, modern=False)
     assert (response.status_code, answer_in(response)["error"]["code"]) == (400, -32600)
     assert hub_services.written == []
-
-
-@pytest.mark.parametrize("modern", [True, False])
-async def test_case_27_progress_reaches_only_the_request_whose_it_is(hub, gateway, modern):
-    """Two clients use the same id and the same token, once as a text and once as a number."""
-    streams: dict[tuple[str, Any], list[dict[str, Any]]] = {}
-
-    async def run(name: str, token: Any) -> None:
-        sent = message(
-            "tools/call",
-            1,
-            modern=modern,
-            name="alpha_wait",
-            arguments={"name": name, "steps": 4},
-            _meta={"progressToken": token},
-        )
-        response = await post(hub.base, sent, modern=modern, accept=STREAM, headers=headers_of("all", client=name))
-        streams[(name, token)] = messages_in(response)
-
-    async with anyio.create_task_group() as tasks:
-        for name in ("first", "second"):
-            for token in ("token", 7):
-                tasks.start_soon(run, name, token)
-    for (name, token), messages in streams.items():
-        *progress, result = messages
-        assert [step["params"]["progressToken"] for step in progress] == [token] * 4
-        assert [step["params"]["message"] for step in progress] == [name] * 4
-        assert [step["params"]["progress"] for step in progress] == [1, 2, 3, 4]
-        assert result["result"]["structuredContent"] == {"text": name}
-    sent_tokens = [passed.message["params"]["_meta"]["progressToken"] for passed in gateway.calls()]
-    assert len(set(sent_tokens)) == 4
-
-
-async def test_a_call_without_a_progress_token_gets_no_progress(hub):
-    sent = message("tools/call", name="alpha_wait", arguments={"name": "a", "steps": 2})
-    response = await post(hub.base, sent, accept=STREAM)
-    assert answer_in(response)["result"]["structuredContent"] == {"text": "a"}
-    assert "notifications/progress" not in response.text
-
-
-@pytest.mark.parametrize("modern", [True, False])
-async def test_case_28_a_client_that_leaves_cancels_its_call_in_the_service(hub, gateway, modern):
-    sent = message("tools/call", modern=modern, name="alpha_wait", arguments={"name": "left", "stay": True})
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: post(hub.base, sent, modern=modern, accept=STREAM))
-        await until(gateway.calls)
-        await anyio.sleep(0.2)
-        tasks.cancel_scope.cancel()
-    await until(lambda: hub_services.ended == ["left"])
-
-
-async def test_case_29_a_legacy_cancellation_touches_nobody_elses_call(hub, gateway):
-    sent = message("tools/call", 5, modern=False, name="alpha_wait", arguments={"name": "a", "steps": 20})
-    cancellation = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5}}
-    answers = []
-
-    async def run() -> None:
-        answers.append(answer_in(await post(hub.base, sent, modern=False)))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(run)
-        await until(gateway.calls)
-        accepted = await post(hub.base, cancellation, modern=False)
-    assert accepted.status_code == 202
-    assert answers[0]["result"]["structuredContent"] == {"text": "a"}
-    assert hub_services.ended == []
-
-
-def asked(answer: dict[str, Any]) -> tuple[str, str]:
-    """Return the key of the question, and the state that must come back with its answer."""
-    result = answer["result"]
-    assert result["resultType"] == "input_required"
-    return next(iter(result["inputRequests"])), result["requestState"]
-
-
-def reply(key: str, state: str, number: int = 2) -> dict[str, Any]:
-    response = {"action": "accept", "content": {"text": "yes"}}
-    return message(
-        "tools/call",
-        number,
-        name="alpha_ask",
-        arguments={},
-        inputResponses={key: response},
-        requestState=state,
-        _meta=ASKABLE,
-    )
-
-
-ASKABLE = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
-
-
-async def test_case_30_a_question_and_its_state_pass_unchanged(hub, gateway, gateway_url):
-    sent = message("tools/call", name="alpha_ask", arguments={}, _meta=ASKABLE)
-    key, state = asked(answer_in(await post(hub.base, sent, headers=headers_of("all"))))
-    with serving_hub(gateway, gateway_url) as other_replica:
-        await until(lambda: other_replica.app.live.state("alpha") == "ok")
-        answer = answer_in(await post(other_replica.base, reply(key, state), headers=headers_of("all")))
-    assert answer["result"]["structuredContent"] == {"text": "asked yes"}
-    assert gateway.calls()[-1].message["params"]["requestState"] == state
-
-
-async def test_case_31_a_state_of_another_client_or_a_changed_one_is_refused(hub):
-    sent = message("tools/call", name="alpha_ask", arguments={}, _meta=ASKABLE)
-    key, state = asked(answer_in(await post(hub.base, sent, headers=headers_of("all"))))
-    changed = state[:-2] + ("AA" if state[-2:] != "AA" else "BB")
-    for used, client in ((state, "laptop"), (changed, "phone")):
-        answer = answer_in(await post(hub.base, reply(key, used), headers=headers_of("all", client=client)))
-        assert "error" in answer or answer["result"].get("isError")
-    assert hub_services.written == []
-
-
-async def test_case_32_a_client_that_cannot_be_asked_is_told_so(hub):
-    response = await call(hub.base, "alpha_ask")
-    assert (response.status_code, answer_in(response)["error"]["code"]) == (400, -32021)
 
 
 @pytest.mark.parametrize(("era", "accept"), WAYS)

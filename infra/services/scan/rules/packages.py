@@ -167,7 +167,9 @@ def read_sources(folder: Path) -> dict[str, str]:
 
 
 def read_packed_sources(archive: Path) -> dict[str, str]:
-    """Return the texts of the source files in an archive (.tar.gz) by path, as `read_sources`; nothing is unpacked.
+    """Return the texts of the source files in an npm archive (.tgz) by path, as `read_sources`; nothing is unpacked.
+
+    Paths are without the first folder, which npm calls `package`.
 
     Raises tarfile.TarError, OSError and EOFError for what is no such archive.
     """
@@ -178,7 +180,7 @@ def read_packed_sources(archive: Path) -> dict[str, str]:
             room -= member.size
             if room < 0 or len(texts) >= _MOST_FILES:
                 break
-            path = PurePosixPath(member.name)
+            path = PurePosixPath(*PurePosixPath(member.name).parts[1:])
             if member.isfile() and _is_source(path) and (content := packed.extractfile(member)):
                 texts[path.as_posix()] = content.read(_MOST_CHARACTERS).decode("utf-8", "replace")
     return texts

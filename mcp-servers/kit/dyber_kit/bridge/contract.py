@@ -64,15 +64,15 @@ async def foreign_contract(
     for name, visible in listing.tools.items():
         shown = like_locked(visible, locked.get(name))
         tools[name] = {"sha256": digest(shown), **shown}
-    others = _others(about, listing)
+    others = _others(None if "instructions" in settings.leave_out else about.instructions, listing)
     contract = {"service": settings.service, "sha256": digest({"tools": tools, **others} if others else tools)}
     before = {"instructions": others.pop("instructions")} if "instructions" in others else {}
     return {**contract, **before, "tools": tools, **others}, listing
 
 
-def _others(about: About, listing: Listing) -> dict[str, Any]:
+def _others(instructions: str | None, listing: Listing) -> dict[str, Any]:
     """Return what the contract has beside tools; only what the server has."""
-    others: dict[str, Any] = {"instructions": about.instructions}
+    others: dict[str, Any] = {"instructions": instructions}
     for kind in OFFER_KINDS:
         offers = listing.offers.get(kind, {})
         others[kind] = {name: {"sha256": digest(offer), **offer} for name, offer in offers.items()}
@@ -105,7 +105,7 @@ async def _listed(settings: BridgeSettings, placeholder: str | None) -> tuple[Ab
         with anyio.fail_after(settings.startup_seconds):
             async with _linked(settings, values, masker, log) as link:
                 about = await link.handshake()
-                return about, read_all(await link.list_all())
+                return about, read_all(await link.list_all(), settings.leave_out)
     except Exception as error:
         raise HandshakeError(_reason(settings, error, log)) from error
 

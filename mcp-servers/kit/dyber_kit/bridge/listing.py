@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,7 +23,7 @@ from dyber_kit.bridge.offers import (
     read_resources,
     read_templates,
 )
-from dyber_kit.bridge.settings import read_json
+from dyber_kit.bridge.settings import LeftOut, read_json
 from dyber_kit.contract import digest
 from dyber_kit.language import tr
 
@@ -83,16 +83,22 @@ class Listing:
         return self.tools if kind == "tools" else self.offers.get(kind, {})
 
 
-def read_all(listed: Listed) -> Listing:
+def read_all(listed: Listed, leave_out: Collection[LeftOut] = ()) -> Listing:
     """Return what is usable of everything that a server lists; see `read_listing` for tools.
 
     A server does not say for which arguments it has suggestions, so all of its prompts and templates are taken.
+
+    Args:
+        listed: The lists as the server sent them.
+        leave_out: What the service does not offer.
     """
     tools = read_listing(listed.tools)
+    prompts = () if "prompts" in leave_out else listed.prompts
+    resources, templates = ((), ()) if "resources" in leave_out else (listed.resources, listed.resource_templates)
     read = {
-        "prompts": read_prompts(listed.prompts),
-        "resources": read_resources(listed.resources),
-        "resource_templates": read_templates(listed.resource_templates),
+        "prompts": read_prompts(prompts),
+        "resources": read_resources(resources),
+        "resource_templates": read_templates(templates),
     }
     offers = {kind: read[kind][0] for kind in OFFER_KINDS}
     refused = {kind: read[kind][1] for kind in OFFER_KINDS if read[kind][1]}
@@ -264,7 +270,10 @@ class Differences:
 
 
 def compare(lock: Lock, listing: Listing) -> Differences:
-    """Return how a server's lists differ from the lock; an output schema that the lock leaves out does not count."""
+    """Return how a server's lists differ from the lock.
+
+    An output schema that the lock leaves out does not count, and neither does a resource that is not in the lock.
+    """
     changed: set[Item] = set()
     missing: set[Item] = set()
     added: set[Item] = set()
@@ -277,7 +286,8 @@ def compare(lock: Lock, listing: Listing) -> Differences:
             if name in listed and digest(item) != digest(like_locked(listed[name], item))
         }
         missing |= {Item(kind, name) for name in locked.keys() - listed.keys()}
-        added |= {Item(kind, name) for name in listed.keys() - locked.keys()}
+        if kind != "resources":  # Many servers list what they hold now; what the lock does not have is not served.
+            added |= {Item(kind, name) for name in listed.keys() - locked.keys()}
     return Differences(frozenset(changed), frozenset(missing), frozenset(added))
 
 

@@ -24,6 +24,7 @@ PLACEHOLDER = "dyber-placeholder"
 Transport = Literal["stdio", "streamable-http", "sse"]
 Era = Literal["legacy", "modern"]
 Kind = Literal["read", "write", "off"]
+LeftOut = Literal["instructions", "prompts", "resources"]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 # The child gets no other variable of the bridge: neither its secrets' files nor its settings.
@@ -53,6 +54,7 @@ class BridgeSettings(BaseModel):
         passed: Variables and secrets that the child gets under their own name.
         secrets: Name of each secret, and whether the server can work without it.
         tools: Kind of tools that the reviewer decided; the others are as their `readOnlyHint` says, or `write`.
+        leave_out: What the server offers beside tools and the service does not; `resources` includes the templates.
         max_in_flight: Most calls that one child handles at the same time; as many again wait.
         max_call_seconds: Deadline of one call, unless MAX_CALL_SECONDS is set.
         private_network: Whether `url` of a remote server may lead to a private network.
@@ -76,6 +78,7 @@ class BridgeSettings(BaseModel):
     passed: tuple[VariableName, ...] = ()
     secrets: dict[VariableName, Literal["required", "optional"]] = {}
     tools: dict[str, Kind] = {}
+    leave_out: tuple[LeftOut, ...] = ()
     max_in_flight: int = Field(8, ge=1, le=1000)
     max_call_seconds: float = Field(60, ge=1, le=3600)
     private_network: bool = False

@@ -309,7 +309,7 @@ class Supervisor:
             for item in listed.tools
             if isinstance(item, dict) and isinstance(item.get("name"), str)
         }
-        listing = read_all(listed)
+        listing = read_all(listed, self._settings.leave_out)
         self.differences = compare(self._lock, listing)
         self._metrics.differs(self.differences.count)
         self._report(listing)

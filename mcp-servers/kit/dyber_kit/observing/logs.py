@@ -86,6 +86,9 @@ def configure_logging(service: str, level: str) -> None:
         )
     )
     handler.addFilter(_RequestFields(service))
+    # Lines show neither the place in the code nor the thread or process, which take time to find out for each line.
+    logging._srcfile = None  # As Python's documentation on logging recommends
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # At INFO, these two repeat the kit's own lines about calls and requests.
     for chatty in ("mcp", "httpx2"):

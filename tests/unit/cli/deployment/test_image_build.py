@@ -16,6 +16,7 @@ from cli.system.errors import StackError
 from cli.terminal.console import Activities
 from infra.services.catalog import ServiceSpec
 from infra.settings.build import BuildSettings
+from infra.single_image import PARTS
 
 WANTED = "sha512-" + "B" * 86 + "=="
 OUTPUT = f"""\
@@ -97,7 +98,7 @@ def built(monkeypatch: pytest.MonkeyPatch, outcome: DeployError | None) -> list[
 def test_a_failed_update_has_the_last_lines_of_the_builds_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     names = built(monkeypatch, DeployError("the image of template was not built", "lock it", ["#12 npm error"]))
     failed = DeployError("it failed", "look", ["exit code: 1"])
-    images = ["template-image", "gateway-image"]
+    images = ["template-image", "unknown-image"]
     error = image_build.with_reasons(failed, images, BuildSettings(), Activities())
     assert names == ["template"]
     assert (error.message, error.next_step) == ("it failed", "lock it")
@@ -108,3 +109,24 @@ def test_an_update_whose_image_can_be_built_afterwards_keeps_its_own_reason(monk
     built(monkeypatch, None)
     failed = DeployError("it failed", "look", ["exit code: 1"])
     assert image_build.with_reasons(failed, ["template-image"], BuildSettings(), Activities()) is failed
+
+
+@pytest.mark.parametrize("locks", [False, True])
+def test_a_build_that_fails_for_a_known_reason_has_its_next_step(tmp_path: Path, locks: bool) -> None:
+    (tmp_path / "build.log").write_text("#9 2.1 Temporary failure resolving 'deb.example'\n", encoding="utf-8")
+    failed = DeployError("no", "", [])
+    error = image_build._with_output(failed, "gateway", tmp_path if locks else None, tmp_path / "build.log")
+    assert "DYBER_APT_MIRROR" in error.next_step and "gateway" in error.message
+
+
+def test_a_part_that_was_not_built_is_built_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build_part(name: str, build: BuildSettings, display: Activities) -> str:
+        raise DeployError(f"the image of {name} was not built", "look", ["#9 apt"])
+
+    monkeypatch.setattr(image_build, "build_part", build_part)
+    failed = DeployError("it failed", "", [])
+    images = [f"{name}-image" for name in PARTS]
+    error = image_build.with_reasons(failed, images, BuildSettings(), Activities())
+    assert [line for line in error.details if line.startswith("the image")] == [
+        f"the image of {name} was not built:" for name in PARTS
+    ]

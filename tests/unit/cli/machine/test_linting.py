@@ -52,7 +52,9 @@ def repository(tmp_path: Path) -> Path:
         for entry in [*contract.get("layers", []), *contract.get("source_modules", [])]
         for room in entry.split(" | ")
     }
-    for package in sorted(rooms | {"mcp-servers/kit/dyber_kit", "mcp-servers/a/a_server", "hub/dyber_hub"}):
+    for package in sorted(
+        rooms | {"mcp-servers/kit/dyber_kit", "mcp-servers/a/a_server", "hub/dyber_hub", "console/dyber_console"}
+    ):
         (tmp_path / package).mkdir(parents=True, exist_ok=True)
         (tmp_path / package / "__init__.py").write_text('"""Is empty."""\n', encoding="utf-8")
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)

@@ -39,7 +39,11 @@ def line(**changes: object) -> str:
 def test_a_call_begins_as_many_seconds_before_the_line_as_it_took() -> None:
     call = call_from_line(line())
     assert call is not None
-    assert (call.tool, call.client, call.trace_id) == ("zhihu_search", "desktop-pet", "4bf92f3577b34da6a3ce929d0e0e4736")
+    assert (call.tool, call.client, call.trace_id) == (
+        "zhihu_search",
+        "desktop-pet",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+    )
     assert call.at == pytest.approx(1795873267 - 0.31)
     assert call.result is Result.OK
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from dyber_console.records import calls, usage
 from dyber_console.records.calls import Filter
+from dyber_console.records.day import Day
 from dyber_console.records.model import Call, Result, Span, bucket, bucket_seconds, percentile
 from dyber_console.records.store import Store
 
@@ -138,17 +139,33 @@ def test_a_day_of_100000_calls_is_answered(store: Store, capsys: pytest.CaptureF
         call(number, NOW - number * 0.8, service=services[number % 30], seconds=0.01 * (number % 900))
         for number in range(100_000)
     )
-    started = time.perf_counter()
-    by_service = usage.last_day(store, NOW)
-    overview = time.perf_counter() - started
-    started = time.perf_counter()
-    counted = calls.summary(store, Filter())
-    page = calls.page(store, Filter())
-    listed = time.perf_counter() - started
+    day = Day(store)
+    day.services(NOW)
+    store.add_calls([call(100_000)])
+    times = {}
+    for name, ask in (
+        ("overview", lambda: day.services(NOW)),
+        ("list", lambda: (day.summary(NOW), calls.page(store, Filter()))),
+        ("filtered list", lambda: (calls.summary(store, Filter(client="phone")), calls.page(store, Filter(tool="x")))),
+    ):
+        started = time.perf_counter()
+        ask()
+        times[name] = f"{(time.perf_counter() - started) * 1000:.0f} ms"
     with capsys.disabled():
-        print(f"\n100,000 calls: overview {overview * 1000:.0f} ms, list {listed * 1000:.0f} ms")
-    assert sum(each.count for each in by_service.values()) == counted.count == 100_000
-    assert len(page) == calls.PAGE
+        print(f"\n100,000 calls: {times}")
+    assert sum(each.count for each in day.services(NOW).values()) == 100_001
+    assert day.summary(NOW).count == calls.summary(store, Filter()).count == 100_001
+    assert day.whole(NOW).p95 == calls.summary(store, Filter()).p95
+
+
+def test_the_counts_of_the_day_follow_late_spans_and_pruning(store: Store) -> None:
+    day = Day(store)
+    store.add_calls([call(0), call(1, NOW - 23 * 3600)])
+    assert (day.whole(NOW).count, day.whole(NOW).failed) == (2, 0)
+    store.add_spans([span(0)])
+    assert (day.whole(NOW).count, day.whole(NOW).failed) == (2, 1)
+    store.prune(NOW + 2 * 3600)
+    assert day.whole(NOW).count == 1
 
 
 def test_a_percentile_is_off_by_less_than_a_twentieth() -> None:
@@ -158,3 +175,34 @@ def test_a_percentile_is_off_by_less_than_a_twentieth() -> None:
     assert percentile(counts, 0.95) == pytest.approx(9.5, rel=0.05)
     assert percentile({}, 0.5) is None
     assert bucket_seconds(bucket(0.0)) == 0.001
+
+
+def test_the_names_of_recorded_calls_are_known_at_once(store: Store) -> None:
+    day = Day(store)
+    assert day.names("client") == []
+    store.add_calls([call(1), call(2, client="claude-code"), call(3, client="")])
+    assert day.names("client") == ["claude-code", "phone"]
+    with pytest.raises(ValueError, match="remote"):
+        day.names("remote")
+
+
+def test_the_counts_of_clients_follow_their_calls(store: Store) -> None:
+    day = Day(store)
+    store.add_calls([call(1), call(2, outcome="BUSY"), call(3, client="claude-code", at=NOW - 4000)])
+    counted = day.clients(NOW)
+    assert {name: (each.count, each.failed, each.last.request_id) for name, each in counted.items()} == {
+        "phone": (2, 1, "request-2"),
+        "claude-code": (1, 0, "request-3"),
+    }
+    store.add_calls([call(4, client="claude-code")])
+    assert day.clients(NOW)["claude-code"].last.request_id == "request-4"
+
+
+def test_a_usage_that_did_not_change_is_kept_and_another_is_not(store: Store) -> None:
+    day = Day(store)
+    store.add_calls([call(1), call(2, service="posts")])
+    before = day.services(NOW)
+    store.add_calls([call(3, service="posts")])
+    after = day.services(NOW)
+    assert after["zhihu"] is before["zhihu"]
+    assert (before["posts"].count, after["posts"].count) == (1, 2)

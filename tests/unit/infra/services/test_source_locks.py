@@ -116,6 +116,13 @@ def test_the_bridge_starts_the_real_file_of_the_locked_program(
     assert bridge(tmp_path, source, LOCKS[kind])["command"] == command
 
 
+def test_the_bridge_is_told_what_a_review_leaves_out_and_nothing_otherwise(tmp_path: Path) -> None:
+    left_out = ["instructions", "prompts", "resources"]
+    assert bridge(tmp_path, NPM | {"leave_out": left_out}, LOCKS["npm"])["leave_out"] == left_out
+    assert "leave_out" not in bridge(tmp_path, NPM, LOCKS["npm"])
+    assert "leave_out" in refusal(tmp_path, NPM | {"leave_out": ["tools"]}, LOCKS["npm"])
+
+
 def test_a_remote_server_has_an_address_and_no_command(tmp_path: Path) -> None:
     source = {
         "url": "https://mcp.example.com/mcp",

@@ -79,7 +79,7 @@ def test_clients_and_services_that_do_not_exist_are_named() -> None:
 
 
 def test_logins_need_the_hub() -> None:
-    assert "enabled: false" in refusal(ISSUER, {"hub": {"enabled": False}})
+    assert "enabled: true" in refusal(ISSUER, {"hub": {"enabled": False}})
 
 
 def test_an_identity_provider_is_listed_once() -> None:

@@ -21,7 +21,10 @@ SERVICES = {
 HUB = {
     "mcp": f"{BASE}/mcp",
     "sse": f"{BASE}/mcp/sse",
-    "groups": {"pet": {"title": "桌宠", "mcp": f"{BASE}/groups/pet/mcp", "sse": f"{BASE}/groups/pet/mcp/sse"}},
+    "groups": {
+        name: {"title": name, "mcp": f"{BASE}/groups/{name}/mcp", "sse": f"{BASE}/groups/{name}/mcp/sse"}
+        for name in ("pet", "notes")
+    },
     "search": f"{BASE}/search/mcp",
     "max_call_seconds": 60,
 }
@@ -33,7 +36,12 @@ class Printed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **outputs: Any) -> None:
         gateway = {"url": BASE, "https": "https://127.0.0.1", "certificate": "self-signed"}
         settings = SimpleNamespace(
-            clients={"phone": SimpleNamespace(services={"template": "read"})}, gateway=GatewaySettings()
+            clients={"phone": SimpleNamespace(services={"template": "read"})},
+            gateway=GatewaySettings(),
+            groups={
+                "pet": SimpleNamespace(services={"template": "all"}),
+                "notes": SimpleNamespace(services={"xiaohongshu": "all"}),
+            },
         )
         everything = {"gateway": gateway, "services": SERVICES, "tokens": {"phone": TOKEN}, **outputs}
         monkeypatch.setattr(clients, "deployed", lambda *_, **__: (SimpleNamespace(settings=settings), everything))
@@ -94,8 +102,7 @@ def test_a_client_in_a_container_reaches_the_hub_by_the_name_of_the_machine(prin
 
 def test_a_program_of_the_legacy_transport_gets_the_hubs_address_for_it(printed: Printed) -> None:
     assert urls(printed.servers("qwen-agent")[0]) == {"dyber": HUB["sse"]}
-    with pytest.raises(typer.BadParameter, match="qwen-agent"):
-        printed.servers("qwen-agent", search=True)
+    assert urls(printed.servers("qwen-agent", search=True)[0]) == {"dyber-search": f"{HUB['search']}/sse"}
 
 
 @pytest.mark.parametrize(
@@ -110,3 +117,9 @@ def test_only_one_address_can_be_chosen(printed: Printed, options: dict[str, Any
 def test_an_unknown_group_is_a_mistake_of_the_command_line(printed: Printed) -> None:
     with pytest.raises(typer.BadParameter, match="pet"):
         printed.servers(group="cat")
+
+
+def test_a_client_gets_no_group_in_which_it_may_use_nothing(printed: Printed) -> None:
+    assert list(printed.servers(client="phone", group="pet")[0]) == ["dyber-pet"]
+    with pytest.raises(typer.BadParameter, match=r"clients.phone.services.*xiaohongshu"):
+        printed.servers(client="phone", group="notes")

@@ -78,5 +78,5 @@ def test_an_archive_is_read_without_what_others_wrote(tmp_path: Path) -> None:
         "package/logo.png": b"\x89PNG",
         "../outside.js": b"outside",
     }
-    assert read_packed_sources(packed(tmp_path, files)) == {"package/index.js": "你好", "../outside.js": "outside"}
+    assert read_packed_sources(packed(tmp_path, files)) == {"index.js": "你好", "outside.js": "outside"}
     assert not (tmp_path.parent / "outside.js").exists()

@@ -29,16 +29,18 @@ from mcp.types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOC
 from mcp.types.version import LATEST_MODERN_VERSION, MODERN_PROTOCOL_VERSIONS
 
 from dyber_hub.catalogue import Item
-from dyber_hub.failures import Failure, Reason
+from dyber_hub.forwarding.failures import Failure, Reason
 from dyber_hub.scopes import ALL_SERVICES, HubScope
 
 #: Name of the client under which the hub asks in its own name; the gateway does not count it.
 HUB_CLIENT = "hub"
 #: Largest answer of a service that is passed on, in bytes.
-MAX_ANSWER_BYTES = 32 * 2**20
+MAX_ANSWER_BYTES = 8 * 2**20
 
 _CONNECT_SECONDS = 2.0
 _CONNECTIONS = 200
+# How often a connection is tried again, while the gateway is being replaced.
+_CONNECT_RETRIES = 3
 _PASSED_HEADERS = ("accept-language", "x-dyber-text")
 _ids = itertools.count(1)
 
@@ -94,7 +96,8 @@ class Gateway:
         """Return the gateway with a listener at `url` that knows the hub by `token`."""
         # Calls take as long as they take: the gateway and the service have limits.
         timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
-        limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=20, keepalive_expiry=5.0)
+        # A connection that the gateway closes at the moment of a call would leave open whether the call was made.
+        limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=0)
         headers = {"authorization": f"Bearer {token}", "accept-encoding": "identity"}
         return cls(httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=False))
 

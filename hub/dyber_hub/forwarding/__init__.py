@@ -1,0 +1,1 @@
+"""Sends requests to services through the gateway, and puts their failures into words."""

@@ -1,0 +1,110 @@
+"""Brings open pages up to date, and serves them without scripts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.console.conftest import Visit, nothing_said
+from tests.console.support import records
+from tests.console.support.running import RunningConsole, wait_until
+
+WAIT = 20_000
+
+
+def test_a_new_call_appears_on_top_without_reloading(fresh: RunningConsole, visit: Callable[..., Visit]) -> None:
+    opened = visit(fresh)
+    opened.open("calls")
+    expect(opened.page.locator("main")).to_contain_text("No calls yet")
+    with nothing_said(opened):
+        opened.page.evaluate("window.stays = true")
+        fresh.send_line(records.log_line(time.time(), 0.3, "notes", "notes_search", "phone"))
+        expect(opened.page.locator(".k-tool a")).to_have_text("notes_search", timeout=WAIT)
+        fresh.send_line(records.log_line(time.time(), 0.3, "notes", "notes_get", "phone"))
+        expect(opened.page.locator(".k-tool a").first).to_have_text("notes_get", timeout=WAIT)
+        assert opened.page.evaluate("window.stays") is True
+
+
+def test_an_open_menu_and_a_focus_survive_an_update(fresh: RunningConsole, visit: Callable[..., Visit]) -> None:
+    opened = visit(fresh)
+    opened.open("services/notes")
+    page = opened.page
+    page.click("#limits summary")
+    page.focus("#limits summary")
+    fresh.send_line(records.log_line(time.time(), 0.3, "notes", "notes_search", "phone"))
+    expect(page.locator("#recent a.mono")).to_have_text("notes_search", timeout=WAIT)
+    assert page.get_attribute("#limits details", "open") is not None
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+
+
+def test_what_is_written_into_a_form_survives_an_update(fresh: RunningConsole, visit: Callable[..., Visit]) -> None:
+    wait_until(lambda: fresh.console.logins.login_tools("notes"), "the tools were listed", 60)
+    opened = visit(fresh)
+    opened.open("services/notes?tool=notes_search")
+    opened.page.fill("#p-keyword", "half a sen")
+    fresh.send_line(records.log_line(time.time(), 0.3, "notes", "notes_search", "phone"))
+    expect(opened.page.locator("#recent a.mono")).to_have_text("notes_search", timeout=WAIT)
+    assert opened.page.input_value("#p-keyword") == "half a sen"
+
+
+def test_a_silent_gateway_is_said_and_nothing_is_called_well(
+    fresh: RunningConsole, visit: Callable[..., Visit]
+) -> None:
+    opened = visit(fresh)
+    fresh.gateway.answers = False
+    expect(opened.page.locator("h1")).to_have_text("The gateway's status cannot be read", timeout=2 * WAIT)
+    assert opened.page.locator(".svc .state.ok").count() == 0
+    expect(opened.page).to_have_title("The gateway's status cannot be read · prod · DyberPet console")
+    fresh.gateway.answers = True
+    expect(opened.page.locator("h1")).not_to_have_text("The gateway's status cannot be read", timeout=WAIT)
+
+
+def test_without_services_the_first_steps_are_shown(fresh: RunningConsole, visit: Callable[..., Visit]) -> None:
+    fresh.gateway.details = {}
+    wait_until(lambda: not fresh.console.live.services, "the services went")
+    opened = visit(fresh)
+    expect(opened.page.locator("main")).to_contain_text("Three steps")
+
+
+def test_a_call_opens_beside_the_list_and_keys_move_through_it(
+    console: RunningConsole, visit: Callable[..., Visit]
+) -> None:
+    opened = visit(console)
+    opened.open("calls?service=notes")
+    page = opened.page
+    first = page.get_attribute("#call", "data-id")
+    page.keyboard.press("j")
+    expect(page.locator("#call")).not_to_have_attribute("data-id", str(first), timeout=WAIT)
+    assert "call=" in page.url
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "f-tool"
+
+
+def test_copying_a_command_says_so(console: RunningConsole, visit: Callable[..., Visit]) -> None:
+    opened = visit(console, permissions=["clipboard-read", "clipboard-write"])
+    opened.open("")
+    opened.page.locator(".todo .copy").first.click()
+    expect(opened.page.locator("#announce")).to_have_text("Copied")
+    assert opened.page.evaluate("navigator.clipboard.readText()") == "./deploy.sh logs clips --tail 50 -s prod"
+
+
+def test_everything_can_be_read_filtered_and_tried_without_scripts(
+    console: RunningConsole, visit: Callable[..., Visit]
+) -> None:
+    opened = visit(console, java_script_enabled=False)
+    opened.open("calls")
+    opened.page.select_option("#f-client", "phone")
+    opened.page.click("button:has-text('Filter')")
+    expect(opened.page.locator(".chip")).to_contain_text("phone")
+    opened.page.click(".call-table a >> nth=0")
+    expect(opened.page.locator("#call")).to_be_visible()
+    opened.open("services/notes?tool=notes_search")
+    opened.page.fill("#p-keyword", "coffee")
+    opened.page.click(".try-go button")
+    expect(opened.page.locator("#try-result")).to_contain_text("17000")
+    opened.page.click(".side .lang button[value=zh]")
+    expect(opened.page.locator("html")).to_have_attribute("lang", "zh-CN")
+    opened.page.click(".side .theme button[value=dark]")
+    expect(opened.page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -1,0 +1,128 @@
+"""What the hub makes of the lists that services give in the background, also of those that it cannot use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from dyber_hub.forwarding.failures import Failure, Reason
+from dyber_hub.live import LiveCatalogue
+from dyber_hub.refresh import Refresher, Timings
+from mcp.shared.exceptions import MCPError
+from mcp.types import METHOD_NOT_FOUND
+
+from tests.servers.hub.asking import until
+from tests.servers.hub.test_hub_views import service, tool
+from tests.stand_in.hub_services import catalogue
+
+QUICK = Timings(shortest=0.05, longest=0.05, again=0.05, answer=0.5, states=0.02)
+KNOWN = tool("one_known")
+
+
+class Answers:
+    """Plays the gateway: gives each service's answers by method, and raises those that are errors."""
+
+    def __init__(self, **services: dict[str, Any]) -> None:
+        self.services = services
+        self.asked: list[tuple[str, str, Any]] = []
+        self.seen: dict[str, str] | Exception = {}
+
+    async def ask(self, name: str, method: str, params: dict[str, Any] | None = None) -> Any:
+        self.asked.append((name, method, params))
+        answer = self.services[name].get(method, MCPError(METHOD_NOT_FOUND, "Method not found"))
+        if callable(answer):
+            answer = answer(params)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def states(self) -> dict[str, str]:
+        if isinstance(self.seen, Exception):
+            raise self.seen
+        return self.seen
+
+
+def answering(*tools: Any, **more: Any) -> dict[str, Any]:
+    return {"server/discover": {"capabilities": {"tools": {}}}, "tools/list": {"tools": list(tools)}, **more}
+
+
+def live_of(*names: str) -> LiveCatalogue:
+    return LiveCatalogue(catalogue(*(service(name, tools=[tool(f"{name}_known")]) for name in names), groups=()))
+
+
+def tools_of(live: LiveCatalogue, name: str) -> list[str]:
+    return [known.name for known in live.services[name].tools or ()]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {},
+        {"tools": None},
+        {"tools": {"one_new": {}}},
+        {"tools": ["one_new"]},
+        {"tools": [{"name": 7}]},
+        {"tools": [{**tool("one_new"), "annotations": "read"}]},
+        MCPError(-32603, "broken"),
+        Failure(Reason.SERVICE_DOWN, "one", "-"),
+        RuntimeError("unforeseen"),
+        [],
+    ],
+)
+async def test_a_list_that_cannot_be_used_leaves_what_was_known(listed: Any) -> None:
+    live = live_of("one", "two")
+    gateway: Any = Answers(one=answering(**{"tools/list": listed}), two=answering(tool("two_new")))
+    refresher = Refresher(live, gateway, QUICK)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(refresher.run)
+        await until(lambda: live.state("two") == "ok" and refresher.has_asked_all)
+        tasks.cancel_scope.cancel()
+    assert (live.state("one"), tools_of(live, "one"), tools_of(live, "two")) == ("down", ["one_known"], ["two_new"])
+
+
+async def test_all_pages_of_a_list_are_taken() -> None:
+    pages = {None: {"tools": [tool("one_a")], "nextCursor": "b"}, "b": {"tools": [tool("one_b")]}}
+    live = live_of("one")
+    gateway: Any = Answers(one=answering(**{"tools/list": lambda params: pages[(params or {}).get("cursor")]}))
+    await Refresher(live, gateway, QUICK).refresh("one")
+    assert tools_of(live, "one") == ["one_a", "one_b"]
+
+
+async def test_a_list_without_an_end_is_not_taken() -> None:
+    live = live_of("one")
+    gateway: Any = Answers(one=answering(**{"tools/list": {"tools": [], "nextCursor": "again"}}))
+    await Refresher(live, gateway, QUICK).refresh("one")
+    assert (live.state("one"), tools_of(live, "one")) == ("down", ["one_known"])
+
+
+async def test_only_the_lists_that_a_service_offers_are_asked_for() -> None:
+    live = live_of("one", "two")
+    prompts = {"server/discover": {"capabilities": {"prompts": {}}}, "prompts/list": {"prompts": [{"name": "p"}]}}
+    gateway: Any = Answers(one=answering(), two=answering(**prompts))
+    refresher = Refresher(live, gateway, QUICK)
+    for name in ("one", "two"):
+        await refresher.refresh(name)
+    asked = {name: {method for asked, method, _ in gateway.asked if asked == name} for name in ("one", "two")}
+    assert asked == {
+        "one": {"server/discover", "tools/list"},
+        "two": {"server/discover", "tools/list", "prompts/list"},
+    }
+    assert live.services["two"].prompts == ({"name": "p"},)
+
+
+async def test_what_the_gateway_sees_counts_at_once() -> None:
+    live = live_of("one")
+    gateway: Any = Answers(one=answering(KNOWN))
+    rarely = Timings(shortest=600, longest=600, again=600, answer=0.5, states=0.02)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Refresher(live, gateway, rarely).run)
+        await until(lambda: live.state("one") == "ok")
+        gateway.seen = {"one": "down"}
+        await until(lambda: live.state("one") == "down")
+        gateway.seen = Failure(Reason.GATEWAY_DOWN, "gateway", "-")
+        await anyio.sleep(0.1)
+        assert live.state("one") == "down"
+        gateway.seen = {"one": "up"}
+        await until(lambda: live.state("one") == "ok")
+        tasks.cancel_scope.cancel()

@@ -1,0 +1,123 @@
+"""Which service an address of the hub means by a name or an address, without any running service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from dyber_hub.lists.instructions import MAX_CHARS, instructions
+from dyber_hub.live import LiveCatalogue, Offers
+from dyber_hub.scopes import ALL_SERVICES, parse_hub_scope
+from dyber_hub.views import View
+
+from tests.stand_in.hub_services import PET, catalogue
+
+
+def service(name: str, **offers: Any) -> dict[str, Any]:
+    about = {"name": name, "title": name, "description": "", "instructions": None, "max_call_seconds": 9, "tools": []}
+    return {**about, **offers}
+
+
+def resource(uri: str) -> dict[str, str]:
+    return {"uri": uri, "name": "about"}
+
+
+def template(pattern: str) -> dict[str, str]:
+    return {"uriTemplate": pattern, "name": "item"}
+
+
+def tool(name: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "inputSchema": {"type": "object"}, **fields}
+
+
+@pytest.fixture
+def view() -> View:
+    one = service("one", resources=[resource("shared://about")], resource_templates=[template("one://{id}")])
+    two = service(
+        "two",
+        resources=[resource("shared://about"), resource("two://about")],
+        resource_templates=[template("one://deep/{id}"), template("two://a{?q}")],
+    )
+    return View(LiveCatalogue(catalogue(one, two, groups=())))
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("shared://about", "one"),
+        ("two://about", "two"),
+        ("one://7", "one"),
+        ("one://deep/7", "two"),
+        ("two://a?q=1", "two"),
+        ("two://anything", "two"),
+        ("TWO://anything", "two"),
+        ("shared://other", "one"),
+        ("three://about", None),
+        ("about", None),
+        ("", None),
+    ],
+)
+def test_case_41_an_address_leads_to_one_service(view: View, uri: str, expected: str | None) -> None:
+    assert view.contents.resource_service(uri, ALL_SERVICES) == expected
+
+
+def test_a_resource_of_two_services_is_listed_once(view: View) -> None:
+    assert {uri: offer.service for uri, offer in view.contents.resources.items()} == {
+        "shared://about": "one",
+        "two://about": "two",
+    }
+
+
+def test_what_the_scope_excludes_leads_nowhere(view: View) -> None:
+    scope = parse_hub_scope(["one=tools:x two=all"], required=True)
+    reached = {uri: view.contents.resource_service(uri, scope) for uri in ("shared://about", "one://7", "one://deep/7")}
+    assert reached == {"shared://about": None, "one://7": "two", "one://deep/7": "two"}
+
+
+def group_of(live: LiveCatalogue) -> View:
+    return View(live, live.groups["pet"])
+
+
+def test_a_group_has_its_tools_in_its_order_as_far_as_they_are_known() -> None:
+    alpha = service("alpha", tools=[tool("alpha_write"), tool("alpha_echo", annotations={"readOnlyHint": True})])
+    live = LiveCatalogue(catalogue(alpha, service("beta", tools=None), groups=(PET,)))
+    assert list(group_of(live).contents.tools) == ["say", "keep"]
+    live.note_offers("beta", Offers(None, (tool("beta_echo"),)))
+    assert list(group_of(live).contents.tools) == ["say", "keep", "beta_echo"]
+
+
+@pytest.mark.parametrize(
+    ("read_only", "stated", "shown"), [(True, False, False), (False, True, False), (True, True, True)]
+)
+def test_a_group_may_say_that_a_tool_writes_but_not_that_it_only_reads(
+    read_only: bool, stated: bool, shown: bool
+) -> None:
+    alpha = service("alpha", tools=[tool("alpha_echo", annotations={"readOnlyHint": read_only})])
+    changed = {**PET["tools"][0], "annotations": {"readOnlyHint": stated}}
+    group = {**PET, "services": ["alpha"], "tools": [changed]}
+    live = LiveCatalogue(catalogue(alpha, groups=(group,)))
+    assert group_of(live).contents.tools["say"].entry["annotations"]["readOnlyHint"] is shown
+    scope = parse_hub_scope(["alpha=read"], required=True)
+    assert [shown_tool.name for shown_tool in group_of(live).tools(scope)] == (["say"] if read_only else [])
+
+
+def test_a_list_that_did_not_change_is_no_change() -> None:
+    live = LiveCatalogue(catalogue(service("alpha", tools=[tool("alpha_echo")]), groups=()))
+    changes: list[int] = []
+    end = live.subscribe(lambda: changes.append(live.offers_version))
+    live.note_offers("alpha", Offers(None, (tool("alpha_echo"),)))
+    assert (changes, live.state("alpha")) == ([], "ok")
+    live.note_offers("alpha", Offers(None, (tool("alpha_echo"), tool("alpha_new"))))
+    assert changes == [1]
+    end()
+    live.note_offers("alpha", Offers(None, ()))
+    assert changes == [1]
+
+
+def test_short_instructions_leave_their_room_to_the_long_ones() -> None:
+    long, short = service("long", instructions="L" * 5000), service("short", instructions="S" * 50)
+    view = View(LiveCatalogue(catalogue(long, short, groups=())))
+    text = instructions(view, view.services)
+    assert text.count("S") >= 50
+    assert text.count("L") > 1000
+    assert MAX_CHARS - 20 < len(text) <= MAX_CHARS

@@ -1,0 +1,46 @@
+"""The summary of a deployment leads with the address of all tools, and its configuration uses that address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cli.commands.deployment import deploy
+
+BASE = "http://127.0.0.1"
+OUTPUTS: dict[str, Any] = {
+    "gateway": {"url": BASE, "http": BASE, "https": "https://127.0.0.1", "development": f"{BASE}:8080"},
+    "services": {"template": {"title": "模板", "mcp": f"{BASE}/api/template/mcp", "max_call_seconds": 60}},
+}
+HUB = {
+    "mcp": f"{BASE}/mcp",
+    "sse": f"{BASE}/mcp/sse",
+    "groups": {"pet": {"title": "桌宠", "mcp": f"{BASE}/groups/pet/mcp", "sse": f"{BASE}/groups/pet/mcp/sse"}},
+    "max_call_seconds": 60,
+}
+
+
+def printed(capsys: pytest.CaptureFixture[str], **outputs: Any) -> tuple[list[str], str]:
+    """Return the lines before the configuration, and the configuration."""
+    deploy._summary("dev", {**OUTPUTS, **outputs}, {}, 5.0)
+    head, _, configuration = capsys.readouterr().out.partition("{\n")
+    return [line.strip() for line in head.splitlines()], configuration
+
+
+def test_the_address_of_all_tools_comes_before_those_of_services(capsys: pytest.CaptureFixture[str]) -> None:
+    lines, configuration = printed(capsys, hub=HUB)
+    addresses = [line for line in lines if line.endswith("/mcp")]
+    assert addresses == [
+        f"全部工具: {HUB['mcp']}",
+        f"组 pet (桌宠): {HUB['groups']['pet']['mcp']}",
+        f"template (模板): {BASE}/api/template/mcp",
+    ]
+    assert f'"url": "{HUB["mcp"]}"' in configuration
+    assert "/api/" not in configuration
+
+
+def test_without_a_hub_the_configuration_has_each_service(capsys: pytest.CaptureFixture[str]) -> None:
+    lines, configuration = printed(capsys)
+    assert not [line for line in lines if "全部工具" in line]
+    assert f'"url": "{BASE}/api/template/mcp"' in configuration

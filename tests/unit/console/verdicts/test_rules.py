@@ -1,0 +1,135 @@
+"""Decides what is to be done, in which order, and says nothing is well on old data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from dyber_console.intake.live import ServiceStatus
+from dyber_console.language import using_language
+from dyber_console.records.model import Call
+from dyber_console.records.usage import Failure
+from dyber_console.verdicts.facts import Account, Facts, ServiceFacts
+from dyber_console.verdicts.rules import Grade, Todo, is_lost, service_grade, todos
+
+NOW = 1_795_873_267.0
+UP = ServiceStatus("up", ready=1, total=1)
+WELL = ServiceFacts("zhihu", "知乎", UP)
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with using_language("en"):
+        yield
+
+
+def facts(*services: ServiceFacts, **changes: object) -> Facts:
+    return replace(Facts(NOW, "prod", services, status_age=1.0), **changes)  # type: ignore[arg-type]
+
+
+def failure(outcome: str, count: int = 1, ago: float = 60.0) -> Failure:
+    call = Call(NOW - ago, "r", "t", "phone", "zhihu", "zhihu_search", outcome, 0.3)
+    return Failure(call, count, NOW - ago - 300, False)
+
+
+def only(found: list[Todo]) -> Todo:
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_service_that_answers_is_well() -> None:
+    assert todos(facts(WELL)) == []
+    assert service_grade(facts(WELL), WELL, []) == (Grade.OK, "well")
+
+
+def test_nothing_is_well_on_old_data() -> None:
+    old = facts(WELL, status_age=42.0)
+    assert service_grade(old, WELL, todos(old))[0] is Grade.OFF
+
+
+def test_a_silent_gateway_is_the_only_thing_to_do() -> None:
+    down = replace(WELL, status=ServiceStatus("down", ready=0, total=1))
+    silent = facts(down, lost_since=NOW - 11, status_age=12.0)
+    assert is_lost(silent)
+    assert only(todos(silent)).commands == ("./deploy.sh status -s prod", "./deploy.sh -s prod")
+    assert not is_lost(facts(down, lost_since=NOW - 3, status_age=4.0))
+
+
+def test_a_service_without_replicas_has_stopped_whatever_else_is_the_matter() -> None:
+    down = replace(WELL, status=ServiceStatus("down", ready=0, total=1), failure=failure("LOGIN_EXPIRED"))
+    todo = only(todos(facts(down)))
+    assert (todo.rule, todo.grade) == ("down", Grade.BAD)
+    assert "logs zhihu" in todo.commands[0]
+
+
+def test_a_service_that_was_never_checked_has_not_stopped() -> None:
+    new = replace(WELL, status=ServiceStatus("unknown", ready=0, total=1))
+    assert todos(facts(new)) == []
+    assert service_grade(facts(new), new, []) == (Grade.OFF, "starting")
+
+
+@pytest.mark.parametrize(
+    ("code", "count", "rule", "grade"),
+    [
+        ("LOGIN_EXPIRED", 1, "login", Grade.WARN),
+        ("CAPTCHA_REQUIRED", 1, "captcha", Grade.WARN),
+        ("NOT_CONFIGURED", 1, "setting", Grade.WARN),
+        ("UPSTREAM_CHANGED", 3, "upstream", Grade.WARN),
+        ("INTERNAL", 3, "failing", Grade.WARN),
+        ("RATE_LIMITED", 1, "waiting", Grade.WAIT),
+        ("BUSY", 1, "waiting", Grade.WAIT),
+    ],
+)
+def test_a_code_leads_to_its_rule(code: str, count: int, rule: str, grade: Grade) -> None:
+    todo = only(todos(facts(replace(WELL, failure=failure(code, count)))))
+    assert (todo.rule, todo.grade) == (rule, grade)
+
+
+@pytest.mark.parametrize("code", ["UPSTREAM_CHANGED", "INTERNAL", "INVALID_ARGUMENT"])
+def test_a_single_failure_is_nobodys_task(code: str) -> None:
+    assert todos(facts(replace(WELL, failure=failure(code)))) == []
+
+
+def test_a_failure_that_is_over_or_a_limit_of_long_ago_is_nothing_to_wait_for() -> None:
+    over = replace(failure("CAPTCHA_REQUIRED"), is_over=True)
+    assert todos(facts(replace(WELL, failure=over))) == []
+    assert todos(facts(replace(WELL, failure=failure("RATE_LIMITED", ago=3600)))) == []
+
+
+def test_a_lost_login_offers_the_code_where_the_service_has_one() -> None:
+    lost = replace(WELL, qr_login=True, accounts=(Account("main", False, NOW - 60, 3600, True),))
+    todo = only(todos(facts(lost)))
+    assert (todo.part, todo.button) == ("login", "Scan to log in")
+    assert only(todos(facts(replace(lost, qr_login=False)))).button == ""
+
+
+def test_an_account_that_never_was_logged_in_is_no_lost_login() -> None:
+    assert todos(facts(replace(WELL, accounts=(Account("main", False, NOW - 60),)))) == []
+
+
+def test_a_missing_secret_is_named_in_the_command() -> None:
+    lacking = replace(WELL, secrets=("ZHIHU_TOKEN",), failure=failure("NOT_CONFIGURED"))
+    assert (
+        only(todos(facts(lacking))).commands[0]
+        == "./deploy.sh config set services.zhihu.secrets.ZHIHU_TOKEN --secret -s prod"
+    )
+
+
+def test_the_worst_is_first() -> None:
+    down = ServiceFacts("a", "A", ServiceStatus("down", ready=0, total=1))
+    limited = ServiceFacts("b", "B", UP, failure=failure("RATE_LIMITED"))
+    some = ServiceFacts("c", "C", ServiceStatus("degraded", ready=1, total=2))
+    changed = ServiceFacts("d", "D", UP, changed_tools=1)
+    found = todos(facts(limited, some, changed, down, drift=2))
+    assert [todo.rule for todo in found] == ["down", "tools", "replicas", "drift", "waiting"]
+
+
+@pytest.mark.parametrize(("days", "found"), [(13, 1), (15, 0)])
+def test_a_certificate_that_ends_within_two_weeks_is_a_task(days: int, found: int) -> None:
+    assert len(todos(facts(WELL, certificate_end=NOW + days * 86_400))) == found
+
+
+@pytest.mark.parametrize(("days", "found"), [(8, 1), (6, 0)])
+def test_a_backup_of_more_than_a_week_ago_is_a_task(days: int, found: int) -> None:
+    assert len(todos(facts(WELL, backup_at=NOW - days * 86_400))) == found
