@@ -18,7 +18,8 @@ def with_review(
     """Return the content of service.yaml with the review of its package, and a remark about it for the user.
 
     The reviewed kinds of tools and accepted findings, the memory and what else the server needs are taken over only if
-    the reviewed version is the one of `content`; otherwise the remark names it. Without a review, both are as they were.
+    the reviewed version is the one of `content`; otherwise the remark names it. Whether the server may reach the Internet
+    stays as the user decided. Without a review, both are as they were.
     `kind` is the source's kind, such as npm, and `package` its name without the version.
     """
     for name, entry in entries.items():
@@ -46,6 +47,5 @@ def _taken_over(content: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
         **needs,
         **content,
         "memory_mib": max(content.get("memory_mib", 0), reviewed.get("memory_mib", 0)),
-        "internet": content.get("internet", False) or entry.internet,
         "source": {**source, **content["source"]},
     }

@@ -35,7 +35,7 @@ def test_a_reviewed_version_gets_its_kinds_of_tools_and_what_it_needs(workshop: 
     candidate = workshop.add(npm)
     spec = workshop.spec
     assert spec.source and spec.source.tools == {"forecast": "read", "report": "off"}
-    assert (spec.tools, spec.memory_mib, spec.internet) == ({"forecast": True}, 700, True)
+    assert (spec.tools, spec.memory_mib, spec.internet) == ({"forecast": True}, 700, False)
     assert "sky" in candidate.remarks[0] and "@example/weather@1.0.0" in candidate.remarks[0]
 
 
