@@ -152,7 +152,7 @@ def test_every_call_that_passes_through_is_checked_and_gets_all_headers() -> Non
         assert len(locations) >= 2 * len(SERVICES)
         assert all("include proxy.conf;" in location for location in locations)
         assert not any("proxy_set_header" in location or "add_header" in location for location in locations)
-    assert "proxy_set_header X-Dyber-Tool $alias_tool$relayed_tool;" in files["proxy.conf"]
+    assert "proxy_set_header X-Dyber-Tool $told_tool;" in files["proxy.conf"]
 
 
 def test_every_entrance_limits_its_callers() -> None:
