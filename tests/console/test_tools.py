@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import Visit, nothing_said
+from tests.console.support import records
 from tests.console.support.gateway import HOSTILE, StandInGateway
 from tests.console.support.running import RunningConsole, console_on, wait_until
 
@@ -51,6 +53,20 @@ def test_an_answer_cannot_become_part_of_the_page(notes: RunningConsole, visit: 
     expect(answer).to_contain_text("<script>document.title='broken'</script>U+202EU+200B")
     assert HOSTILE[-1] not in str(answer.text_content())
     assert "broken" not in opened.page.title()
+
+
+def test_an_answer_stays_while_the_page_is_brought_up_to_date(
+    notes: RunningConsole, visit: Callable[..., Visit]
+) -> None:
+    opened = visit(notes)
+    opened.open("services/notes?tool=notes_search")
+    opened.page.fill("#p-keyword", "coffee")
+    opened.page.click(".try-go button")
+    expect(opened.page.locator("#try-result")).to_contain_text("17000")
+    with nothing_said(opened):
+        notes.send_line(records.log_line(time.time(), 0.3, "notes", "notes_feed", "phone"))
+        expect(opened.page.locator("#recent a.mono >> nth=0")).to_have_text("notes_feed", timeout=WAIT)
+    expect(opened.page.locator("#try-result")).to_contain_text("17000")
 
 
 def test_a_failure_has_its_sentence_and_next_step(notes: RunningConsole, visit: Callable[..., Visit]) -> None:

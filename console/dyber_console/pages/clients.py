@@ -12,7 +12,6 @@ from dyber_console.intake.files import DeployedClient, Snippet
 from dyber_console.pages.access import session_of
 from dyber_console.pages.frame import frame
 from dyber_console.pages.rendering import Renderer
-from dyber_console.records import usage
 from dyber_console.records.usage import ClientUsage
 from dyber_console.settings import BASE
 from dyber_console.state import Console
@@ -50,7 +49,7 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
     async def clients(request: Request, client: str = "", program: str = "") -> Response:
         session_of(console, request)
         view = frame(console)
-        called = usage.by_client(console.store)
+        called = console.day.clients(view.facts.now)
         deployed = console.files.deployment
         names = [*deployed.clients, *sorted(name for name in called if name and name not in deployed.clients)]
         rows = [ClientRow(name, deployed.clients.get(name), called.get(name)) for name in names]
@@ -93,7 +92,7 @@ def _strangers(console: Console) -> list[tuple[str, int]]:
     """Return the addresses of calls without a good token in the last day, with their number."""
     counts: dict[str, int] = {}
     for row in console.store.db.execute(
-        "SELECT json_extract(details, '$.remote') AS remote, COUNT(*) FROM calls WHERE outcome = 'unauthorized' "
+        "SELECT json_extract(details, '$.remote') AS remote, COUNT(*) FROM calls WHERE client = '' AND outcome = 'unauthorized' "
         "GROUP BY remote ORDER BY 2 DESC LIMIT ?",
         (_STRANGERS,),
     ):

@@ -248,7 +248,9 @@ def _deployment(event: Event) -> Happening:
 
 
 def _strangers(console: Console) -> int:
-    row = console.store.db.execute("SELECT COUNT(*) FROM calls WHERE outcome = 'unauthorized'").fetchone()
+    row = console.store.db.execute(
+        "SELECT COUNT(*) FROM calls WHERE client = '' AND outcome = 'unauthorized'"
+    ).fetchone()
     return int(row[0])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from mcp.types import Tool
@@ -141,13 +142,19 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
         answer = await console.tools.call(name, tool, arguments)
         return await page(request, name, tool=tool, answer=answer, sent=values)
 
+    @router.get(f"{BASE}/services/{{name}}/tools/{{tool}}")
+    async def form(request: Request, name: str, tool: str) -> Response:
+        """Lead to the form: the address of an answer is opened again by reloading and by changing the language."""
+        session_of(console, request)
+        return RedirectResponse(f"{BASE}/services/{quote(name)}?tool={quote(tool)}", 303)
+
     @router.post(f"{BASE}/services/{{name}}/login")
     async def get_code(request: Request, name: str) -> Response:
         sent = await sent_form(console, request)
         account = sent.get("account", "")[:_LONGEST]
         await console.logins.start(name, account, console.live.clock())
-        query = f"?account={account}" if account and account.isascii() and account.isalnum() else ""
-        return RedirectResponse(f"{BASE}/services/{name}{query}#login", 303)
+        query = f"?account={quote(account)}" if account else ""
+        return RedirectResponse(f"{BASE}/services/{quote(name)}{query}#login", 303)
 
     return router
 
@@ -206,7 +213,8 @@ def _gauges(console: Console, entry: Entry) -> list[Gauge]:
 
 def _refused(console: Console, name: str) -> int:
     row = console.store.db.execute(
-        "SELECT COUNT(*) FROM calls WHERE service = ? AND outcome = 'rate_limited'", (name,)
+        "SELECT COUNT(*) FROM calls WHERE service = ? AND is_call = 1 AND result = 2 AND outcome = 'rate_limited'",
+        (name,),
     ).fetchone()
     return int(row[0])
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from dyber_console.records.calls import Summary
-from dyber_console.records.model import Result, half_hour
+from dyber_console.records.calls import Summary, call_of
+from dyber_console.records.model import Result, half_hour, percentile
 from dyber_console.records.store import Store
-from dyber_console.records.usage import DAY, Usage
+from dyber_console.records.usage import DAY, ClientUsage, Usage
 
 _BAD = (Result.FAILED, Result.REFUSED)
 
@@ -25,6 +27,11 @@ class _Counts:
         """Return the number of calls that failed or were refused."""
         return sum(self.results[result] for result in _BAD)
 
+    @cached_property
+    def p95(self) -> float | None:
+        """Return the duration in seconds that 95% of the calls did not exceed; read it after counting only."""
+        return percentile(self.durations, 0.95)
+
     def add(self, result: Result, bucket: int, count: int) -> None:
         """Count calls."""
         self.results[result] += count
@@ -32,11 +39,21 @@ class _Counts:
 
 
 @dataclass
+class _ClientCounts:
+    """Counts the calls of a client, and knows the id of the newest."""
+
+    count: int = 0
+    bad: int = 0
+    newest: int = 0
+
+
+@dataclass
 class _HalfHour:
-    """Counts the calls of one half hour, of all services and of each."""
+    """Counts the calls of one half hour: of all services, of each, and of each client."""
 
     whole: _Counts = field(default_factory=_Counts)
     services: dict[str, _Counts] = field(default_factory=dict)
+    clients: dict[str, _ClientCounts] = field(default_factory=dict)
 
 
 class Day:
@@ -45,26 +62,44 @@ class Day:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._halves: dict[int, _HalfHour] = {}
+        #: What was counted last, so that what did not change stays the same object.
+        self._before: dict[int, _HalfHour] = {}
+        self._usages: dict[str, tuple[tuple[int, list[_Counts | None]], Usage]] = {}
 
     def services(self, now: float) -> dict[str, Usage]:
         """Return the usage of each service that was called, by name; it must not be changed."""
         first = self._refresh(now)
-        usages: dict[str, Usage] = {}
+        halves = [self._halves[half] for half in range(first, first + DAY)]
+        names = {name for counted in halves for name in counted.services}
+        usages: dict[str, tuple[tuple[int, list[_Counts | None]], Usage]] = {}
+        for name in names:
+            made_of = (first, [counted.services.get(name) for counted in halves])
+            kept = self._usages.get(name)
+            usages[name] = kept if kept is not None and _same(kept[0], made_of) else (made_of, _usage(*made_of))
+        self._usages = usages
+        return {name: usage for name, (_, usage) in usages.items()}
+
+    def clients(self, now: float) -> dict[str, ClientUsage]:
+        """Return the usage of each client, by name; "" is calls without a good token."""
+        first = self._refresh(now)
+        sums: dict[str, _ClientCounts] = {}
         for half in range(first, first + DAY):
-            counted = self._halves[half]
-            for name, counts in counted.services.items():
-                if name not in usages:
-                    usages[name] = Usage(first, DAY)
-                _put(usages[name], half - first, counts)
-        return usages
+            for name, counts in self._halves[half].clients.items():
+                known = sums.setdefault(name, _ClientCounts())
+                known.count += counts.count
+                known.bad += counts.bad
+                known.newest = max(known.newest, counts.newest)
+        result = {}
+        for name, counts in sums.items():
+            row = self._store.db.execute("SELECT * FROM calls WHERE id = ?", (counts.newest,)).fetchone()
+            if row is not None:
+                result[name] = ClientUsage(counts.count, counts.bad, call_of(row))
+        return result
 
     def whole(self, now: float) -> Usage:
         """Return the usage of all services together; it must not be changed."""
         first = self._refresh(now)
-        usage = Usage(first, DAY)
-        for half in range(first, first + DAY):
-            _put(usage, half - first, self._halves[half].whole)
-        return usage
+        return _usage(first, [self._halves[half].whole for half in range(first, first + DAY)])
 
     def summary(self, now: float, service: str = "") -> Summary:
         """Return the counts of all calls, or of those of a service."""
@@ -101,6 +136,7 @@ class Day:
         # The half hours before the oldest call have none any more.
         changed |= {half for half in self._halves if half < self._store.oldest_half}
         wanted = range(first, first + DAY)
+        self._before = {half: counted for half, counted in self._halves.items() if half in changed}
         self._halves = {half: self._halves[half] for half in wanted if half in self._halves and half not in changed}
         missing = [half for half in wanted if half not in self._halves]
         if len(missing) > DAY // 2:
@@ -113,6 +149,13 @@ class Day:
     def _count(self, first: int, last: int) -> None:
         for half in range(first, last + 1):
             self._halves[half] = _HalfHour()
+        bad = ", ".join(str(int(result)) for result in _BAD)
+        for half, client, count, failed, newest in self._store.db.execute(
+            f"SELECT half, client, COUNT(*), SUM(result IN ({bad})), MAX(id) FROM calls WHERE is_call = 1 "
+            "AND half BETWEEN ? AND ? GROUP BY half, client",
+            (first, last),
+        ):
+            self._halves[half].clients[client] = _ClientCounts(count, failed, newest)
         rows = self._store.db.execute(
             "SELECT half, service, result, bucket, COUNT(*) FROM calls WHERE is_call = 1 AND half BETWEEN ? AND ? "
             "GROUP BY half, service, result, bucket",
@@ -124,9 +167,24 @@ class Day:
             result = results[number]
             counted.whole.add(result, bucket, count)
             counted.services.setdefault(service, _Counts()).add(result, bucket, count)
+        for half in range(first, last + 1):
+            before = self._before.pop(half, None)
+            if before is not None:
+                services = self._halves[half].services
+                services.update({name: old for name, old in before.services.items() if services.get(name) == old})
 
 
-def _put(usage: Usage, place: int, counts: _Counts) -> None:
-    usage.bad[place] = counts.bad
-    usage.good[place] = counts.results.total() - counts.bad
-    usage.durations[place] = counts.durations
+def _same(kept: tuple[int, list[_Counts | None]], made_of: tuple[int, list[_Counts | None]]) -> bool:
+    """Tell whether a usage is made of the same counts, which are not changed after counting."""
+    return kept[0] == made_of[0] and all(old is new for old, new in zip(kept[1], made_of[1], strict=True))
+
+
+def _usage(first: int, counted: Sequence[_Counts | None]) -> Usage:
+    usage = Usage(first, DAY)
+    for place, counts in enumerate(counted):
+        if counts is not None:
+            usage.bad[place] = counts.bad
+            usage.good[place] = counts.results.total() - counts.bad
+            usage.durations[place] = counts.durations
+            usage.known_p95[place] = counts.p95
+    return usage

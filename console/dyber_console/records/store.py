@@ -70,7 +70,7 @@ class Store:
         self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = NORMAL")
-        self.db.execute("PRAGMA cache_size = -6000")
+        self.db.execute("PRAGMA cache_size = -3000")
         self.db.executescript(_TABLES)
         #: Grows with every change of calls and spans, so that answers can be kept until something changes.
         self.version = 0

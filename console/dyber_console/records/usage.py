@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from dyber_console.records.calls import call_of
 from dyber_console.records.model import HALF_HOUR, Call, Result, half_hour, percentile
@@ -24,6 +25,7 @@ class Usage:
         good: Calls per period that succeeded or were cancelled.
         bad: Calls per period that failed or were refused.
         durations: Per period the number of calls by bucket of durations.
+        known_p95: The 95th percentile of the periods for which it is known already.
     """
 
     first: int
@@ -32,6 +34,7 @@ class Usage:
     good: list[int] = field(default_factory=list)
     bad: list[int] = field(default_factory=list)
     durations: list[Counter[int]] = field(default_factory=list)
+    known_p95: dict[int, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.good = [0] * self.periods
@@ -48,9 +51,12 @@ class Usage:
         """Return the number of calls that failed or were refused."""
         return sum(self.bad)
 
-    @property
+    @cached_property
     def p95(self) -> float | None:
-        """Return the duration in seconds that 95% of all calls did not exceed; None without calls."""
+        """Return the duration in seconds that 95% of all calls did not exceed; None without calls.
+
+        Read it after counting only.
+        """
         whole: Counter[int] = Counter()
         for counts in self.durations:
             whole.update(counts)
@@ -58,6 +64,8 @@ class Usage:
 
     def percentiles(self, share: float) -> list[float | None]:
         """Return that percentile of the durations per period, in seconds."""
+        if share == 0.95 and self.known_p95:
+            return [self.known_p95.get(place) for place in range(self.periods)]
         return [percentile(counts, share) for counts in self.durations]
 
     @property
@@ -140,18 +148,6 @@ class ClientUsage:
     count: int
     failed: int
     last: Call
-
-
-def by_client(store: Store) -> dict[str, ClientUsage]:
-    """Return the usage of each client that called in the last day, by name; "" is calls without a good token."""
-    rows = store.db.execute(
-        "SELECT client, COUNT(*), SUM(result IN (1, 2)), MAX(id) FROM calls WHERE is_call = 1 GROUP BY client"
-    ).fetchall()
-    result = {}
-    for client, count, failed, newest in rows:
-        row = store.db.execute("SELECT * FROM calls WHERE id = ?", (newest,)).fetchone()
-        result[client] = ClientUsage(count, failed, call_of(row))
-    return result
 
 
 def by_tool(store: Store) -> dict[tuple[str, str], tuple[int, float]]:

@@ -37,9 +37,7 @@ class RunningConsole:
 
     def send_line(self, line: str) -> None:
         """Send a line of the access log as a datagram of syslog."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            message = f"<190>Nov 29 18:00:00 gateway gateway: {line}".encode()
-            sender.sendto(message, ("127.0.0.1", self.settings.syslog_port))
+        send_datagram(line, self.settings.syslog_port)
 
     def send_spans(self, body: bytes) -> None:
         """Send an OTLP export."""
@@ -49,6 +47,12 @@ class RunningConsole:
             {"Content-Type": "application/x-protobuf"},
         )
         urllib.request.urlopen(request, timeout=10).close()
+
+
+def send_datagram(line: str, port: int) -> None:
+    """Send a line as Nginx sends it over syslog."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(f"<190>Nov 29 18:00:00 gateway gateway: {line}".encode(), ("127.0.0.1", port))
 
 
 def wait_until(fact: Callable[[], object], what: str, seconds: float = 30) -> None:

@@ -184,3 +184,25 @@ def test_the_names_of_recorded_calls_are_known_at_once(store: Store) -> None:
     assert day.names("client") == ["claude-code", "phone"]
     with pytest.raises(ValueError, match="remote"):
         day.names("remote")
+
+
+def test_the_counts_of_clients_follow_their_calls(store: Store) -> None:
+    day = Day(store)
+    store.add_calls([call(1), call(2, outcome="BUSY"), call(3, client="claude-code", at=NOW - 4000)])
+    counted = day.clients(NOW)
+    assert {name: (each.count, each.failed, each.last.request_id) for name, each in counted.items()} == {
+        "phone": (2, 1, "request-2"),
+        "claude-code": (1, 0, "request-3"),
+    }
+    store.add_calls([call(4, client="claude-code")])
+    assert day.clients(NOW)["claude-code"].last.request_id == "request-4"
+
+
+def test_a_usage_that_did_not_change_is_kept_and_another_is_not(store: Store) -> None:
+    day = Day(store)
+    store.add_calls([call(1), call(2, service="posts")])
+    before = day.services(NOW)
+    store.add_calls([call(3, service="posts")])
+    after = day.services(NOW)
+    assert after["zhihu"] is before["zhihu"]
+    assert (before["posts"].count, after["posts"].count) == (1, 2)
