@@ -1,6 +1,6 @@
 """Measures the bridge in front of a foreign stdio server, beside the bare server and other bridges on the same server.
 
-    .venv/bin/python bench/bridge.py [--calls 1000] [--rounds 3]
+    .venv/bin/python -m bench.bridge [--calls 1000] [--rounds 3]
 
 The server is npm's reference server, and the call its tool `echo`. The others are installed from npm and PyPI on first
 use, in the versions below, and run in the mode that logs least: with a session for each caller, and without sessions.

@@ -47,7 +47,7 @@ def group_entry(
 def search_entry(
     hub: Mapping[str, Any] | None, services: Mapping[str, Any], option: str = ""
 ) -> dict[str, dict[str, Any]]:
-    """Return the server that has tools for searching tools, and no `sse`; `option` as for `group_entry`.
+    """Return the server that has tools for searching tools; `option` as for `group_entry`.
 
     Raises NoSuchEntryError.
     """
@@ -60,7 +60,7 @@ def search_entry(
                 option=option,
             )
         )
-    return {SEARCH_NAME: _entry(hub or {}, services, tr("DyberPet, search of tools"), address)}
+    return {SEARCH_NAME: _entry(hub or {}, services, tr("DyberPet, search of tools"), address, f"{address}/sse")}
 
 
 def no_hub_hint(option: str = "") -> str:
@@ -84,13 +84,10 @@ def _required(hub: Mapping[str, Any] | None, option: str) -> Mapping[str, Any]:
     return hub
 
 
-def _entry(
-    hub: Mapping[str, Any], services: Mapping[str, Any], title: str, mcp: str, sse: str | None = None
-) -> dict[str, Any]:
+def _entry(hub: Mapping[str, Any], services: Mapping[str, Any], title: str, mcp: str, sse: str) -> dict[str, Any]:
     """Return a server whose longest call is that of all services, as any of them may answer a call."""
     longest = hub.get("max_call_seconds") or max(
         (service.get("max_call_seconds", LONGEST_CALL_SECONDS) for service in services.values()),
         default=LONGEST_CALL_SECONDS,
     )
-    entry = {"title": title, "mcp": mcp, "max_call_seconds": longest}
-    return entry if sse is None else {**entry, "sse": sse}
+    return {"title": title, "mcp": mcp, "sse": sse, "max_call_seconds": longest}

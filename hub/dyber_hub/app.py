@@ -160,7 +160,7 @@ def view_address(parts: Parts, view: View) -> Address:
         method = message["method"]
         if method not in LIST_METHODS:
             return None
-        parts.metrics.list_answered(view.name, method)
+        parts.metrics.list_answered(view.place, method)
         caller = request_hub_scope(scope["headers"], required=required)
         return lists.answer(method, message.get("params"), version, caller)
 

@@ -109,6 +109,8 @@ class View:
         self.live = live
         self.group = group
         self.name = group.name if group else HUB
+        #: Names the address in metrics and among stored lists; a group may have the name of the hub.
+        self.place = f"group:{group.name}" if group else HUB
         self.title = group.title if group else HUB_TITLE
         self._contents = Contents()
         self._version = -1

@@ -72,14 +72,36 @@ function admits(v, service, method, tool, byHeaders, instead) {
     return all || includes(scope, service, method, tool);
 }
 
+// Returns whether a group has something of the service that the scope includes. `offered` are the group's tools of the
+// service, each on a line, and whether its prompts and resources belong to the group.
+function offers(offered, scope, service) {
+    if (scope === 'all' || (scope === 'read' && offered.reads)) {
+        return true;
+    }
+    return offered.tools.split('\n').some((tool) => tool && includes(scope, service, 'tools/call', tool));
+}
+
+// Returns whether there is anything for the client at an address of the hub. `instead` as for admits().
+function reaches(v, instead) {
+    const group = v.hub_group && v.hub_group !== SEARCH ? grants.ownProperty(scopes.groups, v.hub_group) : null;
+    if (group === undefined || whole(v, instead)) {
+        return group !== undefined;
+    }
+    const services = group ? Object.keys(group) : Array.from(topology.services).map((service) => service.name);
+    return services.some((service) => {
+        const scope = grants.granted(v, service, instead);
+        return scope !== undefined && (!group || offers(group[service], scope, service));
+    });
+}
+
 // Returns whether the address belongs to a group that does not exist or has nothing for the client.
 function hidden(v) {
     const group = v.hub_group;
     if (!group || group === SEARCH) {
         return false;
     }
-    const clients = grants.ownProperty(scopes.groups, group);
-    return clients === undefined || !(v.whole_entry || clients.includes(`\n${v.client_entry}\n`));
+    // A client with another token of its user may see more.
+    return !reaches(v, grants.ofLogin(v) ? 'all' : undefined);
 }
 
 // Returns whether a service that enforces scopes decides about the call itself, because only the body names the tool.
@@ -102,7 +124,7 @@ function missing(v, instead) {
     const service = v.service;
     // The hub is told the scopes, and keeps to them. A token without any of them is refused here, because the client can
     // ask for a better one.
-    if (isHub(service) && (instead || !grants.ofLogin(v) || grants.scopesByService(v) !== 'none')) {
+    if (isHub(service) && (!grants.ofLogin(v) || reaches(v, instead))) {
         return null;
     }
     if (!service || isHub(service)) {

@@ -5,8 +5,8 @@ import routing from 'njs/routing.js';
 const HEALTH = ngx.shared.health;
 const SNAPSHOT = 'snapshot';
 const PROBES = 'http://127.0.0.1:10080/probe';
-// A round has to end before the next begins, as Nginx would stop it.
-const PROBE_MS = 900;
+// A probe that failed after this time got no answer in time. See js_fetch_timeout in internal.conf.
+const LATE_MS = 850;
 // Older findings are ignored.
 const STALE_MS = 10000;
 // After this many failed probes in a row a replica gets no calls while another one is ready.
@@ -64,12 +64,8 @@ function failure(code) {
 
 async function probe(path, previous) {
     const begun = Date.now();
-    let timer;
-    const late = new Promise((resolve) => {
-        timer = setTimeout(resolve, PROBE_MS, failure(504));
-    });
-    const finding = await Promise.race([fetchFinding(path).catch(() => failure(502)), late]);
-    clearTimeout(timer);
+    // No other promise may win over this one: a worker crashes if a round ends while a probe is still running.
+    const finding = await fetchFinding(path).catch(() => failure(Date.now() - begun < LATE_MS ? 502 : 504));
     if (finding === null) {
         return previous || null;
     }

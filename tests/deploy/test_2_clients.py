@@ -74,16 +74,20 @@ def test_an_unknown_service_is_404_json_that_names_the_known_ones(deployed: Chec
     assert "/api/template" in answer.json()["services"]
 
 
-async def test_the_printed_configuration_of_a_client_works_as_it_is(deployed: Checkout) -> None:
+@pytest.mark.parametrize(("options", "name"), [((), "dyber"), (("--per-service",), "template")])
+async def test_the_printed_configuration_of_a_client_works_as_it_is(
+    deployed: Checkout, options: tuple[str, ...], name: str
+) -> None:
     import json
 
-    printed = deployed.deploy_sh("clients", "qwen-agent", "--per-service", "--with-token").stdout
-    server = json.loads(printed)["mcpServers"]["template"]
+    printed = deployed.deploy_sh("clients", "qwen-agent", "--with-token", *options).stdout
+    server = json.loads(printed)["mcpServers"][name]
     from mcp import Client
     from mcp.client.sse import sse_client
 
     async with Client(sse_client(server["url"], headers=server["headers"]), mode="legacy") as client:
-        assert (await client.list_tools()).tools
+        assert "template_echo" in [tool.name for tool in (await client.list_tools()).tools]
+        assert "你好" in (await client.call_tool("template_echo", {"text": "你好"})).content[0].text
 
 
 async def test_a_missing_site_is_a_code_and_a_next_step_never_invented_data(deployed: Checkout) -> None:

@@ -66,6 +66,8 @@ def weather(deployed: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Ite
             del deployed.environment["DYBER_NPM_REGISTRY"]
             shutil.rmtree(made.folder, ignore_errors=True)
             deployed.behind = True
+            for image in docker("images", f"dyber-{SERVICE}", "--format", "{{.Repository}}:{{.Tag}}").split():
+                docker("rmi", image, check=False)  # One that a container uses stays.
 
 
 def address_for_builds() -> str:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from cli.deployment.environment import activate
 from cli.deployment.events import DeployError
 from cli.deployment.image_build import build_image, build_part, build_settings
 from cli.release import contracts
-from cli.services.sources import oci_images
+from cli.services.sources import details, oci_images
 from cli.services.sources.packages import SourceError
 from cli.terminal.console import Activities
 from infra.services.catalog import ServiceSpec, load_spec
@@ -156,6 +157,7 @@ def foreign_image(tmp_path: Path) -> Iterator[str]:
     (folder / "server").write_text(SHELL_SERVER, encoding="utf-8")
     (folder / "server").chmod(0o755)
     lines = ["FROM dyber-base:trixie", "COPY server /server", "ENV GREETING=hello PYTHONPATH=/nowhere"]
+    lines.append("LABEL org.opencontainers.image.source=https://example.test/greeter")
     (folder / "Dockerfile").write_text("\n".join([*lines, 'ENTRYPOINT ["/server"]']) + "\n", encoding="utf-8")
     tag = "dyber-test-foreign:latest"
     subprocess.run(["docker", "build", "--tag", tag, str(folder)], check=True, capture_output=True)
@@ -173,6 +175,17 @@ def test_a_foreign_image_runs_behind_the_bridge_with_its_own_variables_and_not_i
     oci_images.lock(spec.source, spec.folder, progress)
     contract, _ = contracts.bridged_contract(build(servers, spec), spec)
     assert {name: tool["description"] for name, tool in contract.tools.items()} == {"greet": "hello"}
+
+
+def test_the_age_of_a_foreign_image_and_the_place_of_its_source_are_looked_at(
+    tmp_path: Path, foreign_image: str
+) -> None:
+    progress = PlainProgress()
+    source = Source(oci=oci_images.find(foreign_image, progress).reference)
+    oci_images.lock(source, tmp_path, progress)
+    package = details.look_into(source, DyberHome.from_environment(), progress)
+    assert package.published and datetime.now(UTC) - package.published < timedelta(days=1)
+    assert package.repository == "https://example.test/greeter"
 
 
 def test_an_image_that_a_registry_does_not_have_is_refused(foreign_image: str) -> None:

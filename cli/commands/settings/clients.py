@@ -81,7 +81,7 @@ def client_configuration(
     option = "" if stack == "dev" else f" -s {stack}"
     name, token = client_token(outputs, client) if with_token or client else (None, None)
     settings = deployment.settings.clients.get(name or "")
-    services = servers(outputs, format, group, search, per_service, option)
+    services = servers(outputs, group, search, per_service, option)
     if group is not None and name and settings and settings.services is not None:
         refuse_useless_group(name, settings.services, group, deployment.settings.groups[group].services)
     if services is None:
@@ -105,22 +105,18 @@ def client_configuration(
 
 
 def servers(
-    outputs: Mapping[str, Any], format: str, group: str | None, search: bool, per_service: bool, option: str = ""
+    outputs: Mapping[str, Any], group: str | None, search: bool, per_service: bool, option: str = ""
 ) -> dict[str, Any] | None:
     """Return the one server that a configuration has, by its name; None if it has an entry for each service.
 
     That is with `per_service`, or, with a hint, if the stack has no hub. `option` selects the stack in suggested
-    commands. Raises typer.BadParameter if the stack lacks the group or the search, or the program cannot use it.
+    commands. Raises typer.BadParameter if the stack lacks the group or the search.
     """
     hub, services = outputs.get("hub"), outputs["services"]
     try:
         if group is not None:
             return entries.group_entry(hub, services, group, option)
         if search:
-            if format in formats.LEGACY_TRANSPORT:
-                raise typer.BadParameter(
-                    tr("{format} uses the legacy transport, which the search of tools does not have", format=format)
-                )
             return entries.search_entry(hub, services, option)
     except entries.NoSuchEntryError as error:
         raise typer.BadParameter(str(error)) from None

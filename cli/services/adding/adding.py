@@ -9,13 +9,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from cli.services.adding import drafts, service_files, tool_kinds
+from cli.services.adding import drafts, reviews, service_files, tool_kinds
 from cli.services.adding.making import Made, Workshop, not_looked_into
 from cli.services.adding.service_files import Choices
 from cli.services.adding.tool_kinds import ToolKind
 from cli.services.importing.requests import Kind, SourceRequest
 from cli.services.sources import locking
 from cli.services.sources.packages import LockReport, Package, choose_program
+from infra.services import foreign_catalog
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import LOCK_FILE, Contract
 from infra.services.scan import Finding
@@ -79,7 +80,12 @@ class Adder(Workshop):
         as before.
         """
         command = _command(request, package)
-        content = service_files.service_content(request, choices, package.reference, command, {})
+        content, remark = reviews.with_review(
+            service_files.service_content(request, choices, package.reference, command, {}),
+            request.kind.value,
+            request.package,
+            foreign_catalog.load(self._servers),
+        )
         secrets = {name: secret.value for name, secret in request.secrets.items() if secret.value}
         transports = [request.transport] if request.transport else ["streamable-http", "sse"]
         return self.add_content(
@@ -91,6 +97,7 @@ class Adder(Workshop):
             transports,
             off=request.hidden_tools,
             only=request.only_tools,
+            remarks=(remark,) if remark else (),
         )
 
     def add_content(
@@ -104,13 +111,15 @@ class Adder(Workshop):
         *,
         off: Sequence[str] = (),
         only: Sequence[str] | None = None,
+        remarks: Sequence[str] = (),
     ) -> Candidate:
         """Make the service `name` of the content of a service.yaml, as `add` does.
 
-        `off` are tools that are switched off, `only` those that are not.
+        `off` are tools that are switched off, `only` those that are not; `remarks` are told before those of making it.
         """
         with drafts.draft(self._servers, name) as folder:
             made = self._maker.make(folder, content, secrets, transports)
+            made.remarks[:0] = remarks
             known = made.content["source"].get("tools", {})
             decided = {**known, **tool_kinds.decisions(made.listed.contract, off=off, only=only)}
             candidate = self._candidate(folder, made, package, decided)

@@ -164,8 +164,8 @@ class Workshop:
             return None
 
 
-def not_looked_into(source: Source | None, found: Package | None) -> tuple[str, ...]:
+def not_looked_into(source: Source | None, package: Package | None) -> tuple[str, ...]:
     """Return a remark if the scan had to do without the files and the age of a package."""
-    if found or source is None or source.kind == "url":
+    if package or source is None or source.kind == "url":
         return ()
     return (tr("its files and its age could not be had, so the scan says nothing about them (S02, S03, S06)"),)

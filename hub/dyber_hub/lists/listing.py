@@ -116,13 +116,13 @@ class Lists:
             MCPError: The cursor is not valid, or nothing at all is known yet.
         """
         if self._stored_version != self._view.live.version:
-            for place in [place for place in self._store if place[0] == self._view.name]:
+            for place in [place for place in self._store if place[0] == self._view.place]:
                 del self._store[place]
             self._stored_version = self._view.live.version
         is_modern = version in MODERN_PROTOCOL_VERSIONS
         cursor = (params or {}).get("cursor")
         if cursor is None:
-            stored = self._store.get((self._view.name, method, scope.text, is_modern, 0))
+            stored = self._store.get((self._view.place, method, scope.text, is_modern, 0))
             if stored is not None:
                 return stored
         kind = _KINDS[method]
@@ -135,7 +135,7 @@ class Lists:
         if cursor is None and method == "tools/list":
             self._check_known(scope)
         result = self._page(method, items[start:], is_modern, scope)
-        self._store[(self._view.name, method, scope.text, is_modern, start)] = result
+        self._store[(self._view.place, method, scope.text, is_modern, start)] = result
         return result
 
     def fingerprint(self, method: str, version: str, scope: HubScope) -> str:
@@ -154,8 +154,7 @@ class Lists:
         return start
 
     def _cursor_kind(self, method: str) -> str:
-        group = self._view.group
-        return f"{method} {group.name if group else ''}"
+        return f"{method} {self._view.place}"
 
     def _check_known(self, scope: HubScope) -> None:
         """Refuse to answer with an empty list when that would only say that nothing is known yet."""

@@ -82,7 +82,8 @@ class SearchIndex:
 def _columns(tool: ShownTool, service_title: str) -> tuple[str, str, str, str]:
     entry = tool.entry
     annotations = entry.get("annotations")
-    titles = [service_title, entry.get("title"), annotations.get("title") if isinstance(annotations, dict) else None]
+    hinted = annotations.get("title") if isinstance(annotations, dict) else None
+    titles = [tool.service, service_title, entry.get("title"), hinted]
     texts = (
         tool.name,
         " ".join(dict.fromkeys(title for title in titles if isinstance(title, str))),
@@ -109,6 +110,8 @@ def _parameter_texts(schema: Any) -> Iterator[str]:
                 yield parameter["description"]
             pending.append((parameter, depth + 1))
         pending += [(part[key], depth + 1) for key in ("items", "additionalProperties") if key in part]
-        pending += [(other, depth + 1) for key in ("anyOf", "oneOf", "allOf") for other in part.get(key) or ()]
+        for key in ("anyOf", "oneOf", "allOf"):
+            alternatives = part.get(key)
+            pending += [(other, depth + 1) for other in (alternatives if isinstance(alternatives, list) else ())]
         definitions = part.get("$defs")
         pending += [(other, depth + 1) for other in (definitions.values() if isinstance(definitions, dict) else ())]

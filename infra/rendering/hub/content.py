@@ -19,7 +19,7 @@ from infra.settings.stack import StackSettings
 
 @dataclass(frozen=True)
 class HubContent:
-    """What the hub offers: by service what the service offers, in the order of the services, and the groups."""
+    """What the hub offers: by service what the service offers, in the order of their names, and the groups."""
 
     offers: Mapping[str, Offers]
     groups: tuple[Group, ...]
@@ -39,7 +39,8 @@ def hub_content(
             raise ConfigurationError(Problem("groups_without_hub", file, ("groups",)))
         return None
     problems = name_problems(file, specs)
-    offers = {spec.name: offers_of(spec) for spec in specs}
+    # Lists have this order, whatever the ports are.
+    offers = {spec.name: offers_of(spec) for spec in sorted(specs, key=lambda spec: spec.name)}
     hidden = {spec.name: settings.hidden_tools(spec) for spec in specs}
     for name, group in settings.groups.items():
         problems += groups.problems(file, name, group, offers, hidden, known_services)
@@ -52,7 +53,7 @@ def hub_content(
 def catalogue(content: HubContent, specs: Sequence[ServiceSpec], *, search: bool) -> str:
     """Return the text of hub.json; `specs` are the services that run, `search` says whether there is /search/mcp."""
     document = {
-        "services": [_service(spec, content.offers[spec.name]) for spec in specs],
+        "services": [_service(spec, content.offers[spec.name]) for spec in sorted(specs, key=lambda spec: spec.name)],
         "groups": [_group(group) for group in content.groups],
         "search": search,
     }

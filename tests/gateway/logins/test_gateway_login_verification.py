@@ -49,6 +49,26 @@ def test_nobody_is_verified_while_the_hub_is_away_and_callers_are_asked_to_wait(
     finally:
         docker("unpause", hub_container(logins))
     assert logins.call(new).status == 200
+    assert "exited on signal" not in logins.gateway.logs()[1]
+
+
+def test_callers_who_leave_while_their_token_is_verified_do_no_harm(logins: Logins) -> None:
+    docker("pause", hub_container(logins))
+    try:
+        connections = [logins.gateway.connect(80) for _ in range(5)]
+        for number, connection in enumerate(connections):
+            token = logins.token(sub="leaver", jti=str(number))
+            body = b"x" * 50_000 if number % 2 else b"{}"
+            connection.request("POST", "/api/alpha/mcp", body, {"Authorization": f"Bearer {token}"})
+        time.sleep(1)
+        for connection in connections:
+            connection.close()
+        # Those who stay are answered when the time for their questions is over.
+        assert logins.call(logins.token(sub="stayer")).status == 503
+    finally:
+        docker("unpause", hub_container(logins))
+    assert logins.call(logins.token(sub="stayer")).status == 200
+    assert "exited on signal" not in logins.gateway.logs()[1]
 
 
 def test_the_identity_provider_without_an_answer_is_no_reason_to_log_in_again(

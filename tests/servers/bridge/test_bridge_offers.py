@@ -138,8 +138,8 @@ async def test_suggestions_come_from_the_server(offering: Bridge, connect: Conne
 async def test_a_caller_with_a_list_of_tools_sees_no_prompt_and_no_resource(offering: Bridge, scope: str) -> None:
     http = httpx2.AsyncClient(headers={"X-Dyber-Scope": scope})
     async with Client(streamable_http_client(f"{offering.base}/mcp", http_client=http)) as client:
-        found = (await client.list_prompts()).prompts, (await client.list_resources()).resources
-        assert all(found) is (scope == "read") and any(found) is (scope == "read")
+        listed = (await client.list_prompts()).prompts, (await client.list_resources()).resources
+        assert all(listed) is (scope == "read") and any(listed) is (scope == "read")
         if scope != "read":
             await refused(client.get_prompt("plan-trip", {"city": "a"}))
             await refused(client.read_resource("memo://today"))

@@ -236,3 +236,11 @@ async def test_an_item_that_no_client_can_read_is_left_out(gateway, gateway_url)
     with serving_hub(gateway, gateway_url, hub_services.catalogue(delta, groups=()), ONCE) as hub:
         assert names(await listed(hub)) == ["delta_good"]
         assert json.dumps(await listed(hub, modern=False)).count("delta_broken") == 0
+
+
+async def test_a_group_with_the_name_of_the_hub_has_its_own_list(gateway, gateway_url):
+    catalogue = hub_services.catalogue(groups=({**hub_services.PET, "name": "hub"},))
+    with serving_hub(gateway, gateway_url, catalogue, ONCE) as hub:
+        assert names(await listed(hub)) == ALL_TOOLS
+        assert names(await listed(hub, path="/groups/hub")) == ["say", "keep", "beta_echo"]
+        assert names(await listed(hub)) == ALL_TOOLS

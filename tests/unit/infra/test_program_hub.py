@@ -52,7 +52,7 @@ def test_only_the_hub_and_the_gateway_share_a_network_without_internet(fleet: Re
 
 
 def test_the_hub_reads_its_catalogue_from_a_file(fleet: Recorder) -> None:
-    assert [entry["name"] for entry in catalogue(fleet)["services"]] == ["xiaohongshu", "template"]
+    assert [entry["name"] for entry in catalogue(fleet)["services"]] == ["template", "xiaohongshu"]
     inputs = fleet.inputs("Container")["hub-server"]
     assert inputs["readOnly"] is True
     assert "DYBER_HUB_FILE=/run/dyber-secrets/hub.json-0123456789ab" in inputs["envs"]

@@ -11,14 +11,13 @@ import pytest
 
 from cli.clients import addresses, entries, formats
 from cli.clients.formats import FORMATS, LEGACY_TRANSPORT
+from infra.outputs import gateway_urls, hub_urls
+from infra.settings.gateway import GatewaySettings
 
 BASE = "http://127.0.0.1"
+#: As the program exports it.
 HUB: dict[str, Any] = {
-    "url": f"{BASE}/",
-    "mcp": f"{BASE}/mcp",
-    "sse": f"{BASE}/mcp/sse",
-    "groups": {"pet": {"title": "桌宠", "mcp": f"{BASE}/groups/pet/mcp", "sse": f"{BASE}/groups/pet/mcp/sse"}},
-    "search": f"{BASE}/search/mcp",
+    **hub_urls(gateway_urls(GatewaySettings()), {"pet": "桌宠"}, search=True),
     "max_call_seconds": 370,
 }
 SERVICES: dict[str, Any] = {
@@ -42,10 +41,20 @@ def test_every_program_gets_the_address_of_a_group(format: str) -> None:
     assert re.findall(r'"(https?://[^"]+)"', text) == [HUB["groups"]["pet"][kind]]
 
 
-@pytest.mark.parametrize("format", sorted(set(FORMATS) - set(LEGACY_TRANSPORT)))
-def test_every_program_that_can_use_it_gets_the_address_of_the_search(format: str) -> None:
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_program_gets_the_address_of_the_search(format: str) -> None:
     text = formats.render(format, entries.search_entry(HUB, SERVICES), None)
-    assert re.findall(r'"(https?://[^"]+)"', text) == [HUB["search"]]
+    expected = f"{HUB['search']}/sse" if format in LEGACY_TRANSPORT else HUB["search"]
+    assert re.findall(r'"(https?://[^"]+)"', text) == [expected]
+
+
+def test_the_addresses_are_those_that_the_gateway_has() -> None:
+    assert [entries.hub_entry(HUB, SERVICES)["dyber"][kind] for kind in ("mcp", "sse")] == [
+        f"{BASE}/mcp",
+        f"{BASE}/mcp/sse",
+    ]
+    assert entries.group_entry(HUB, SERVICES, "pet")["dyber-pet"]["mcp"] == f"{BASE}/groups/pet/mcp"
+    assert entries.search_entry(HUB, SERVICES)["dyber-search"]["mcp"] == f"{BASE}/search/mcp"
 
 
 def test_the_names_that_programs_show_are_short_and_tell_the_addresses_apart() -> None:

@@ -90,12 +90,12 @@ class ChildProcess:
     def resident_bytes(self) -> int:
         """Return the resident memory of the child and of everything that it has started; 0 when nothing of it runs."""
         processes = _running_processes()
-        # What a process that has ended had started keeps its session, and what has begun a session keeps its parent.
+        # A process whose parent has ended keeps its session; a process that has begun a session keeps its parent.
         family = {process.pid for process in processes if self.pid in (process.pid, process.session)}
-        found = family
-        while found:
-            found = {process.pid for process in processes if process.parent in found} - family
-            family |= found
+        parents = family
+        while parents:
+            parents = {process.pid for process in processes if process.parent in parents} - family
+            family |= parents
         return sum(process.pages for process in processes if process.pid in family) * os.sysconf("SC_PAGE_SIZE")
 
     def offer_to_kernel(self) -> None:

@@ -102,8 +102,7 @@ def test_a_client_in_a_container_reaches_the_hub_by_the_name_of_the_machine(prin
 
 def test_a_program_of_the_legacy_transport_gets_the_hubs_address_for_it(printed: Printed) -> None:
     assert urls(printed.servers("qwen-agent")[0]) == {"dyber": HUB["sse"]}
-    with pytest.raises(typer.BadParameter, match="qwen-agent"):
-        printed.servers("qwen-agent", search=True)
+    assert urls(printed.servers("qwen-agent", search=True)[0]) == {"dyber-search": f"{HUB['search']}/sse"}
 
 
 @pytest.mark.parametrize(

@@ -154,8 +154,8 @@ def test_the_newest_version_is_asked_for_in_the_words_of_the_registry(
     assert wanted(Source.model_validate(source), to) == text
 
 
-def looked_into(version: str, **found: Any) -> Package:
-    return Package("npm", "@example/weather", version, repository="https://example.test/weather", **found)
+def looked_into(version: str, **details: Any) -> Package:
+    return Package("npm", "@example/weather", version, repository="https://example.test/weather", **details)
 
 
 DOWNLOADS = {"index.js": "require('child_process').exec('npx other')"}

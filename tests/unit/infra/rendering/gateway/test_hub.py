@@ -125,16 +125,26 @@ GROUPS = {
 
 
 @pytest.mark.parametrize(
-    ("group", "content"),
+    ("group", "scope", "uses"),
     [
-        ("tools", {"alpha": {"tools": "alpha_read\nalpha_write", "reads": False}}),
-        ("writes", {"alpha": {"tools": "alpha_write", "reads": False}}),
-        ("prompts", {"beta": {"tools": "", "reads": True}}),
+        ("tools", {"alpha": "all"}, True),
+        ("tools", {"alpha": "read"}, True),
+        ("tools", {"alpha": ("alpha_write",)}, True),
+        ("tools", {"alpha": ("other",)}, False),
+        ("tools", {"beta": "all"}, False),
+        ("tools", {}, False),
+        ("writes", {"alpha": "read"}, False),
+        ("prompts", {"beta": "read"}, True),
+        ("prompts", {"beta": "all"}, True),
+        ("prompts", {"beta": ("beta_read",)}, False),
+        ("prompts", {"alpha": "all"}, False),
     ],
 )
-def test_the_gateway_knows_what_a_group_has_of_each_service(group: str, content: Mapping[str, object]) -> None:
+def test_a_group_is_used_by_clients_that_may_use_something_of_it(
+    group: str, scope: Mapping[str, Scope], uses: bool
+) -> None:
     described = hub(prompts={"beta": ("greet",)}, groups=(GROUPS[group],))
-    assert hubs.group_content(GROUPS[group], described, SERVICES) == content
+    assert hubs.users(GROUPS[group], described, SERVICES, [client(scope)]) == (["phone"] if uses else [])
 
 
 def test_without_a_hub_no_address_of_it_is_there() -> None:

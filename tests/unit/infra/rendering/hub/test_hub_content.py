@@ -36,12 +36,12 @@ def rendered(servers: Path, search: bool = False, **values: Any) -> dict[str, An
 
 
 def test_a_tool_has_exactly_the_fields_of_its_contract(servers: Path) -> None:
-    (notes, _) = rendered(servers)["services"]
+    (_, notes) = rendered(servers)["services"]
     assert notes["tools"] == [{"name": "notes_get", **tool(outputSchema={"type": "object"})}]
 
 
 def test_a_service_is_described(servers: Path) -> None:
-    books = rendered(servers)["services"][1]
+    books = rendered(servers)["services"][0]
     assert {key: value for key, value in books.items() if key != "tools"} == {
         "name": "books",
         "title": "Books",
@@ -60,7 +60,7 @@ def test_tools_that_the_stack_does_not_run_are_unknown(servers: Path) -> None:
     document = rendered(
         servers, services={"notes": {"contract": contract}}, groups={"old": {"title": "旧", "services": ["notes"]}}
     )
-    assert [entry["tools"] is None for entry in document["services"]] == [True, False]
+    assert [entry["tools"] is None for entry in document["services"]] == [False, True]
     assert [entry["exposed"] for entry in document["groups"][0]["tools"]] == ["notes_old"]
 
 
