@@ -52,6 +52,7 @@ class Renderer:
             full=times.full,
             ago=times.ago,
             duration=times.duration,
+            countdown=times.countdown,
             took=times.took,
             local=times.local,
             number=wording.number,
