@@ -20,7 +20,7 @@ from dyber_console.intake.spans import spans_app
 from dyber_console.intake.syslog import receiving
 from dyber_console.pages import calls, changes, clients, live_events, overview, service, sign_in, tools
 from dyber_console.pages.access import FormRefused, NotSignedIn, to_sign_in
-from dyber_console.pages.assets import Assets
+from dyber_console.pages.parts.assets import Assets
 from dyber_console.pages.preferences import Preferences, change
 from dyber_console.pages.rendering import Renderer
 from dyber_console.settings import BASE
