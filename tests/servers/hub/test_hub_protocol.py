@@ -116,7 +116,7 @@ async def test_case_2_initialize_agrees_on_a_version_without_a_session(hub, gate
     assert "logging" not in result["capabilities"]
     assert not result["capabilities"]["resources"].get("subscribe")
     assert "mcp-session-id" not in response.headers
-    assert (result["serverInfo"]["name"], result["serverInfo"]["title"]) == ("hub", "DyberPet")
+    assert (result["serverInfo"]["name"], result["serverInfo"]["title"]) == ("dyber", "DyberPet")
     initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     assert (await post(hub.base, initialized, modern=False, headers=HEADERS)).status_code == 202
     assert answer_in(await post(hub.base, message("ping", modern=False), modern=False))["result"] == {}
