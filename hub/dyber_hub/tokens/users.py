@@ -1,4 +1,4 @@
-"""Finds out who the user of a token is here, and what the token allows and is meant for."""
+"""Maps a verified token to a configured client, its scopes and its audiences."""
 
 from __future__ import annotations
 
