@@ -60,6 +60,14 @@ class Setting:
                     return Setting(described, self.definitions)
         return None
 
+    @cached_property
+    def item(self) -> Setting | None:
+        """The setting of every item, if the value can be a list; None otherwise."""
+        for form in self.alternatives:
+            if isinstance(form.get("items"), Mapping):
+                return Setting(form["items"], self.definitions)
+        return None
+
     @property
     def types(self) -> set[str]:
         """The types that the value can have, as JSON Schema calls them, without null."""
