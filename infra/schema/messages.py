@@ -44,7 +44,7 @@ MESSAGES: dict[str, str] = {
         "needed while images is pinned and the stack has the hub; promote it from a stack that runs it "
         "(./deploy.sh promote), or do without the hub"
     ),
-    "group_service_twice": mark("each service can be listed only once; doubled: {names}"),
+    "group_service_twice": mark("each service can be listed only once; listed twice: {names}"),
     "groups_without_hub": mark("groups need the hub; write enabled: true in dyber:hub, or leave the groups out"),
     "group_tools_unknown": mark(
         "the tools of {service} are not known, so the group cannot be checked; write its lock file "
@@ -106,7 +106,7 @@ MESSAGES: dict[str, str] = {
     "token_in_stack_file": mark("no such key; tokens belong into {env_file}"),
     "stack_is_given": mark("given by the name of Pulumi's stack; remove it"),
     "token_without_client": mark("{client} is not among the clients of {stack_file}"),
-    "client_twice": mark("each client can be listed only once; doubled: {names}"),
+    "client_twice": mark("each client can be listed only once; listed twice: {names}"),
     "token_without_previous": mark("generation 1 has no previous token"),
     "network_pool": mark("must be an IPv4 network such as {example}"),
     "network_pool_size": mark("must be a private network of the size /{prefix}, such as {example}"),
@@ -144,7 +144,7 @@ MESSAGES: dict[str, str] = {
         "say who may call: users (which users are which client) or otherUsers (the client whose permissions all other "
         "users have)"
     ),
-    "oauth_issuer_twice": mark("each identity provider can be listed only once; doubled: {urls}"),
+    "oauth_issuer_twice": mark("each identity provider can be listed only once; listed twice: {urls}"),
     "oauth_needs_hub": mark("logins need the hub, which verifies their tokens; write enabled: true below hub"),
     # The gateway's configuration
     "service_name": mark(
