@@ -20,7 +20,7 @@ from dyber_console.intake.spans import spans_app
 from dyber_console.intake.syslog import receiving
 from dyber_console.pages import calls, changes, clients, live_events, overview, service, sign_in, tools
 from dyber_console.pages.access import FormRefused, NotSignedIn, to_sign_in
-from dyber_console.pages.assets import Assets
+from dyber_console.pages.parts.assets import Assets
 from dyber_console.pages.preferences import Preferences, change
 from dyber_console.pages.rendering import Renderer
 from dyber_console.settings import BASE
@@ -107,18 +107,17 @@ async def _running(console: Console) -> AsyncIterator[None]:
             lifespan="off",
         )
     )
-    # Signals are for the server of the pages.
-    spans.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     console.files.refresh()
     async with (
         httpx2.AsyncClient(timeout=10) as client,
         receiving(settings.host, settings.syslog_port, receiver.take_line),
     ):
         poller = Poller(settings, client, console.live, console.store, console.board)
+        # Not `serve`, which would take the signals away from the server of the pages.
         work: list[Callable[[], Awaitable[object]]] = [poller.run, receiver.run, spans._serve]
         if settings.token:
             work.append(lambda: _list_tools(console))
-        tasks = [asyncio.create_task(_until_cancelled(each)) for each in work]
+        tasks = [asyncio.ensure_future(each()) for each in work]
         try:
             yield
         finally:
@@ -127,10 +126,6 @@ async def _running(console: Console) -> AsyncIterator[None]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             receiver.write()
-
-
-async def _until_cancelled(run: Callable[[], Awaitable[object]]) -> None:
-    await run()
 
 
 async def _list_tools(console: Console) -> None:

@@ -23,6 +23,7 @@ def facts(console: Console) -> Facts:
         backup_at=backup.at if backup else None,
         drift=len(drift.content.get("differences") or ()) if drift else None,
         drift_at=drift.at if drift else None,
+        hub=console.live.hub,
         counted_since=usage.first_known(console.store),
     )
 

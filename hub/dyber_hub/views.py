@@ -103,13 +103,17 @@ class View:
     Args:
         live: The services as they are.
         group: The group that the address belongs to; None for the address of the whole stack.
+
+    Attributes:
+        name: Name of the address for clients.
+        place: Its name in metrics and among stored lists, as a group may have the name of the hub.
+        title: Its name for people.
     """
 
     def __init__(self, live: LiveCatalogue, group: Group | None = None) -> None:
         self.live = live
         self.group = group
         self.name = group.name if group else HUB
-        #: Names the address in metrics and among stored lists; a group may have the name of the hub.
         self.place = f"group:{group.name}" if group else HUB
         self.title = group.title if group else HUB_TITLE
         self._contents = Contents()

@@ -54,10 +54,10 @@ def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collec
     def written(key: str) -> Any:
         return _yaml(file).get(key) if key in secret_keys else _json(values.get(key))
 
-    found = [*_secrets(written(SERVICES_KEY)), *_login_secrets(written(GATEWAY_KEY))]
+    given = [*_secrets(written(SERVICES_KEY)), *_login_secrets(written(GATEWAY_KEY))]
     if in_clear := [
         Problem("secret_in_clear", file.name, path, parameters={"command": _command(stack, ".".join(path))})
-        for path, value in found
+        for path, value in given
         if not is_encrypted(value)
     ]:
         raise ConfigurationError(*in_clear)

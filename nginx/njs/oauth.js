@@ -37,16 +37,15 @@ function path(requestUri) {
 
 // Returns the path of the MCP address to which an address belongs, in the form in which callers know it.
 function resourcePath(v, address) {
-    const first = address.split('/').slice(1, 4);
-    let found = '';
-    if (Array.from(logins.direct_ports).includes(v.server_port)) {
-        found = '';
-    } else if (first.length > 2 && (first[0] === 'api' || first[0] === 'groups')) {
-        found = `/${first[0]}/${first[1]}`;
-    } else if (first.length > 1 && (first[0] === 'search' || Array.from(logins.services).includes(first[0]))) {
-        found = `/${first[0]}`;
+    // Below its direct port, a service has no prefix.
+    const parts = Array.from(logins.direct_ports).includes(v.server_port) ? [] : address.split('/').slice(1, 4);
+    let prefix = '';
+    if (parts.length > 2 && (parts[0] === 'api' || parts[0] === 'groups')) {
+        prefix = `/${parts[0]}/${parts[1]}`;
+    } else if (parts.length > 1 && (parts[0] === 'search' || Array.from(logins.services).includes(parts[0]))) {
+        prefix = `/${parts[0]}`;
     }
-    return `${found}/mcp`;
+    return `${prefix}/mcp`;
 }
 
 // Returns whether a token with these audiences is meant for the address of the request.

@@ -135,3 +135,27 @@ def test_a_platform_that_gives_no_code_is_explained_without_a_button_to_try_agai
     expect(opened.page.locator("#login")).to_contain_text("The platform asks for a human verification")
     assert opened.page.locator("#login button").count() == 0
     notes.gateway.refusal = ""
+
+
+def test_a_call_that_takes_long_shows_that_it_runs_and_is_sent_once(
+    notes: RunningConsole, visit: Callable[..., Visit]
+) -> None:
+    opened = visit(notes)
+    opened.open("services/notes?tool=notes_search")
+    page = opened.page
+    notes.gateway.delay_seconds = 2.0
+    before = len(notes.gateway.calls)
+    page.fill("#p-keyword", "slow")
+    shown = page.evaluate(
+        """() => {
+            const form = document.querySelector('.try-form');
+            form.requestSubmit();
+            const words = form.querySelector('.try-go button').textContent;
+            form.requestSubmit();
+            return words;
+        }"""
+    )
+    assert shown == "Calling, 0 s"
+    expect(page.locator("#try-result")).to_contain_text("17000", timeout=WAIT)
+    notes.gateway.delay_seconds = 0.0
+    assert len(notes.gateway.calls) == before + 1

@@ -6,6 +6,11 @@ const port = Number(process.argv[2]);
 const issuer = `http://127.0.0.1:${port}`;
 const provider = new Provider(issuer, {
     scopes: ['openid', 'offline_access', 'mcp', 'mcp:read'],
+    // Clients that register themselves may ask for every scope later, not only for those that they name at first.
+    extraClientMetadata: {
+        properties: ['any_scope'],
+        validator: (context, key, value, metadata) => { delete metadata.scope; },
+    },
     cookies: { keys: ['only for tests'] },
     features: {
         devInteractions: { enabled: true },

@@ -36,21 +36,25 @@ def _call(entry: dict[str, Any]) -> Call | None:
         return None
     trace = _TRACE.match(_text(entry, "traceparent"))
     seconds = max(0.0, float(entry["seconds"]))
-    method = _text(entry, "mcp_method")
+    method, via = _text(entry, "mcp_method"), _text(entry, "via")
     status = int(entry["status"])
+    # Of a list or another request, the name is none of a tool.
+    tool = _text(entry, "tool") if "tool" in entry else _text(entry, "mcp_name")
+    tool = tool if method in ("", "tools/call") else ""
     return Call(
         at=_ended(entry) - seconds,
         request_id=_text(entry, "request_id"),
         trace_id=trace[1] if trace else "",
         client=_text(entry, "client"),
         service=service,
-        tool=_text(entry, "mcp_name") if method in ("", "tools/call") else "",
+        tool=tool,
         outcome=_outcome(status, _text(entry, "error")),
         seconds=seconds,
         status=status,
-        is_call=_is_call(path, method, status),
+        is_call=bool(tool) or _is_call(path, method, via, status),
         mcp_method=method,
         path=path,
+        via=via,
         protocol=_text(entry, "protocol"),
         bytes_in=int(entry.get("bytes_in") or 0),
         bytes_out=int(entry.get("bytes_out") or 0),
@@ -75,14 +79,16 @@ def _outcome(status: int, error: str) -> str:
     return "ok" if status < 400 else f"http_{status}"
 
 
-def _is_call(path: str, method: str, status: int) -> bool:
+def _is_call(path: str, method: str, via: str, status: int) -> bool:
     """Tell whether a request called a tool, as far as the log tells; spans may correct it.
 
     Clients of before 2026 send no header with the method. Their notifications, and all that they post to a legacy event
-    stream, are answered with 202.
+    stream, are answered with 202. At addresses of the hub the gateway knows the tool of every call.
     """
     if method:
         return method == "tools/call"
+    if via not in ("", "direct"):
+        return False
     return status != _ACCEPTED or path.rstrip("/").rpartition("/")[2] not in ("mcp", "messages")
 
 

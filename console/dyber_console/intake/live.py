@@ -40,12 +40,14 @@ class Live:
 
     Attributes:
         services: The status of each service that the gateway is configured for, by name.
+        hub: The status of the hub, which offers all tools under one address; None without a hub.
         metrics: The gateway's metrics.
         service_metrics: The metrics of each service's replicas, by name of the service.
         lost_since: Since when the gateway has not answered, or None while it answers.
     """
 
     services: dict[str, ServiceStatus] = field(default_factory=dict)
+    hub: ServiceStatus | None = None
     status_at: float | None = None
     lost_since: float | None = None
     metrics: Samples = field(default_factory=Samples)
@@ -78,6 +80,12 @@ def read_status(content: Mapping[str, Any]) -> dict[str, ServiceStatus]:
     if not isinstance(details, dict):
         raise ValueError("the document has no details")
     return {str(name): _service(entry) for name, entry in details.items()}
+
+
+def read_hub(content: Mapping[str, Any]) -> ServiceStatus | None:
+    """Return the hub of the gateway's `/api/status`, or None when the stack has none."""
+    entry = content.get("hub")
+    return _service(entry) if isinstance(entry, dict) else None
 
 
 def _service(entry: Mapping[str, Any]) -> ServiceStatus:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 
 import httpx2
 
 from dyber_console.intake.board import Board
-from dyber_console.intake.live import Live, read_status
+from dyber_console.intake.live import Live, read_hub, read_status
 from dyber_console.intake.metrics import Samples, read_samples
 from dyber_console.records.changes import LoginChange, StateChange, note_login, note_state
 from dyber_console.records.store import Store
@@ -57,7 +58,8 @@ class Poller:
         now = self._live.clock()
         try:
             response = await self._get(f"{self._settings.gateway_url}/api/status")
-            services = read_status(httpx2.Response(200, content=response).json())
+            content = json.loads(response)
+            services, hub = read_status(content), read_hub(content)
         except (httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
             if self._live.lost_since is None:
                 self._live.lost_since = now
@@ -65,8 +67,9 @@ class Poller:
                 self._board.changed("states")
             return
         came_back = self._live.lost_since is not None
-        changed = services != self._live.services
-        self._live.services, self._live.status_at, self._live.lost_since = services, now, None
+        changed = (services, hub) != (self._live.services, self._live.hub)
+        self._live.services, self._live.hub = services, hub
+        self._live.status_at, self._live.lost_since = now, None
         for name, status in services.items():
             note_state(self._store, StateChange(now, name, status.state, status.code or ""))
         if changed or came_back:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from dyber_console import gathering
 from dyber_console.language import tr
-from dyber_console.pages import charts, waterfall
 from dyber_console.pages.access import session_of
+from dyber_console.pages.parts import charts, waterfall
 from dyber_console.pages.rendering import Renderer
 from dyber_console.records import calls
 from dyber_console.records.calls import Filter

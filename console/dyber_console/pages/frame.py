@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dyber_console import gathering
 from dyber_console.intake.live import STATUS_STALE
 from dyber_console.language import language, tr, tr_plural
-from dyber_console.pages import wording
+from dyber_console.pages.parts import wording
 from dyber_console.state import Console
 from dyber_console.verdicts.facts import Facts, ServiceFacts
 from dyber_console.verdicts.rules import Grade, Todo, is_lost, service_grade, todos

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from dyber_console.intake.files import Event
 from dyber_console.language import tr, tr_plural
-from dyber_console.pages import charts
 from dyber_console.pages.access import session_of
 from dyber_console.pages.frame import Entry, Frame, frame
+from dyber_console.pages.parts import charts
 from dyber_console.pages.rendering import Renderer
 from dyber_console.records import changes, usage
 from dyber_console.records.model import HALF_HOUR, half_hour

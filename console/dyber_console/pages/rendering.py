@@ -12,9 +12,9 @@ from starlette.responses import HTMLResponse
 
 from dyber_console.identity.sessions import Session
 from dyber_console.language import language, tr, tr_html, tr_plural
-from dyber_console.pages import charts, wording
-from dyber_console.pages.assets import Assets
 from dyber_console.pages.frame import Frame, frame
+from dyber_console.pages.parts import charts, wording
+from dyber_console.pages.parts.assets import Assets
 from dyber_console.settings import BASE
 from dyber_console.state import Console
 from dyber_console.verdicts import times
@@ -52,6 +52,7 @@ class Renderer:
             full=times.full,
             ago=times.ago,
             duration=times.duration,
+            countdown=times.countdown,
             took=times.took,
             local=times.local,
             number=wording.number,

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dyber_console.language import tr
-from dyber_console.pages import charts
 from dyber_console.pages.access import sent_form, session_of
 from dyber_console.pages.frame import Entry, frame
+from dyber_console.pages.parts import charts
 from dyber_console.pages.rendering import Renderer
 from dyber_console.records import calls, usage
 from dyber_console.records.calls import Filter

@@ -149,6 +149,7 @@ def call_of(row: sqlite3.Row) -> Call:
         breaker=details["breaker"],
         remote=details["remote"],
         user_agent=details["user_agent"],
+        via=details["via"],
         id=row["id"],
     )
 

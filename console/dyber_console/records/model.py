@@ -50,6 +50,7 @@ class Call:
         upstreams: The addresses that were tried, in order.
         upstream_seconds: How long each of them took; None without an answer.
         breaker: What the breaker counted.
+        via: `direct` for the service's own address, else the address of the hub that it came by.
     """
 
     at: float
@@ -72,6 +73,7 @@ class Call:
     breaker: str = ""
     remote: str = ""
     user_agent: str = ""
+    via: str = ""
     id: int = 0
 
     @property

@@ -215,6 +215,7 @@ def _call_row(call: Call) -> tuple[object, ...]:
         "breaker": call.breaker,
         "remote": call.remote,
         "user_agent": call.user_agent,
+        "via": call.via,
     }
     return (
         call.at, half_hour(call.at), call.request_id, call.trace_id, call.client, call.service, call.tool, call.outcome,

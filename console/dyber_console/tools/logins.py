@@ -16,6 +16,8 @@ CODE_END = "_login_qrcode"
 #: How often the status is asked for at most while a code is shown, in seconds.
 ASK_SECONDS = 2.0
 _CODE_SECONDS = 180.0
+#: How long the status is waited for, while a page waits for it too.
+_STATUS_SECONDS = 5.0
 
 State = Literal["waiting", "scanned", "more", "expired", "done", "refused"]
 _STEPS: dict[str, State] = {
@@ -91,7 +93,7 @@ class Logins:
             login = replace(login, state="expired", picture="")
         elif now - login.asked >= ASK_SECONDS and not self._turn(service).locked():
             async with self._turn(service):
-                answer = await self.tools.call(service, pair[0].name, _account(account))
+                answer = await self.tools.call(service, pair[0].name, _account(account), _STATUS_SECONDS)
                 login = _from_status(login, answer, now)
         self.current[(service, account)] = login
         return login

@@ -68,6 +68,7 @@ class Facts:
         backup_at: When the last backup was made.
         drift: How many differences the last search for drift found; None when none was made.
         drift_at: When that was.
+        hub: What the gateway said last about the hub; None without a hub.
     """
 
     now: float
@@ -79,4 +80,5 @@ class Facts:
     backup_at: float | None = None
     drift: int | None = None
     drift_at: float | None = None
+    hub: ServiceStatus | None = None
     counted_since: float | None = field(default=None)

@@ -81,7 +81,7 @@ def is_lost(facts: Facts) -> bool:
 
 
 _ORDER = (
-    "gateway", "down", "tools", "login", "captcha", "setting", "upstream", "failing", "replicas", "certificate",
+    "gateway", "hub", "down", "tools", "login", "captcha", "setting", "upstream", "failing", "replicas", "certificate",
     "backup", "drift", "breaker", "waiting",
 )  # fmt: skip
 
@@ -294,6 +294,16 @@ _BY_CODE: dict[str, Callable[[Facts, ServiceFacts], Todo | None]] = {
 
 
 def _deployment_todos(facts: Facts) -> Iterator[Todo]:
+    if facts.hub is not None and facts.hub.total and facts.hub.ready == 0 and facts.hub.state != "unknown":
+        yield Todo(
+            Grade.BAD,
+            "hub",
+            tr("The hub has stopped"),
+            "",
+            tr("Clients that use one address for all tools get no lists. See what it said last:"),
+            commands=(f"./deploy.sh logs hub --tail 50 -s {facts.stack}",),
+            page="overview",
+        )
     if facts.certificate_end is not None and facts.certificate_end - facts.now < _CERTIFICATE_DAYS * _DAY:
         days = max(0, int((facts.certificate_end - facts.now) // _DAY))
         yield Todo(

@@ -59,6 +59,13 @@ def duration(seconds: float) -> str:
     return " ".join(shown) or parts[-1][1]
 
 
+def countdown(seconds: float) -> str:
+    """Return how much time is left, in minutes and seconds."""
+    minutes, rest = divmod(max(0, int(seconds)), _MINUTE)
+    text = tr_plural("{count} second", "{count} seconds", rest)
+    return f"{tr_plural('{count} minute', '{count} minutes', minutes)} {text}" if minutes else text
+
+
 def took(seconds: float | None) -> str:
     """Return how long a call took: `21 ms`, `0.31 s`, `8.4 s`, `31 s`; `–` when that is unknown."""
     if seconds is None:

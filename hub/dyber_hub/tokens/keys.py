@@ -50,11 +50,11 @@ class Keys:
         """
         if self._clock() - self._fetched > FRESH_SECONDS:
             await self._refresh()
-        if (found := self._find(key_id, algorithm)) is None:
+        if (key := self._find(key_id, algorithm)) is None:
             await self._refresh()
-            found = self._find(key_id, algorithm)
-        if found is not None:
-            return found
+            key = self._find(key_id, algorithm)
+        if key is not None:
+            return key
         if not self._keys:
             raise Unavailable(f"no keys of {self._issuer.alias}")
         raise RefusedToken("login_invalid")

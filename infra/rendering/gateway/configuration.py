@@ -184,7 +184,7 @@ def _by_service(client: GatewayClient, services: list[GatewayService]) -> Gatewa
 
 def _scopes(services: list[GatewayService], clients: list[GatewayClient], hub: GatewayHub | None) -> str:
     """Return as JSON what each client may call (null: everything), the services where it may use some accounts only,
-    the tools that only read, all known tools, the services that enforce scopes, the accounts by client and service, and
+    the tools that only read, all known tools, the services that enforce scopes, what the hub is told of each client, and
     what each group of the hub has of each service."""
     names = {service.name for service in services}
     content: dict[str, Any] = {
@@ -205,7 +205,7 @@ def _scopes(services: list[GatewayService], clients: list[GatewayClient], hub: G
     }
     if hub:
         content["hub"] = {client.name: hubs.scope_header(client, services) for client in clients}
-        content["groups"] = {group.name: _lines(hubs.users(group, hub, services, clients)) for group in hub.groups}
+        content["groups"] = {group.name: hubs.group_content(group, hub, services) for group in hub.groups}
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
 
 

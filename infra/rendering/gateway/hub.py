@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,28 +100,15 @@ def _told(scope: Scope) -> str:
     return scope if isinstance(scope, str) else "tools:" + ",".join(sorted(set(scope))) if scope else "none"
 
 
-def users(
-    group: GatewayGroup, hub: GatewayHub, services: Iterable[GatewayService], clients: Iterable[GatewayClient]
-) -> list[str]:
-    """Return the names of the clients with scopes that may use something of the group, in order."""
-    reads = {service.name: set(service.read_tools) for service in services}
-    return sorted(client.name for client in clients if _uses(client.scopes or {}, group, hub, reads))
-
-
-def _uses(
-    scopes: Mapping[str, Scope], group: GatewayGroup, hub: GatewayHub, reads: Mapping[str, Iterable[str]]
-) -> bool:
-    for service, tool in group.tools.values():
-        scope = scopes.get(service)
-        if service in reads and scope is not None:
-            allowed = reads[service] if scope == "read" else scope
-            if scope == "all" or tool in allowed:
-                return True
-    return any(
-        scopes.get(service) in ("all", "read") and (hub.prompts.get(service) or hub.resource_schemes.get(service))
-        for service in group.services
-        if service in reads
-    )
+def group_content(group: GatewayGroup, hub: GatewayHub, services: Iterable[GatewayService]) -> dict[str, Any]:
+    """Return what the group has of each service: its tools, each on a line, and whether it has what clients read."""
+    content: dict[str, Any] = {}
+    for service in sorted(service.name for service in services):
+        tools = sorted({tool for owner, tool in group.tools.values() if owner == service})
+        reads = service in group.services and bool(hub.prompts.get(service) or hub.resource_schemes.get(service))
+        if tools or reads:
+            content[service] = {"tools": "\n".join(tools), "reads": reads}
+    return content
 
 
 def context(hub: GatewayHub | None, services: list[GatewayService]) -> dict[str, Any]:

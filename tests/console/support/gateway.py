@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -46,6 +47,7 @@ class StandInGateway:
     step: str = "scan"
     refusal: str = ""
     code_seconds: float = 180.0
+    delay_seconds: float = 0.0
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     status_requests: int = 0
@@ -136,8 +138,7 @@ def _notes(gateway: StandInGateway) -> MCPServer:
     ) -> dict[str, Any]:
         """Search notes: title, author and counts of each."""
         gateway.calls.append(("notes_search", {"keyword": keyword, "limit": limit, "sort": sort, "tags": tags}))
-        if keyword == "captcha":
-            raise ValueError("captcha")
+        await asyncio.sleep(gateway.delay_seconds)
         return {"items": [{"title": HOSTILE, "likes": 17000}], "count": 1, "sort": sort}
 
     @server.tool(annotations=READS, title="Fails")

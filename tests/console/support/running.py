@@ -148,11 +148,11 @@ def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole
         class Server(uvicorn.Server):
             """Makes the console on the thread that serves it, as its store belongs to that thread."""
 
-            def run(self, sockets: list[socket.socket] | None = None) -> None:
+            async def serve(self, sockets: list[socket.socket] | None = None) -> None:
                 console = Console.create(settings)
                 made.append(console)
                 self.config.app = build_app(console)
-                super().run(sockets)
+                await super().serve(sockets)
 
         config = uvicorn.Config("unused", port=settings.port, log_level="warning", timeout_graceful_shutdown=1)
         with running(Server(config)) as base:

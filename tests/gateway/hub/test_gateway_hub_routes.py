@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from tests.gateway.support import http2_call
 from tests.gateway.support.gateway_under_test import TOKEN, Answer, GatewayUnderTest
 from tests.gateway.support.hub_under_test import CALLS, MODERN, message, modern, old, reached, seen_headers
 
@@ -199,3 +200,9 @@ def test_22_what_a_client_says_about_itself_is_overwritten(gateway: GatewayUnder
     for name in ("alpha_search", "find", "no_tool"):
         for call in CALLS.values():
             assert "forged" not in sorted_headers(call(gateway, name, path, **forged))
+
+
+def test_16_an_old_call_without_an_announced_length_goes_to_the_hub(gateway: GatewayUnderTest) -> None:
+    seen = json.loads(http2_call.call(gateway.port(80), "POST", "/mcp", TOKEN, message("alpha_search")))
+    assert "X-Forwarded-Prefix" not in seen["headers"]
+    assert (seen["uri"], seen["body"].encode()) == ("/mcp", message("alpha_search"))

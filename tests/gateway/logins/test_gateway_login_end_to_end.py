@@ -35,7 +35,14 @@ from tests.support.real_identity_provider import log_in, real_identity_provider
 
 CALLBACK = "http://127.0.0.1:33418/callback"
 TEMPLATE = GatewayService(
-    "template", 9000, "模板", 5, read_tools=("template_echo",), requests_per_second=1000, enforces_scopes=True
+    # For the gateway, the tool writes.
+    "template",
+    9000,
+    "模板",
+    5,
+    write_tools=("template_echo",),
+    requests_per_second=1000,
+    enforces_scopes=True,
 )
 
 
@@ -95,9 +102,14 @@ class Person:
     #: The addresses of the identity provider to which the client sent its person.
     asked: list[str] = field(default_factory=list)
     returned: str = ""
+    #: The scope to which the person consents at first, in place of the one that the client asks for.
+    consents: str = ""
 
     async def _browse(self, address: str) -> None:
         self.asked.append(address)
+        if self.consents and len(self.asked) == 1:
+            url = httpx2.URL(address)
+            address = str(url.copy_set_param("scope", self.consents))
         self.returned = await log_in(address, self.name, CALLBACK)
 
     async def _came_back(self) -> AuthorizationCodeResult:
@@ -146,3 +158,16 @@ async def test_a_token_of_one_address_opens_no_other(logins: Logins) -> None:
     assert person.storage.tokens is not None
     answer = logins.post(person.storage.tokens.access_token, "/mcp")
     assert (answer.status, answer.json()["reason"]) == (401, "login_audience")
+
+
+async def test_a_client_asks_for_more_scope_when_a_call_needs_it(logins: Logins) -> None:
+    person = Person("carol", consents="mcp:read")
+    logins.called.clear()
+    async with person.connected(f"{logins.base}/api/template/mcp", "auto") as client:
+        await client.list_tools()
+        assert person.storage.tokens is not None
+        assert person.storage.tokens.scope == "mcp:read"
+        await client.call_tool("template_echo", {"text": "hello"})
+    assert logins.called == ["template_echo"]
+    assert len(person.asked) == 2
+    assert "mcp" in parse_qs(urlsplit(person.asked[1]).query)["scope"][0].split(" ")

@@ -188,8 +188,8 @@ def test_the_first_call_by_http_2_is_as_any_other(logins: Logins) -> None:
 
 
 def test_callers_cannot_name_themselves(logins: Logins) -> None:
-    own = {"X-Dyber-Client": "admin", "X-Dyber-Scope": "all", "X-Dyber-Tool": "x"}
-    seen = headers_seen(logins.call(logins.token(scope="alpha:read"), "alpha_read", own))
+    claimed = {"X-Dyber-Client": "admin", "X-Dyber-Scope": "all", "X-Dyber-Tool": "x"}
+    seen = headers_seen(logins.call(logins.token(scope="alpha:read"), "alpha_read", claimed))
     assert (seen["x-dyber-client"], seen["x-dyber-scope"]) == ("login.alice", "read")
 
 

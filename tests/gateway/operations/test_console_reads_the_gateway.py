@@ -13,7 +13,12 @@ from dyber_console.records.model import Call, Result
 from tests.gateway.support.docker_cli import wait_until
 from tests.gateway.support.gateway_under_test import GatewayUnderTest
 
-CALL = {"Mcp-Method": "tools/call", "Mcp-Name": "alpha_search", "Content-Type": "application/json"}
+CALL = {
+    "MCP-Protocol-Version": "2026-07-28",
+    "Mcp-Method": "tools/call",
+    "Mcp-Name": "alpha_search",
+    "Content-Type": "application/json",
+}
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from infra.rendering.gateway.configuration import CONFIGURATION_ROOT, render
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, Scope
+from infra.rendering.gateway.model import (
+    GatewayClient,
+    GatewayGroup,
+    GatewayHub,
+    GatewayNetworks,
+    GatewayService,
+    Scope,
+)
 from infra.settings.gateway import GatewaySettings
+from infra.settings.oauth import OAuthSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, archive, docker, unique
 from tests.gateway.support.gateway_under_test import changed
 
@@ -32,8 +40,21 @@ def scoped(number: int, **scopes: Scope) -> GatewayClient:
     return GatewayClient(f"scoped-{number}", (hashlib.sha256(f"scoped {number}".encode()).hexdigest(),), scopes)
 
 
-def with_settings(networks: GatewayNetworks = GatewayNetworks(), **changes: object) -> dict[str, str]:
-    return render(changed(GatewaySettings(), **changes), [ALPHA, BETA], [client(1), scoped(1, alpha="read")], networks)
+def with_settings(
+    networks: GatewayNetworks = GatewayNetworks(), hub: GatewayHub | None = None, **changes: object
+) -> dict[str, str]:
+    settings = changed(GatewaySettings(), **changes)
+    return render(settings, [ALPHA, BETA], [client(1), scoped(1, alpha="read")], networks, hub=hub)
+
+
+HUB = GatewayHub("0" * 64, {"alpha": ("search", "publish.now")}, groups=(GatewayGroup("pet"),), search=True)
+LOGINS = OAuthSettings(
+    issuers={
+        f"login-{number}": {"url": f"https://login-{number}.example/realms/pet", "other_users": "client-1"}
+        for number in range(8)
+    },
+    scopes=("mcp", "mcp:read", "alpha", "alpha:read"),
+)
 
 
 VARIANTS = {
@@ -80,7 +101,8 @@ VARIANTS = {
     "acme and redirect": with_settings(server_names=("pet.example",), https_redirect=True, tls={"source": "acme"}),
     "open docs": with_settings(open_docs=True),
     "proxies": with_settings(networks=GatewayNetworks(("172.18.0.0/16", "fd00::/8", "10.0.0.1")), https_redirect=True),
-    "everything": with_settings(server_names=("pet.example",), allowed_origins=("https://pet.example",), https_redirect=True, open_docs=True, networks=GatewayNetworks(("0.0.0.0/0",)), tls={"hsts_days": 1, "source": "acme"}),
+    "logins": with_settings(hub=HUB, oauth=LOGINS, server_names=("pet.example", "[fd00::5]")),
+    "everything": with_settings(hub=HUB, oauth=LOGINS, server_names=("pet.example",), allowed_origins=("https://pet.example",), https_redirect=True, open_docs=True, networks=GatewayNetworks(("0.0.0.0/0",)), tls={"hsts_days": 1, "source": "acme"}),
 }  # fmt: skip
 
 

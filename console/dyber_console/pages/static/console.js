@@ -126,6 +126,37 @@
         }
     });
 
+    // A form that waits for a service shows that it does, and is sent once.
+    document.addEventListener('submit', (event) => {
+        const button = event.target.querySelector('[data-busy]');
+        if (!button) {
+            return;
+        }
+        if (button.getAttribute('aria-disabled') === 'true') {
+            event.preventDefault();
+            return;
+        }
+        button.setAttribute('aria-disabled', 'true');
+        const ring = document.createElement('span');
+        ring.className = 'ring';
+        button.querySelector('svg')?.replaceWith(ring);
+        const words = document.createElement('span');
+        button.lastChild.replaceWith(words);
+        const started = Date.now();
+        const tell = () => {
+            words.textContent = button.dataset.busy.replace('0', Math.round((Date.now() - started) / 1000));
+        };
+        tell();
+        announce(words.textContent);
+        setInterval(tell, 1000);
+    });
+    addEventListener('pageshow', (event) => {
+        // A page from the browser's memory still looks as if it waited.
+        if (event.persisted && document.querySelector('[data-busy][aria-disabled]')) {
+            location.reload();
+        }
+    });
+
     document.addEventListener('change', (event) => {
         if (event.target.matches('[data-submit]')) {
             event.target.form.requestSubmit();

@@ -78,6 +78,15 @@ def test_a_list_of_tools_and_a_notification_are_no_calls() -> None:
     assert notification is not None and not notification.is_call
 
 
+def test_the_gateway_knows_the_tool_of_a_call_by_the_hub_whatever_the_header_says() -> None:
+    named = call_from_line(line(mcp_method="", mcp_name="", tool="zhihu_search", via="hub", path="/mcp"))
+    listed = call_from_line(line(mcp_method="", mcp_name="", tool="", via="hub", path="/mcp", service="hub"))
+    renamed = call_from_line(line(mcp_name="search", tool="zhihu_search", via="group"))
+    assert named is not None and (named.is_call, named.tool, named.via) == (True, "zhihu_search", "hub")
+    assert listed is not None and not listed.is_call
+    assert renamed is not None and renamed.tool == "zhihu_search"
+
+
 def test_a_request_without_a_method_header_counts_as_a_call_of_an_unknown_tool() -> None:
     call = call_from_line(line(mcp_method="", mcp_name=""))
     assert call is not None

@@ -63,6 +63,12 @@ def test_a_service_without_replicas_has_stopped_whatever_else_is_the_matter() ->
     assert "logs zhihu" in todo.commands[0]
 
 
+def test_a_hub_without_replicas_has_stopped() -> None:
+    todo = only(todos(facts(WELL, hub=ServiceStatus("down", ready=0, total=1))))
+    assert (todo.rule, todo.grade) == ("hub", Grade.BAD)
+    assert todos(facts(WELL, hub=ServiceStatus("up", ready=1, total=1))) == []
+
+
 def test_a_service_that_was_never_checked_has_not_stopped() -> None:
     new = replace(WELL, status=ServiceStatus("unknown", ready=0, total=1))
     assert todos(facts(new)) == []

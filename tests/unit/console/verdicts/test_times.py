@@ -43,3 +43,10 @@ def test_a_duration_has_two_units_at_most(seconds: float, english: str, chinese:
 )
 def test_a_call_took_so_long(seconds: float | None, text: str) -> None:
     assert times.took(seconds) == text
+
+
+def test_a_countdown_has_minutes_and_seconds() -> None:
+    with using_language("zh"):
+        assert times.countdown(161.4) == "2 分钟 41 秒"
+        assert times.countdown(59.9) == "59 秒"
+        assert times.countdown(-3) == "0 秒"

@@ -125,26 +125,16 @@ GROUPS = {
 
 
 @pytest.mark.parametrize(
-    ("group", "scope", "uses"),
+    ("group", "content"),
     [
-        ("tools", {"alpha": "all"}, True),
-        ("tools", {"alpha": "read"}, True),
-        ("tools", {"alpha": ("alpha_write",)}, True),
-        ("tools", {"alpha": ("other",)}, False),
-        ("tools", {"beta": "all"}, False),
-        ("tools", {}, False),
-        ("writes", {"alpha": "read"}, False),
-        ("prompts", {"beta": "read"}, True),
-        ("prompts", {"beta": "all"}, True),
-        ("prompts", {"beta": ("beta_read",)}, False),
-        ("prompts", {"alpha": "all"}, False),
+        ("tools", {"alpha": {"tools": "alpha_read\nalpha_write", "reads": False}}),
+        ("writes", {"alpha": {"tools": "alpha_write", "reads": False}}),
+        ("prompts", {"beta": {"tools": "", "reads": True}}),
     ],
 )
-def test_a_group_is_used_by_clients_that_may_use_something_of_it(
-    group: str, scope: Mapping[str, Scope], uses: bool
-) -> None:
+def test_the_gateway_knows_what_a_group_has_of_each_service(group: str, content: Mapping[str, object]) -> None:
     described = hub(prompts={"beta": ("greet",)}, groups=(GROUPS[group],))
-    assert hubs.users(GROUPS[group], described, SERVICES, [client(scope)]) == (["phone"] if uses else [])
+    assert hubs.group_content(GROUPS[group], described, SERVICES) == content
 
 
 def test_without_a_hub_no_address_of_it_is_there() -> None:
@@ -162,7 +152,7 @@ def test_every_call_that_passes_through_is_checked_and_gets_all_headers() -> Non
         assert len(locations) >= 2 * len(SERVICES)
         assert all("include proxy.conf;" in location for location in locations)
         assert not any("proxy_set_header" in location or "add_header" in location for location in locations)
-    assert "proxy_set_header X-Dyber-Tool $alias_tool$relayed_tool;" in files["proxy.conf"]
+    assert "proxy_set_header X-Dyber-Tool $told_tool;" in files["proxy.conf"]
 
 
 def test_every_entrance_limits_its_callers() -> None:

@@ -47,13 +47,15 @@ def test_a_gateway_that_others_reach_has_no_names_of_this_machine() -> None:
 
 
 def test_calls_through_a_proxy_of_the_user_have_its_address() -> None:
-    found = login_bases(gateway(public_url="https://pet.example.com:8443"), [ALPHA])
-    assert found["http://pet.example.com:8443"] == "https://pet.example.com:8443"
+    by_request = login_bases(gateway(public_url="https://pet.example.com:8443"), [ALPHA])
+    assert by_request["http://pet.example.com:8443"] == "https://pet.example.com:8443"
 
 
 def test_the_usual_port_may_be_in_the_host_header() -> None:
-    found = login_bases(gateway(server_names=("pet.example.com",)), [])
-    assert found["https://pet.example.com:443"] == found["https://pet.example.com"] == "https://pet.example.com"
+    by_request = login_bases(gateway(server_names=("pet.example.com",)), [])
+    assert (
+        by_request["https://pet.example.com:443"] == by_request["https://pet.example.com"] == "https://pet.example.com"
+    )
 
 
 def test_the_metadata_of_the_identity_provider_is_where_its_standards_say() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dyber_console.language import tr
-from dyber_console.pages import wording
+from dyber_console.pages.parts import wording
 from dyber_console.records.model import Call, Span
 from dyber_console.verdicts.times import took
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dyber_console.pages import wording
+from dyber_console.pages.parts import wording
 from dyber_console.pages.preferences import back_to
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from importlib.resources import files
 
-from dyber_console.pages.assets import Assets
+from dyber_console.pages.parts.assets import Assets
 
 from cli.system.checkout import ROOT
 
@@ -31,7 +31,7 @@ def test_a_file_is_served_under_the_address_of_its_content_and_kept_for_ever() -
 
 
 def test_every_stylesheet_is_served() -> None:
-    from dyber_console.pages.assets import STYLES
+    from dyber_console.pages.parts.assets import STYLES
 
     assert sorted(file.name for file in STATIC.joinpath("styles").iterdir()) == sorted(f"{name}.css" for name in STYLES)
 

@@ -1,6 +1,6 @@
 """Measures how long commands take, relative to a `pulumi up` without changes in the same run.
 
-    .venv/bin/python -m bench.cli [--stack dev] [--rounds 5]
+    .venv/bin/python -m bench.command_line [--stack dev] [--rounds 5]
 
 Needs a deployed stack, and the variables of `./deploy.sh env`. The commands take turns, so that other work on the
 machine slows all of them alike.
