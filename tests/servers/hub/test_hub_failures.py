@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from dyber_hub.forwarding.gateway import MOST_AT_ONCE
 
 from tests.servers.hub.asking import PET, WAYS, answer_in, asking, headers_of, message, post, until
 from tests.servers.hub.conftest import ONCE, serving_hub
@@ -91,6 +92,50 @@ async def test_case_12_a_service_that_hangs_does_not_slow_down_another(hub, gate
         await until(lambda: len(gateway.calls()) == 20)
         answer = answer_in(await post(hub.base, message("tools/call", name="gamma_echo", arguments={"text": "a"})))
         assert answer["result"]["content"][0]["text"] == "a"
+        tasks.cancel_scope.cancel()
+
+
+async def test_many_calls_of_a_service_that_hangs_take_nothing_from_another(hub, gateway):
+    gateway.slow.add("beta")
+    hanging = message("tools/call", name="beta_echo", arguments={"text": "a"})
+    refused: list[dict[str, Any]] = []
+
+    async def call_beta() -> None:
+        refused.append(failure_of(answer_in(await post(hub.base, hanging))))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(250):
+            tasks.start_soon(call_beta)
+        await until(lambda: len(refused) == 250 - MOST_AT_ONCE, seconds=60)
+        assert {failure["code"] for failure in refused} == {"busy"}
+        assert len(gateway.calls()) == MOST_AT_ONCE
+        answer = answer_in(await post(hub.base, message("tools/call", name="gamma_echo", arguments={"text": "a"})))
+        assert answer["result"]["content"][0]["text"] == "a"
+        tasks.cancel_scope.cancel()
+    gateway.slow.clear()
+    await until(lambda: hub.app.calls.in_flight == 0)
+    answers: list[dict[str, Any]] = []
+
+    async def call_again() -> None:
+        answers.append(answer_in(await post(hub.base, hanging))["result"])
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(MOST_AT_ONCE):
+            tasks.start_soon(call_again)
+    assert [answer.get("structuredContent") for answer in answers] == [{"text": "beta a"}] * MOST_AT_ONCE
+
+
+async def test_the_hub_still_learns_how_services_are_while_calls_of_them_hang(hub, gateway):
+    gateway.slow.add("beta")
+    hanging = message("tools/call", name="beta_echo", arguments={"text": "a"})
+    async with anyio.create_task_group() as tasks:
+        for _ in range(MOST_AT_ONCE):
+            tasks.start_soon(post, hub.base, hanging)
+        await until(lambda: len(gateway.calls()) == MOST_AT_ONCE)
+        gateway.down.add("alpha")
+        await until(lambda: hub.app.live.state("alpha") == "down")
+        gateway.down.clear()
+        await until(lambda: hub.app.live.state("alpha") == "ok")
         tasks.cancel_scope.cancel()
 
 
