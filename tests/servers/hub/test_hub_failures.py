@@ -125,9 +125,8 @@ async def test_many_calls_of_a_service_that_hangs_take_nothing_from_another(hub,
     assert [answer.get("structuredContent") for answer in answers] == [{"text": "beta a"}] * MOST_AT_ONCE
 
 
-async def test_the_hub_still_learns_how_services_are_while_calls_of_them_hang(hub, gateway):
-    gateway.slow.add("beta")
-    hanging = message("tools/call", name="beta_echo", arguments={"text": "a"})
+async def test_the_hub_still_learns_how_a_service_is_that_has_all_calls_that_it_may_have(hub, gateway):
+    hanging = message("tools/call", name="alpha_wait", arguments={"name": "a", "stay": True})
     async with anyio.create_task_group() as tasks:
         for _ in range(MOST_AT_ONCE):
             tasks.start_soon(post, hub.base, hanging)
