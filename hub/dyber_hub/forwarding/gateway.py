@@ -37,6 +37,8 @@ from dyber_hub.scopes import ALL_SERVICES, HubScope
 HUB_CLIENT = "hub"
 #: Largest answer of a service that is passed on, in bytes.
 MAX_ANSWER_BYTES = 8 * 2**20
+#: The same for what the hub asks in its own name, such as lists, which it keeps.
+MAX_OWN_ANSWER_BYTES = 2 * 2**20
 #: How many requests of clients a service is asked at once; further ones are refused, so that a service that hangs does
 #: not use up the memory and the connections that the others need.
 MOST_AT_ONCE = 32
@@ -208,7 +210,7 @@ class Gateway:
         headers = self._headers(service, method, params, version, caller, tool)
         try:
             async with client.stream("POST", f"/services/{service}/mcp", content=body, headers=headers) as response:
-                answer = _Answer(response)
+                answer = _Answer(response, MAX_OWN_ANSWER_BYTES if client is self._own else MAX_ANSWER_BYTES)
                 async with aclosing(answer.messages()) as messages:
                     async for message in messages:
                         if _answers(message, request_id):
@@ -218,7 +220,9 @@ class Gateway:
                 raise _failure(response, answer.body, service)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise Failure(Reason.GATEWAY_DOWN, service, current_request.get().request_id) from error
-        except (httpx2.HTTPError, httpx2.StreamError, _TooLargeError) as error:
+        except (_TooLargeError, httpx2.SSEError) as error:
+            raise Failure(Reason.BAD_ANSWER, service, current_request.get().request_id) from error
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise Failure(Reason.CONNECTION_LOST, service, current_request.get().request_id) from error
 
     def _headers(
@@ -247,21 +251,22 @@ class Gateway:
 
 
 class _TooLargeError(Exception):
-    """Says that an answer is larger than MAX_ANSWER_BYTES."""
+    """Says that an answer is larger than the hub reads."""
 
 
 class _Answer:
     """Reads the JSON-RPC messages in a response: those of an event stream, or the one in a body of JSON."""
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, most_bytes: int) -> None:
         self.body = b""
         self._response = response
+        self._most_bytes = most_bytes
 
     async def messages(self) -> AsyncGenerator[Item, None]:
         """Yield the messages; `body` has a body of JSON afterwards, whether or not it was a message."""
         media = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media == "text/event-stream":
-            async for event in httpx2.EventSource(self._response, max_event_size=MAX_ANSWER_BYTES):
+            async for event in httpx2.EventSource(self._response, max_event_size=self._most_bytes):
                 if event.data and (message := _message(event.data)) is not None:
                     yield message
         elif media == "application/json":
@@ -274,7 +279,7 @@ class _Answer:
         size = 0
         async for chunk in self._response.aiter_raw():
             size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
+            if size > self._most_bytes:
                 raise _TooLargeError
             chunks.append(chunk)
         return b"".join(chunks)

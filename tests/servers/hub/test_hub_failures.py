@@ -197,3 +197,17 @@ async def test_a_group_answers_for_a_stopped_service_as_the_hub_does(hub, gatewa
     gateway.down.add("alpha")
     answer = answer_in(await post(hub.base, message("tools/call", name="say", arguments={"text": "a"}), path=PET))
     assert failure_of(answer)["service"] == "alpha"
+
+
+async def test_an_answer_that_is_larger_than_the_hub_reads_is_a_failure(hub, gateway, monkeypatch):
+    monkeypatch.setattr("dyber_hub.forwarding.gateway.MAX_ANSWER_BYTES", 5000)
+    for accept in ("application/json", "application/json, text/event-stream"):
+        sent = message("tools/call", name="gamma_echo", arguments={"text": "a" * 6000})
+        assert failure_of(answer_in(await post(hub.base, sent, accept=accept)))["code"] == "bad_answer"
+
+
+async def test_a_service_whose_list_is_too_large_to_be_read_counts_as_down(hub, gateway, monkeypatch):
+    await until(lambda: hub.app.live.state("alpha") == "ok")
+    monkeypatch.setattr("dyber_hub.forwarding.gateway.MAX_OWN_ANSWER_BYTES", 2000)
+    await until(lambda: hub.app.live.state("alpha") == "down")
+    assert len(hub.app.live.services["alpha"].tools or ()) == 5
