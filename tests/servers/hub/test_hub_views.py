@@ -121,3 +121,14 @@ def test_short_instructions_leave_their_room_to_the_long_ones() -> None:
     assert text.count("S") >= 50
     assert text.count("L") > 1000
     assert MAX_CHARS - 20 < len(text) <= MAX_CHARS
+
+
+@pytest.mark.parametrize("opening", [0, 1900, *range(2040, 2055), 5000])
+@pytest.mark.parametrize("services", [0, 1, 40])
+def test_instructions_are_never_longer_than_clients_show(opening: int, services: int) -> None:
+    group = {**PET, "services": [], "tools": [], "instructions": "x" * opening}
+    offered = [service(f"service-{number}", description="about it") for number in range(services)]
+    view = View((live := LiveCatalogue(catalogue(service("one"), *offered, groups=(group,)))), live.groups["pet"])
+    text = instructions(view, list(live.services.values())[:services])
+    assert len(text) <= MAX_CHARS
+    assert text.startswith("x" * min(opening, MAX_CHARS - 3))
