@@ -227,7 +227,7 @@ class Gateway:
 
     def _headers(
         self, service: str, method: str, params: Mapping[str, Any], version: str, caller: Caller, tool: str | None
-    ) -> list[tuple[str, str]]:
+    ) -> list[tuple[bytes, bytes]]:
         info = current_request.get()
         headers = [
             ("content-type", "application/json"),
@@ -247,7 +247,8 @@ class Gateway:
             name = params.get(NAME_BEARING_METHODS.get(method, ""))
             if isinstance(name, str):
                 headers.append((MCP_NAME_HEADER, encode_header_value(name)))
-        return headers
+        # Headers of clients may have any bytes; they are passed on as they came.
+        return [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers]
 
 
 class _TooLargeError(Exception):
