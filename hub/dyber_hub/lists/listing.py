@@ -133,7 +133,7 @@ class Lists:
             if (encoded := self._encoded(method, kind, is_modern, key, item)) is not None
         ]
         start = 0 if cursor is None else self._start(method, cursor, [key for key, _ in items])
-        if cursor is None and method == "tools/list":
+        if not items:
             self._check_known(scope)
         result = self._page(method, items[start:], is_modern, scope)
         self._store[(self._view.place, method, scope.text, is_modern, start)] = result
@@ -164,7 +164,7 @@ class Lists:
             raise MCPError(
                 INTERNAL_ERROR,
                 tr(
-                    "No tools are known yet, because none of these services has answered: {services}. Try again in "
+                    "Nothing is known yet, because none of these services has answered: {services}. Try again in "
                     "{seconds} s",
                     services=", ".join(service.name for service in visible),
                     seconds=_RETRY_SECONDS,
