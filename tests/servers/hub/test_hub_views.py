@@ -37,7 +37,7 @@ def view() -> View:
     two = service(
         "two",
         resources=[resource("shared://about"), resource("two://about")],
-        resource_templates=[template("one://deep/{id}"), template("two://a{?q}")],
+        resource_templates=[template("one://deep/{id}"), template("two://a{?q}"), template("{+path}")],
     )
     return View(LiveCatalogue(catalogue(one, two, groups=())))
 
@@ -55,6 +55,7 @@ def view() -> View:
         ("shared://other", "one"),
         ("three://about", None),
         ("about", None),
+        ("{+path}x", None),
         ("", None),
     ],
 )
