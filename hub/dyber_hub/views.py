@@ -84,10 +84,11 @@ class Contents:
         listed = self.resources.get(uri)
         if listed is not None:
             return listed.service if listed.allowed(scope) else None
+        # A template that begins with a variable could mean any address, so it says nothing about this address.
         matching = [
-            (len(_fixed_beginning(pattern)), offer.service)
+            (len(beginning), offer.service)
             for pattern, offer in self.templates.items()
-            if uri.startswith(_fixed_beginning(pattern) or "{") and offer.allowed(scope)
+            if (beginning := _fixed_beginning(pattern)) and uri.startswith(beginning) and offer.allowed(scope)
         ]
         if matching:
             return max(matching, key=lambda match: match[0])[1]
