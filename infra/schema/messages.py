@@ -45,7 +45,7 @@ MESSAGES: dict[str, str] = {
         "(./deploy.sh promote), or do without the hub"
     ),
     "group_service_twice": mark("each service can be listed only once; doubled: {names}"),
-    "groups_without_hub": mark("groups need the hub; write enabled: true in dyber:hub, or leave the groups out"),
+    "hub_is_off": mark("this needs the hub, which is off (hub.enabled: false); switch it on, or leave {key} out"),
     "group_tools_unknown": mark(
         "the tools of {service} are not known, so the group cannot be checked; write its lock file "
         "(./deploy.sh tools lock {service}), or leave it out of the group"
@@ -145,7 +145,6 @@ MESSAGES: dict[str, str] = {
         "users have)"
     ),
     "oauth_issuer_twice": mark("each identity provider can be listed only once; doubled: {urls}"),
-    "oauth_needs_hub": mark("logins need the hub, which verifies their tokens; write enabled: true below hub"),
     # The gateway's configuration
     "service_name": mark(
         "service name {name!r} is unusable: lower-case letters, digits and hyphens, beginning with a letter, at most "

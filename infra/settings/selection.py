@@ -26,17 +26,45 @@ def select(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> list[
 
     Raises ConfigurationError with everything in the stack's file that does not fit the services of the repository.
     """
-    with_values = {name: settings.with_stack_values(spec) for name, spec in catalog.items()}
-    selected = [spec for spec in with_values.values() if _is_enabled(settings, spec)]
-    problems = list(_unknown_names(settings, with_values))
+    selected = enabled(settings, catalog)
+    problems = list(_unknown_names(settings, with_stack_values(settings, catalog)))
     for spec in selected:
         problems += _service_problems(settings, spec)
     problems += _missing_part_images(settings)
+    problems += _needs_of_the_hub(settings)
     if not selected:
         problems.append(Problem("no_service_enabled", stack_file(settings.stack)))
     if problems:
         raise ConfigurationError(*problems)
     return selected
+
+
+def enabled(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
+    """Return the services that the stack runs, as `select` does, without checking whether its file fits them."""
+    return [spec for spec in with_stack_values(settings, catalog).values() if _is_enabled(settings, spec)]
+
+
+def with_stack_values(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> dict[str, ServiceSpec]:
+    """Return all services of the repository, with the values that the stack overrides."""
+    return {name: settings.with_stack_values(spec) for name, spec in catalog.items()}
+
+
+def _needs_of_the_hub(settings: StackSettings) -> Iterator[Problem]:
+    """Yield a problem for each setting that has no effect without the hub, in a stack that does without it."""
+    if settings.hub.enabled:
+        return
+    users = {
+        ("groups",): bool(settings.groups),
+        ("gateway", "oauth"): settings.gateway.oauth is not None,
+        ("hub", "search"): settings.hub.search,
+    }
+    with_hub = yaml_lines(("hub", "enabled"), True, prefix=f"{NAMESPACE}:")
+    for path, is_used in users.items():
+        if is_used:
+            parameters = {"key": ".".join(path)}
+            yield Problem(
+                "hub_is_off", stack_file(settings.stack), path, parameters=parameters, instead=tuple(with_hub)
+            )
 
 
 def _missing_part_images(settings: StackSettings) -> Iterator[Problem]:
@@ -90,8 +118,6 @@ def _unknown_names_of_logins(settings: StackSettings, catalog: Mapping[str, Serv
     oauth, file, path = settings.gateway.oauth, stack_file(settings.stack), ("gateway", "oauth")
     if oauth is None:
         return
-    if not settings.hub.enabled:
-        yield Problem("oauth_needs_hub", file, path)
     for alias, name, *keys in oauth.clients():
         if name not in settings.clients:
             parameters = {"known": listed(settings.clients)}

@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.rendering.hub import groups
 from infra.rendering.hub.groups import Group
-from infra.schema.problems import ConfigurationError, Problem
+from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.services.offers import Offers, offers_of
 from infra.services.unique_names import name_problems
@@ -33,11 +33,9 @@ def hub_content(
     `specs` are the services that run, with the stack's values, `known_services` the names of all services of the
     repository. Raises ConfigurationError for names that come twice, and for groups that cannot be used.
     """
-    file = stack_file(settings.stack)
     if not settings.hub.enabled:
-        if settings.groups:
-            raise ConfigurationError(Problem("groups_without_hub", file, ("groups",)))
         return None
+    file = stack_file(settings.stack)
     problems = name_problems(file, specs)
     # Lists have this order, whatever the ports are.
     offers = {spec.name: offers_of(spec) for spec in sorted(specs, key=lambda spec: spec.name)}

@@ -50,6 +50,17 @@ def test_a_name_of_a_group_that_no_address_can_have_is_refused(name: str) -> Non
     assert f"groups.{name}" in refusal(groups={name: GROUP})
 
 
+def test_what_needs_the_hub_is_refused_without_it_all_at_once_with_the_line_to_write() -> None:
+    oauth = {"issuers": {"login": {"url": "https://login.example.com", "otherUsers": "desktop-pet"}}}
+    stack = settings(hub={"enabled": False, "search": True}, groups={"pet": GROUP}, gateway={"oauth": oauth})
+    with pytest.raises(ConfigurationError) as refused:
+        stack.select(catalog())
+    problems = refused.value.problems
+    assert [problem.path for problem in problems] == [("groups",), ("gateway", "oauth"), ("hub", "search")]
+    assert {problem.message for problem in problems} == {"hub_is_off"}
+    assert {problem.instead for problem in problems} == {("dyber:hub:", "  enabled: true")}
+
+
 def pinned(**values: Any) -> tuple[dict[str, Any], dict[str, ServiceSpec]]:
     services = {name: {"image": DIGEST} for name in ("template", "xiaohongshu")}
     parts = {"gatewayImage": DIGEST, "frontImage": DIGEST}
