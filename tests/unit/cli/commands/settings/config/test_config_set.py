@@ -202,7 +202,10 @@ def test_a_secret_in_clear_is_refused_with_the_command_that_takes_it(
     ("words", "expected"),
     [
         (["cache.password", "value", "--secret"], "only its key"),
-        (["services.template.environment.API_KEY", "--secret"], "in clear in the state; secrets: cache.password"),
+        (
+            ["services.template.environment.API_KEY", "--secret"],
+            "in clear in the state; secrets: gateway.oauth.issuers.<name>.introspection.clientSecret, cache.password",
+        ),
         (["gateway.portOffset"], "needs a value"),
     ],
 )
