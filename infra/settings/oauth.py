@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from infra.schema.forms import Form
 from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.settings.clients import ClientName
@@ -49,7 +50,7 @@ def _usable_scope(value: str) -> str:
 
 ProviderUrl = Annotated[str, Field(max_length=500, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_usable_url)]
 OurScope = Annotated[str, AfterValidator(_usable_scope)]
-Alias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+Alias = Annotated[str, Form(r"^[a-z][a-z0-9-]{0,15}$", "alias_form")]
 
 
 class UserSettings(StrictSettings):

@@ -45,9 +45,54 @@ def test_a_group_that_cannot_be_read_is_refused(group: dict[str, Any], expected:
     assert expected in refusal(groups={"pet": group})
 
 
-@pytest.mark.parametrize("name", ["Pet", "a/b", "-a", "a" * 33])
-def test_a_name_of_a_group_that_no_address_can_have_is_refused(name: str) -> None:
-    assert f"groups.{name}" in refusal(groups={name: GROUP})
+@pytest.mark.parametrize("name", ["Pet", "桌宠", "a/b", "-a", "a" * 33, "a\n"])
+def test_a_name_of_a_group_that_no_address_can_have_is_refused_in_words(name: str) -> None:
+    assert f"groups.{name}: a group's name has only" in refusal(groups={name: GROUP})
+
+
+def test_no_group_has_the_name_of_the_search_among_clients() -> None:
+    assert "groups.search: no group can be called search: client programs would show" in refusal(
+        groups={"search": GROUP}
+    )
+
+
+@pytest.mark.parametrize(
+    "scope", ["write", [], "template_echo", 5, None, {"template_echo": True}, ["template_echo", 5]]
+)
+@pytest.mark.parametrize("key", ["groups", "clients"])
+def test_a_scope_of_no_form_is_a_single_problem(key: str, scope: Any) -> None:
+    entry = {"services": {"template": scope}, **({"title": "宠物"} if key == "groups" else {})}
+    text = refusal(**{key: {"pet": entry}})
+    assert text.startswith(f"Pulumi.dev.yaml: {key}.pet.services.template")
+    assert text.endswith(": must be all, read or a list of tools such as [template_echo]")
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (
+            {"groups": {"pet": {**GROUP, "tools": {"a": {"name": "搜索"}}}}},
+            ".tools.a.name = '搜索': a tool's name in a",
+        ),
+        ({"groups": {"pet": {**GROUP, "services": ["Notes"]}}}, "groups.pet.services.Notes: a service's name has"),
+        (
+            {"groups": {"pet": {**GROUP, "services": {"notes": ["搜 索"]}}}},
+            "services.notes = ['搜 索']: a tool's name has",
+        ),
+        ({"clients": {"Pet": {}}}, "clients.Pet: a client's name has only"),
+        ({"clients": {"pet": {"accounts": {"notes": ["Main"]}}}}, "accounts.notes.0 = 'Main': an account's name"),
+        (
+            {"gateway": {"oauth": {"issuers": {"Login": {"url": "https://a.example", "otherUsers": "desktop-pet"}}}}},
+            "gateway.oauth.issuers.Login: the short name of an identity provider has only",
+        ),
+    ],
+)
+def test_the_form_of_a_name_is_told_in_words(values: dict[str, Any], expected: str) -> None:
+    text = refusal(**values)
+    assert expected in text
+    assert "[key]" not in text
+    assert "^" not in text
 
 
 def test_what_needs_the_hub_is_refused_without_it_all_at_once_with_the_line_to_write() -> None:
