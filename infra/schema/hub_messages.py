@@ -12,8 +12,19 @@ HUB_MESSAGES: dict[str, str] = {
         "the tools of {service} are not known, so the group cannot be checked; write its lock file "
         "(./deploy.sh tools lock {service}), or leave it out of the group"
     ),
+    "service_misspelt": mark("no such service; the nearest is {near}"),
+    "tool_misspelt": mark("{tool!r}: no such tool; the nearest is {near}"),
     "group_without_tools": mark(
-        "the group {group} has no tools: its services do not run in this stack, or everything is left out or hidden"
+        "the group {group} has no tools: they are all left out, or they write and their service only reads "
+        "(DYBER_READ_ONLY)"
+    ),
+    "group_services_off": mark(
+        "the group {group} has no tools, because this stack does not run {services}; add to profiles: {profiles}, or "
+        "write services.<service>.enabled: true"
+    ),
+    "group_services_disabled": mark(
+        "the group {group} has no tools, because this stack does not run {services}; write "
+        "services.<service>.enabled: true, or leave the group out"
     ),
     "group_name_twice": mark(
         "the tools {tool} and {other} both have the name {name} in this group, without regard to case; give one of them "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from infra.services.catalog import ServiceSpec
 from infra.services.offers import Offers, offers_of
 from infra.services.unique_names import name_problems
 from infra.settings.names import stack_file
+from infra.settings.selection import with_stack_values
 from infra.settings.stack import StackSettings
 
 
@@ -26,12 +27,12 @@ class HubContent:
 
 
 def hub_content(
-    settings: StackSettings, specs: Sequence[ServiceSpec], known_services: Collection[str]
+    settings: StackSettings, specs: Sequence[ServiceSpec], all_services: Mapping[str, ServiceSpec]
 ) -> HubContent | None:
     """Return what the hub of the stack offers; None if the stack has no hub.
 
-    `specs` are the services that run, with the stack's values, `known_services` the names of all services of the
-    repository. Raises ConfigurationError for names that come twice, and for groups that cannot be used.
+    `specs` are the services that run, with the stack's values, `all_services` all of the repository. Raises
+    ConfigurationError for names that come twice, and for groups that cannot be used.
     """
     if not settings.hub.enabled:
         return None
@@ -39,9 +40,9 @@ def hub_content(
     problems = name_problems(file, specs)
     # Lists have this order, whatever the ports are.
     offers = {spec.name: offers_of(spec) for spec in sorted(specs, key=lambda spec: spec.name)}
-    hidden = {spec.name: settings.hidden_tools(spec) for spec in specs}
+    known = with_stack_values(settings, all_services)
     for name, group in settings.groups.items():
-        problems += groups.problems(file, name, group, offers, hidden, known_services)
+        problems += groups.problems(file, name, group, offers, known)
     if problems:
         raise ConfigurationError(*problems)
     resolved = tuple(groups.resolve(name, group, offers) for name, group in settings.groups.items())
