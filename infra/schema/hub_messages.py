@@ -45,25 +45,30 @@ HUB_MESSAGES: dict[str, str] = {
     "group_hint_destructive": mark(
         "{tool} may delete or overwrite, says {service}; a group cannot say that it does not. Leave this hint out"
     ),
-    "tool_name_twice": mark(
-        "the tool {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each tool has a "
-        "name of its own, whatever its case. Rename one of them, switch off one service in {stack_file} "
-        "(services.<service>.enabled: false), or do without the hub (hub.enabled: false)"
+    "tool_names_twice": mark(
+        "{service} and {other} have tools of the same name, without regard to case: {names} ({files}); the hub tells "
+        "tools apart by their names alone. Rename them in one service, switch off one service "
+        "(services.<service>.enabled: false in {stack_file}), or do without the hub (hub.enabled: false)"
     ),
-    "foreign_tool_name_twice": mark(
-        "the tool {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each tool has a "
-        "name of its own, whatever its case. Switch this tool off, or one service in {stack_file} "
-        "(services.<service>.enabled: false)"
+    "foreign_tool_names_twice": mark(
+        "{service} and {other} have tools of the same name, without regard to case: {names} ({files}); the hub tells "
+        "tools apart by their names alone. Switch these tools off, or one service (services.<service>.enabled: false "
+        "in {stack_file}), or do without the hub (hub.enabled: false)"
     ),
-    "prompt_name_twice": mark(
-        "the prompt {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each prompt "
-        "has a name of its own, whatever its case. Rename one of them, or switch off one service in {stack_file} "
-        "(services.<service>.enabled: false)"
+    "names_differ_in_case": mark(
+        "{service} has names that differ only in case: {names} ({files}); the hub does not tell them apart. Rename or "
+        "leave out one of each, switch the service off (services.{service}.enabled: false in {stack_file}), or do "
+        "without the hub (hub.enabled: false)"
     ),
-    "resource_owner_twice": mark(
-        "{service} and {other} both have resources whose addresses begin with {name}; in a stack with the hub these "
-        "tell the services apart. Rename one, or switch off one service in {stack_file} "
-        "(services.<service>.enabled: false)"
+    "prompt_names_twice": mark(
+        "{service} and {other} have prompts of the same name, without regard to case: {names} ({files}); the hub tells "
+        "prompts apart by their names alone. Rename them in one service, switch off one service "
+        "(services.<service>.enabled: false in {stack_file}), or do without the hub (hub.enabled: false)"
+    ),
+    "resource_owners_twice": mark(
+        "{service} and {other} have resources whose addresses begin alike: {names} ({files}); the hub tells services "
+        "apart by these beginnings. Change them in one service, switch off one service "
+        "(services.<service>.enabled: false in {stack_file}), or do without the hub (hub.enabled: false)"
     ),
     "oauth_url": mark("{url!r} is unusable; write it like https://login.example.com/realms/pet, without a query"),
     "oauth_url_without_https": mark(
