@@ -15,7 +15,6 @@ from infra.services.catalog import SPEC_FILE, ServiceSpec
 from infra.services.contract import LOCK_FILE
 from infra.services.offers import offers_of
 
-
 #: The message about names of a single service.
 _SAME_SERVICE = "names_differ_in_case"
 
