@@ -71,6 +71,15 @@ HUB_MESSAGES: dict[str, str] = {
         "(services.<service>.enabled: false in {stack_file}), or do without the hub (hub.enabled: false)"
     ),
     "oauth_url": mark("{url!r} is unusable; write it like https://login.example.com/realms/pet, without a query"),
+    "oauth_url_of_the_container": mark(
+        "the hub fetches the keys from here, and in its container this address is the container itself; write jwksUri "
+        "with an https:// address that containers reach, and privateAddresses: true if it is in a private network"
+    ),
+    "oauth_address_of_the_container": mark(
+        "the hub fetches this address, and in its container it is the container itself; write an https:// address that "
+        "containers reach, and privateAddresses: true if it is in a private network"
+    ),
+    "oauth_private_address": mark("{host} is in a private network; if that is intended, write privateAddresses: true"),
     "oauth_url_without_https": mark(
         "{url!r} must begin with https://, because tokens and keys come from there; http:// is only for this machine, "
         "such as http://localhost:8180"

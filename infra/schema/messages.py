@@ -39,11 +39,12 @@ MESSAGES: dict[str, str] = {
         "limit the client in services, such as read; if its tools do act for accounts, write accounts: true in "
         "mcp-servers/{service}/service.yaml"
     ),
-    "pinned_image_missing": mark("needed while images is pinned, such as sha256:<64 hex digits>"),
-    "pinned_part_image_missing": mark("needed while images is pinned"),
+    "pinned_image_missing": mark(
+        "needed while images is pinned, as sha256:<64 hex digits>; this command writes it: {promote}"
+    ),
     "pinned_hub_image_missing": mark(
-        "needed while images is pinned and the stack has the hub; promote it from a stack that runs it "
-        "(./deploy.sh promote), or do without the hub"
+        "needed while images is pinned and the stack has the hub; this command writes it: {promote}. Or do without the "
+        "hub: ./deploy.sh config set hub.enabled false -s {stack}"
     ),
     "too_many_replicas": mark("this service has at most {most} (max_replicas in mcp-servers/{service}/service.yaml)"),
     "replicas_without_cache": mark(

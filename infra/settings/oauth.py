@@ -34,7 +34,11 @@ def is_loopback(host: str) -> bool:
 
 
 def _usable_url(value: str) -> str:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises for a port that no address has
+    except ValueError:
+        raise UnusableValue("oauth_url", url=value) from None
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise UnusableValue("oauth_url", url=value)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
@@ -129,6 +133,15 @@ class IssuerSettings(StrictSettings):
         if not self.users and self.other_users is None:
             raise UnusableValue("oauth_without_users")
         return self
+
+    def fetched(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the addresses that the hub certainly fetches, each after its keys; its metadata is at `url`."""
+        if self.jwks_uri is not None:
+            yield ("jwksUri",), self.jwks_uri
+        elif self.introspection is None:
+            yield ("url",), self.url
+        if self.introspection is not None:
+            yield ("introspection", "url"), self.introspection.url
 
 
 class OAuthSettings(StrictSettings):

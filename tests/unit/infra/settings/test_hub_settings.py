@@ -112,14 +112,15 @@ def pinned(**values: Any) -> tuple[dict[str, Any], dict[str, ServiceSpec]]:
     return {"images": "pinned", "services": services, **parts, **values}, catalog()
 
 
-def test_a_pinned_stack_without_the_hubs_image_is_refused_with_both_ways_out() -> None:
-    values, known = pinned()
+def test_a_pinned_stack_without_images_is_told_how_to_promote_them() -> None:
+    values, known = pinned(services={"template": {"image": DIGEST}}, gatewayImage=None)
     with pytest.raises(ConfigurationError) as refused:
-        settings(**values).select(known)
-    (problem,) = refused.value.problems
-    assert (problem.message, problem.path) == ("pinned_hub_image_missing", ("hubImage",))
-    assert problem.instead == ("dyber:hub:", "  enabled: false")
-    assert "./deploy.sh promote" in problem.text()
+        settings(**values, stack="test").select(known)
+    texts = {problem.path: problem.text() for problem in refused.value.problems}
+    assert set(texts) == {("services", "xiaohongshu", "image"), ("gatewayImage",), ("hubImage",)}
+    assert all("./deploy.sh promote dev test" in text for text in texts.values())
+    hub = texts[("hubImage",)]
+    assert hub.index("promote dev test") < hub.index("config set hub.enabled false -s test")
 
 
 @pytest.mark.parametrize("way_out", [{"hub": {"enabled": False}}, {"hubImage": DIGEST}])
