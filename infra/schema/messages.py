@@ -22,6 +22,13 @@ MESSAGES: dict[str, str] = {
     WORDS: "{words}",
     # Files
     "not_readable": mark("cannot be read: {reason}"),
+    "no_file": mark("there is no file {path}"),
+    "file_is_folder": mark("{path} is a folder; a file is needed"),
+    "file_forbidden": mark("{path} must not be read by this user; change its permissions"),
+    "file_not_pem": mark("{path} is not text in PEM form, which begins with -----BEGIN"),
+    "file_without_certificate": mark(
+        "{path} has no usable certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----"
+    ),
     "not_yaml": mark("not valid YAML: {reason}"),
     # A stack's file
     "no_such_service": mark("no such service; known: {known}"),
