@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -66,7 +65,11 @@ def pem_file(settings: StackSettings, keys: tuple[str, ...], path: str, *, is_au
 
     `is_authority` says that it must have certificates. Raises ConfigurationError naming the file.
     """
-    file = REPOSITORY / os.path.expanduser(path)
+    try:
+        file = REPOSITORY / Path(path).expanduser()
+    except RuntimeError:
+        # There is no user of the name after ~.
+        file = REPOSITORY / path
     parameters = {"path": str(file)}
     try:
         text = file.read_text(encoding="ascii")

@@ -49,10 +49,11 @@ def test_a_file_in_the_home_folder_is_read(read: Reader, certificate: Path, monk
 
 
 @READERS
-def test_a_file_that_is_missing_is_named_with_its_whole_path(read: Reader) -> None:
+@pytest.mark.parametrize("path", ["certificates/missing.pem", "~nobody-of-this-name/missing.pem"])
+def test_a_file_that_is_missing_is_named_with_its_whole_path(read: Reader, path: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        read("certificates/missing.pem")
-    assert str(refused.value).endswith(f"there is no file {REPOSITORY / 'certificates/missing.pem'}")
+        read(path)
+    assert str(refused.value).endswith(f"there is no file {REPOSITORY / path}")
 
 
 @READERS
