@@ -78,6 +78,11 @@ MESSAGES: dict[str, str] = {
     ),
     # The gateway's settings
     "bind": mark("must be an IP address such as 127.0.0.1 or 0.0.0.0"),
+    "public_url_form": mark(
+        "must be an address such as https://pet.example.com or https://pet.example.com:8443, in lower case and without "
+        "a path"
+    ),
+    "url_port": mark("the port after the host must be 1 to 65535, and an IPv6 address stands between [ and ]"),
     "host_name": mark(
         "host name {name!r} is unusable: a host name or an IP address without a port, such as pet.example.com, "
         "192.168.1.5 or [fd00::5]"

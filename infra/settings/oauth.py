@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from infra.schema.forms import Form
+from infra.schema.host_names import has_usable_port
 from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.settings.clients import ClientName
@@ -34,11 +35,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _usable_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018 - raises for a port that no address has
-    except ValueError:
-        raise UnusableValue("oauth_url", url=value) from None
+    if not has_usable_port(value):
+        raise UnusableValue("url_port")
+    parts = urlsplit(value)
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise UnusableValue("oauth_url", url=value)
     if parts.scheme == "http" and not is_loopback(parts.hostname):

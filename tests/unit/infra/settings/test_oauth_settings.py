@@ -46,9 +46,6 @@ def test_an_identity_provider_needs_its_address_and_somebody_who_may_call() -> N
         "https://",
         "https://u:p@x.example",
         "https://x.example/?a",
-        "https://x.example:70000",
-        "https://x.example:port",
-        "https://[::1",
     ],
 )
 def test_addresses_need_https(url: str) -> None:
@@ -60,6 +57,16 @@ def test_addresses_need_https(url: str) -> None:
         text = refusal(issuer)
         assert "https://" in text
         assert "very-secret" not in text
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.example:70000", "https://x.example:0", "https://x.example:p", "https://[::1"]
+)
+def test_a_port_that_no_address_has_is_refused(url: str) -> None:
+    for issuer in ({**ISSUER, "url": url}, {**ISSUER, "jwksUri": url}):
+        assert "the port after the host must be 1 to 65535" in refusal(issuer)
+    refused = refusal(ISSUER, {"gateway": {"publicUrl": url}})
+    assert refused.startswith(f"Pulumi.dev.yaml: gateway.publicUrl = '{url}': ")
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8180", "http://127.0.0.1:8180/x", "http://[::1]:8180"])
