@@ -61,8 +61,17 @@ def search_entry(
     return {SEARCH_NAME: _entry(hub or {}, services, tr("DyberPet, search of tools"), address, f"{address}/sse")}
 
 
-def no_hub_hint(option: str = "") -> str:
-    """Return why a configuration has each service, and how to get a hub; `option` as for `group_entry`."""
+def no_hub_hint(option: str = "", hub_is_written: bool = False) -> str:
+    """Return why a configuration has each service, and how to get a hub; `option` as for `group_entry`.
+
+    `hub_is_written` tells whether the stack's file has the hub, so that it is only not deployed yet.
+    """
+    if hub_is_written:
+        return tr(
+            "the hub is not deployed yet, so each service has an entry of its own; for one address with all tools run "
+            "./deploy.sh{option} first",
+            option=option,
+        )
     return tr(
         "this stack has no hub, so each service has an entry of its own; for one address with all tools: "
         "./deploy.sh config set hub.enabled true{option}, then ./deploy.sh{option}",

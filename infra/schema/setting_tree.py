@@ -111,6 +111,14 @@ class Setting:
             place = place.child(key) if place else None
         return place
 
+    def at(self, location: Sequence[str | int]) -> Setting | None:
+        """Return the setting below it at a location of Pydantic's errors, in which numbers are entries of lists."""
+        place: Setting | None = self
+        for part in location:
+            if place is not None:
+                place = place.item if isinstance(part, int) else place.child(part)
+        return place
+
     def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Setting]]:
         """Yield path and setting of everything below it that has no keys; free keys are ANY_KEY."""
         if not self.properties and self.entry is None:
