@@ -150,8 +150,9 @@ def test_every_call_that_passes_through_is_checked_and_gets_all_headers() -> Non
     for name in ("hub_addresses.conf", "relay.conf"):
         locations = re.findall(r"location [^{]*\{[^{}]*proxy_pass[^{}]*\}", files[name])
         assert len(locations) >= 2 * len(SERVICES)
-        assert all("include proxy.conf;" in location for location in locations)
+        assert all("include sessionless.conf;" in location for location in locations)
         assert not any("proxy_set_header" in location or "add_header" in location for location in locations)
+    assert "include proxy.conf;" in files["sessionless.conf"]
     assert "proxy_set_header X-Dyber-Tool $told_tool;" in files["proxy.conf"]
 
 
