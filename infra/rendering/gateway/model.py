@@ -177,6 +177,11 @@ class GatewayHub:
         return "hub"
 
     @property
+    def client(self) -> str:
+        """The client in whose name the hub asks services for itself; no client of a stack or of a login is called so."""
+        return "_hub"
+
+    @property
     def port(self) -> int:
         """The port on which the hub's containers listen."""
         return HUB_PORT

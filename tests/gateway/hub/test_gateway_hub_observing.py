@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from dyber_hub.forwarding.gateway import HUB_CLIENT
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.support.calls import calling, lost
@@ -89,11 +90,18 @@ def test_a_call_that_the_hub_passes_on_counts_for_its_client(gateway: GatewayUnd
 
 
 def test_the_hubs_own_requests_are_neither_logged_nor_counted(gateway: GatewayUnderTest) -> None:
-    relayed(gateway, "hub", "hub-log-refresh")
+    relayed(gateway, HUB_CLIENT, "hub-log-refresh")
     relayed(gateway, "reader", "hub-log-after-refresh")
     assert logged(gateway, "hub-log-after-refresh")[0] == "reader"
     assert "hub-log-refresh" not in {entry["request_id"] for entry in gateway.logs()[0]}
-    assert not [labels for labels in values(gateway, "dyber_gateway_requests_total") if labels[1] == "hub"]
+    assert not [labels for labels in values(gateway, "dyber_gateway_requests_total") if labels[1] == HUB_CLIENT]
+
+
+def test_the_calls_of_a_client_called_hub_are_logged_and_counted(gateway: GatewayUnderTest) -> None:
+    before = counted(gateway, "alpha", "hub", "200")
+    relayed(gateway, "hub", "hub-log-namesake")
+    assert logged(gateway, "hub-log-namesake") == ("hub", "alpha", "alpha_search", "hub", "")
+    assert counted(gateway, "alpha", "hub", "200") == before + 1
 
 
 @pytest.mark.parametrize("era", CALLS)

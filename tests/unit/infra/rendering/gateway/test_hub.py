@@ -8,13 +8,16 @@ import re
 from collections.abc import Mapping
 
 import pytest
+from dyber_hub.forwarding.gateway import HUB_CLIENT
 from hypothesis import given
 from hypothesis import strategies as some
+from pydantic import TypeAdapter, ValidationError
 
 from infra.rendering.gateway import hub as hubs
 from infra.rendering.gateway.configuration import render
 from infra.rendering.gateway.model import GatewayClient, GatewayGroup, GatewayHub, GatewayService, Scope
 from infra.schema.problems import UnusableValue
+from infra.settings.clients import ClientName
 from infra.settings.gateway import GatewaySettings
 
 HASH = hashlib.sha256(b"hub").hexdigest()
@@ -192,6 +195,14 @@ def test_an_unusable_hash_is_refused_without_being_shown() -> None:
     with pytest.raises(UnusableValue) as caught:
         GatewayHub("5ecret")
     assert "5ecret" not in str(caught.value)
+
+
+def test_no_client_can_have_the_name_in_which_the_hub_asks() -> None:
+    assert hub().client == HUB_CLIENT
+    with pytest.raises(UnusableValue):
+        GatewayClient(HUB_CLIENT, (HASH,))
+    with pytest.raises(ValidationError):
+        TypeAdapter(ClientName).validate_python(HUB_CLIENT)
 
 
 def test_many_names_get_a_hash_of_their_size() -> None:
