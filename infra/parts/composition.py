@@ -53,7 +53,7 @@ def checked_services(
     refuse_poisoned_tools(services, all_services)
     image_interface.refuse_incompatible_images(settings)
     hub = hub_content(settings, services, all_services)
-    gateway_inputs.configuration(settings, services, {}, hub=gateway_hub(settings, hub) if hub else None)
+    gateway_inputs.check(settings, services, gateway_hub(settings, hub) if hub else None)
     gateway_inputs.tls_files(settings)
     logins.authorities(settings)
     return services, hub

@@ -120,6 +120,14 @@ class GatewayClient:
             if not names or not all(_ACCOUNT_NAME.fullmatch(name) for name in names):
                 raise UnusableValue("account_names", client=self.name, service=service, names=", ".join(names))
 
+    def told(self, service: str) -> str:
+        """Return the client's scope for a service as the service is told it: `read`, `tools:a,b;accounts=main`."""
+        scope = "all" if self.scopes is None else self.scopes.get(service, ())
+        if not isinstance(scope, str):
+            scope = "tools:" + ",".join(sorted(set(scope))) if scope else "none"
+        accounts = self.accounts.get(service)
+        return f"{scope};accounts={','.join(accounts)}" if accounts else scope
+
 
 @dataclass(frozen=True)
 class GatewayGroup:
