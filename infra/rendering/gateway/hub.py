@@ -97,7 +97,7 @@ def group_content(group: GatewayGroup, hub: GatewayHub, services: Iterable[Gatew
     content: dict[str, Any] = {}
     for service in sorted(service.name for service in services):
         tools = sorted({tool for owner, tool in group.tools.values() if owner == service})
-        reads = service in group.services and bool(hub.prompts.get(service) or hub.resource_schemes.get(service))
+        reads = service in group.services and service in hub.readable
         if tools or reads:
             content[service] = {"tools": "\n".join(tools), "reads": reads}
     return content

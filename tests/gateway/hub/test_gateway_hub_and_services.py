@@ -109,6 +109,7 @@ def gateway_hub(catalogue: Catalogue) -> GatewayHub:
         tools={name: tuple(tool.name for tool in service.tools or ()) for name, service in catalogue.services.items()},
         prompts={"alpha": ("alpha_greet",)},
         resource_schemes={"alpha": ("alpha",)},
+        readable=frozenset({"alpha"}),
         groups=tuple(
             GatewayGroup(group.name, {tool.exposed: (tool.service, tool.tool) for tool in group.tools}, group.services)
             for group in catalogue.groups.values()

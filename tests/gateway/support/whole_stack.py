@@ -82,6 +82,7 @@ class WholeStack:
             tools={name: tuple(tool["name"] for tool in entry["tools"]) for name, entry in self.entries.items()},
             prompts={"alpha": ("alpha_greet",)},
             resource_schemes={"alpha": ("alpha",)},
+            readable=frozenset({"alpha"}),
             groups=(
                 GatewayGroup(
                     group["name"],

@@ -136,7 +136,7 @@ GROUPS = {
     ],
 )
 def test_the_gateway_knows_what_a_group_has_of_each_service(group: str, content: Mapping[str, object]) -> None:
-    described = hub(prompts={"beta": ("greet",)}, groups=(GROUPS[group],))
+    described = hub(readable=frozenset({"beta"}), groups=(GROUPS[group],))
     assert hubs.group_content(GROUPS[group], described, SERVICES) == content
 
 
