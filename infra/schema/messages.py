@@ -133,7 +133,8 @@ MESSAGES: dict[str, str] = {
     ),
     "accounts_missing": mark("client {client} is limited to some accounts of service {service}, which has no accounts"),
     "scope_too_long": mark(
-        "the list of tools of client {client} for service {service} is too long: at most {most} characters"
+        "the tools and accounts of client {client} for service {service} are too long together: at most {most} "
+        "characters; write all or read instead of some tools"
     ),
     "hub_scope_too_long": mark(
         "the lists of tools of client {client} are too long together: at most {most} characters for all services; "

@@ -33,8 +33,10 @@ from dyber_hub.catalogue import Item
 from dyber_hub.forwarding.failures import Failure, Reason
 from dyber_hub.scopes import ALL_SERVICES, HubScope
 
-#: Name of the client under which the hub asks in its own name; the gateway does not count it.
-HUB_CLIENT = "hub"
+#: Name of the client under which the hub asks in its own name; the gateway does not count it, and no client can have it.
+HUB_CLIENT = "_hub"
+#: Name of the hub as a program of MCP.
+_PROGRAM = "hub"
 #: Largest answer of a service that is passed on, in bytes.
 MAX_ANSWER_BYTES = 8 * 2**20
 #: The same for what the hub asks in its own name, such as lists, which it keeps.
@@ -140,7 +142,7 @@ class Gateway:
         """Ask a service in the hub's own name; see `request`."""
         meta = {
             PROTOCOL_VERSION_META_KEY: LATEST_MODERN_VERSION,
-            CLIENT_INFO_META_KEY: {"name": HUB_CLIENT, "version": "1"},
+            CLIENT_INFO_META_KEY: {"name": _PROGRAM, "version": "1"},
             CLIENT_CAPABILITIES_META_KEY: {},
         }
         return await self.request(service, method, {**(params or {}), "_meta": meta}, LATEST_MODERN_VERSION, THE_HUB)

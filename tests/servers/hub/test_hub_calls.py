@@ -240,7 +240,7 @@ async def test_case_42_unknown_and_denied_prompts_and_resources_do_not_exist(hub
     assert [passed.message["method"] for passed in gateway.passed if passed.headers["x-dyber-client"] == "phone"] == []
 
 
-async def test_case_40_a_call_without_a_name_is_refused(hub):
+async def test_a_call_without_a_name_is_refused(hub):
     for params in ({}, {"name": 7}, {"name": None, "arguments": {}}):
         response = await post(hub.base, message("tools/call", modern=False, **params), modern=False)
         assert answer_in(response)["error"]["code"] == -32602
