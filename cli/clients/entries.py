@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.clients.formats import LONGEST_CALL_SECONDS
+from infra.settings.names import HUB_NAME
 from messages import tr
 
-#: The name under which programs show the hub, and the beginning of the names of its groups. It is short, because
-#: programs put it before the name of each tool, and some of them cut long names.
-HUB_NAME = "dyber"
 #: The name under which programs show the hub's search. No group may have the name `search`.
 SEARCH_NAME = f"{HUB_NAME}-search"
 

@@ -78,7 +78,7 @@ def checked_settings(
             hub = hub_content(settings, services, all_services)
     if problems:
         raise ConfigurationError(*problems)
-    gateway_inputs.configuration(settings, services, {}, hub=gateway_hub(settings, hub) if hub else None)
+    gateway_inputs.check(settings, services, gateway_hub(settings, hub) if hub else None)
     return services, hub
 
 

@@ -6,7 +6,7 @@ from messages import mark
 
 #: By message, its text with the parameters in braces; part of infra.schema.messages.MESSAGES.
 HUB_MESSAGES: dict[str, str] = {
-    "group_service_twice": mark("each service can be listed only once; doubled: {names}"),
+    "group_service_twice": mark("each service can be listed only once; listed twice: {names}"),
     "hub_is_off": mark("this needs the hub, which is off (hub.enabled: false); switch it on, or leave {key} out"),
     "group_tools_unknown": mark(
         "the tools of {service} are not known, so the group cannot be checked; write its lock file "
@@ -94,7 +94,7 @@ HUB_MESSAGES: dict[str, str] = {
         "say who may call: users (which users are which client) or otherUsers (the client whose permissions all other "
         "users have)"
     ),
-    "oauth_issuer_twice": mark("each identity provider can be listed only once; doubled: {urls}"),
+    "oauth_issuer_twice": mark("each identity provider can be listed only once; listed twice: {urls}"),
     # The form of names
     "group_form": mark(
         "a group's name has only lower-case letters, digits, _ and -, begins with a letter or digit, and has at most 32 "

@@ -67,7 +67,7 @@ MESSAGES: dict[str, str] = {
     "token_in_stack_file": mark("no such key; tokens belong into {env_file}"),
     "stack_is_given": mark("given by the name of Pulumi's stack; remove it"),
     "token_without_client": mark("{client} is not among the clients of {stack_file}"),
-    "client_twice": mark("each client can be listed only once; doubled: {names}"),
+    "client_twice": mark("each client can be listed only once; listed twice: {names}"),
     "token_without_previous": mark("generation 1 has no previous token"),
     "network_pool": mark("must be an IPv4 network such as {example}"),
     "network_pool_size": mark("must be a private network of the size /{prefix}, such as {example}"),
@@ -133,7 +133,8 @@ MESSAGES: dict[str, str] = {
     ),
     "accounts_missing": mark("client {client} is limited to some accounts of service {service}, which has no accounts"),
     "scope_too_long": mark(
-        "the list of tools of client {client} for service {service} is too long: at most {most} characters"
+        "the tools and accounts of client {client} for service {service} are too long together: at most {most} "
+        "characters; write all or read instead of some tools"
     ),
     "hub_scope_too_long": mark(
         "the lists of tools of client {client} are too long together: at most {most} characters for all services; "

@@ -62,10 +62,10 @@ class Setting:
 
     @cached_property
     def item(self) -> Setting | None:
-        """The setting of every entry, if the value is a list; None if it cannot be a list."""
+        """The setting of every item, if the value can be a list; None otherwise."""
         for form in self.alternatives:
-            if isinstance(value := form.get("items"), Mapping):
-                return Setting(value, self.definitions)
+            if isinstance(form.get("items"), Mapping):
+                return Setting(form["items"], self.definitions)
         return None
 
     @property

@@ -74,7 +74,7 @@ class GroupToolSettings(StrictSettings):
     description: str | None = Field(
         None, min_length=1, max_length=LONGEST_TEXT, description=mark("The tool's description in the group")
     )
-    annotations: ToolHints = Field(ToolHints(), description=mark("The tool's hints in the group"))
+    annotations: ToolHints = Field(ToolHints(), description=mark("The tool's annotations in the group"))
 
 
 class GroupSettings(StrictSettings):
@@ -101,7 +101,7 @@ class GroupSettings(StrictSettings):
     exclude: tuple[ToolName, ...] = Field((), description=mark("Tools that are left out, by their names"))
     tools: dict[ToolName, GroupToolSettings] = Field(
         default_factory=dict,
-        description=mark("By tool, another name, title, description or other hints in this group"),
+        description=mark("By tool, another name, title, description or annotations in this group"),
     )
 
     @field_validator("services", mode="before", json_schema_input_type=ServicesInFile)

@@ -8,6 +8,9 @@ NAMESPACE = "dyber"
 MAIN_CLIENT = "desktop-pet"
 #: The key with the image of the hub.
 HUB_IMAGE = "hubImage"
+#: The name under which programs show the hub, and the beginning of the names of its groups. It is short, because
+#: programs put it before the name of each tool, and some of them cut long names.
+HUB_NAME = "dyber"
 
 
 def stack_file(stack: str) -> str:

@@ -92,7 +92,8 @@ class IssuerSettings(StrictSettings):
 
     url: ProviderUrl = Field(
         description=mark(
-            "The issuer, exactly as its tokens have it in iss, such as https://login.example.com/realms/pet"
+            "The identity provider's address (issuer), exactly as its tokens have it in iss, such as "
+            "https://login.example.com/realms/pet"
         )
     )
     audiences: tuple[Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,300}$")], ...] = Field(

@@ -3,6 +3,8 @@
 const REFUSALS = ngx.shared.refusals;
 // As in hub.js.
 const LARGEST_READ_BODY = 131072;
+// The most that the line and the headers of a request can have: Nginx's default, large_client_header_buffers.
+const LARGEST_HEADERS = 32768;
 const MODERN = '2026-07-28';
 const READS = ['prompts/get', 'resources/read'];
 const META = 'cn.dyberpet/error';
@@ -11,11 +13,17 @@ const INTERNAL_ERROR = -32603;
 // Returns the request that the body contains; null if the body is large or none, or its id cannot be repeated exactly.
 async function request(r) {
     const length = r.variables.content_length;
-    if (length && Number(length) > LARGEST_READ_BODY) {
+    // Without an announced length, what has arrived so far tells the least that the body has.
+    const least = length ? Number(length) : Number(r.variables.request_length) - LARGEST_HEADERS;
+    if (least > LARGEST_READ_BODY) {
         return null;
     }
     try {
-        const message = JSON.parse(await r.readRequestText());
+        const text = await r.readRequestText();
+        if (text.length > LARGEST_READ_BODY) {
+            return null;
+        }
+        const message = JSON.parse(text);
         const id = message.id;
         return typeof id === 'string' || Number.isSafeInteger(id) ? message : null;
     } catch (error) {

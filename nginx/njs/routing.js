@@ -22,11 +22,21 @@ function setReady(service, peers, readyOnly, milliseconds) {
     HEALTH.set(`ready ${service}`, [readyOnly ? 'only' : 'all'].concat(peers).join(' '), milliseconds);
 }
 
+// Returns the id of the call's session; undefined if it has none. The addresses of the hub have no sessions except those
+// of the transport of 2024-11-05, which the hub itself has.
+function sessionOf(r) {
+    const v = r.variables;
+    if (v.via) {
+        return topology.hub && v.service === topology.hub.name ? v.arg_session_id : undefined;
+    }
+    return r.headersIn['Mcp-Session-Id'] || v.arg_session_id;
+}
+
 // Returns the container for `sticky route`: that of the session; else a ready one, if others are not ready or have been
 // tried already; else '', which lets Nginx choose.
 function choose(r) {
     const service = r.variables.service;
-    const session = r.headersIn['Mcp-Session-Id'] || r.variables.arg_session_id;
+    const session = sessionOf(r);
     if (session && SESSION.test(session)) {
         const peer = SESSIONS.get(`${service} ${session}`);
         if (peer !== undefined) {
@@ -56,7 +66,8 @@ function answered(r) {
     const service = r.variables.service;
     breaker.succeeded(service, r);
     disableProxyBuffering(r);
-    const session = r.variables.upstream_http_mcp_session_id || r.variables.upstream_http_x_dyber_session;
+    const begun = r.variables.via ? '' : r.variables.upstream_http_mcp_session_id;
+    const session = begun || r.variables.upstream_http_x_dyber_session;
     if (session && SESSION.test(session)) {
         SESSIONS.set(`${service} ${session}`, peerName(lastAddress(r.variables.upstream_addr)));
     }

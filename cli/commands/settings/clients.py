@@ -27,6 +27,7 @@ commands = typer.Typer()
         "./deploy.sh clients codex >> ~/.codex/config.toml",
         "./deploy.sh clients qwen-agent --with-token",
         "./deploy.sh clients cursor --group pet",
+        "./deploy.sh clients claude-code --search",
         "./deploy.sh clients vscode --per-service",
         "./deploy.sh clients n8n --from-container",
         "./deploy.sh clients --certificate > dyber.pem",

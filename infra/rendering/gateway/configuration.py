@@ -38,8 +38,8 @@ CONFIGURATION_ROOT = "/etc/dyber"
 #: held open on purpose. Behind Docker all callers may have one address, so the number is larger than a single browser
 #: or monitor needs.
 ANONYMOUS_CONNECTIONS = 100
-#: A list of tools goes to the service in one header, and servers refuse headers that are much longer.
-LONGEST_TOOL_LIST = 7000
+#: A service is told a client's tools and accounts in one header, and servers refuse headers that are much longer.
+LONGEST_SCOPE = 7000
 _UNQUOTABLE = re.compile(r"""["'\\$;{}\s\x00-\x20\x7f]""")
 
 
@@ -55,8 +55,9 @@ def render(
 
     The result does not depend on the order of services and clients.
     Raises UnusableValue if services share a name or a port, clients share a name or a token, or a client's scope names
-    a tool that is not among the known tools of its service, or too many tools, or a client is limited to accounts of a
-    service that does not enforce scopes or has no accounts. Scopes and accounts for other services are ignored.
+    a tool that is not among the known tools of its service, or is too long for a header, or a client is limited to
+    accounts of a service that does not enforce scopes or has no accounts. Scopes and accounts for other services are
+    ignored.
     """
     ordered_services = sorted(services, key=lambda service: (service.port, service.name))
     ordered_clients = sorted(clients, key=lambda client: client.name)
@@ -143,13 +144,14 @@ def _refuse_doubled(message: str, values: Sequence[object]) -> None:
 def _refuse_unusable_scopes(services: list[GatewayService], clients: list[GatewayClient]) -> None:
     tools = {service.name: {*service.read_tools, *service.write_tools} for service in services}
     for client in clients:
+        for service in sorted({*(client.scopes or {}), *client.accounts}):
+            if len(client.told(service)) > LONGEST_SCOPE:
+                raise UnusableValue("scope_too_long", client=client.name, service=service, most=LONGEST_SCOPE)
         for service, scope in (client.scopes or {}).items():
             if isinstance(scope, str):
                 if scope not in ("all", "read"):
                     raise UnusableValue("scope", client=client.name, service=service, scope=scope)
                 continue
-            if len(",".join(scope)) > LONGEST_TOOL_LIST:
-                raise UnusableValue("scope_too_long", client=client.name, service=service, most=LONGEST_TOOL_LIST)
             known = tools.get(service)
             if known and (unknown := sorted(set(scope) - known)):
                 raise UnusableValue(

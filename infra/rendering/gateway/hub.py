@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.rendering.gateway.model import GatewayClient, GatewayGroup, GatewayHub, GatewayService, Scope
+from infra.rendering.gateway.model import GatewayClient, GatewayGroup, GatewayHub, GatewayService
 from infra.schema.problems import UnusableValue
 from infra.services.ports import RELAY_PORT
 
@@ -85,19 +85,11 @@ def scope_header(client: GatewayClient, services: Iterable[GatewayService]) -> s
     """
     if client.scopes is None:
         return "all"
-    parts = []
-    for name in sorted(service.name for service in services):
-        if name in client.scopes:
-            accounts = client.accounts.get(name, ())
-            parts.append(f"{name}={_told(client.scopes[name])}{';accounts=' + ','.join(accounts) if accounts else ''}")
-    header = " ".join(parts) or "none"
+    names = sorted(service.name for service in services if service.name in client.scopes)
+    header = " ".join(f"{name}={client.told(name)}" for name in names) or "none"
     if len(header) > LONGEST_HUB_SCOPE:
         raise UnusableValue("hub_scope_too_long", client=client.name, most=LONGEST_HUB_SCOPE)
     return header
-
-
-def _told(scope: Scope) -> str:
-    return scope if isinstance(scope, str) else "tools:" + ",".join(sorted(set(scope))) if scope else "none"
 
 
 def group_content(group: GatewayGroup, hub: GatewayHub, services: Iterable[GatewayService]) -> dict[str, Any]:
@@ -105,7 +97,7 @@ def group_content(group: GatewayGroup, hub: GatewayHub, services: Iterable[Gatew
     content: dict[str, Any] = {}
     for service in sorted(service.name for service in services):
         tools = sorted({tool for owner, tool in group.tools.values() if owner == service})
-        reads = service in group.services and bool(hub.prompts.get(service) or hub.resource_schemes.get(service))
+        reads = service in group.services and service in hub.readable
         if tools or reads:
             content[service] = {"tools": "\n".join(tools), "reads": reads}
     return content

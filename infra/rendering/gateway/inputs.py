@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,8 +42,16 @@ def configuration(
         ]
         return render(settings.gateway, services, clients, networks, hub=hub)
     except UnusableValue as error:
-        problem = Problem(error.message, stack_file(settings.stack), ("gateway",), parameters=error.parameters)
+        client = error.parameters.get("client")
+        path = ("clients", str(client)) if client in settings.clients else ("gateway",)
+        problem = Problem(error.message, stack_file(settings.stack), path, parameters=error.parameters)
         raise ConfigurationError(problem) from error
+
+
+def check(settings: StackSettings, specs: Sequence[ServiceSpec], hub: GatewayHub | None) -> None:
+    """Raise ConfigurationError for settings that the gateway cannot use, before there are any tokens."""
+    hashes = {client: [hashlib.sha256(client.encode()).hexdigest()] for client in settings.clients}
+    configuration(settings, specs, hashes, hub=hub)
 
 
 def tls_files(settings: StackSettings) -> dict[str, str]:

@@ -120,6 +120,14 @@ class GatewayClient:
             if not names or not all(_ACCOUNT_NAME.fullmatch(name) for name in names):
                 raise UnusableValue("account_names", client=self.name, service=service, names=", ".join(names))
 
+    def told(self, service: str) -> str:
+        """Return the client's scope for a service as the service is told it: `read`, `tools:a,b;accounts=main`."""
+        scope = "all" if self.scopes is None else self.scopes.get(service, ())
+        if not isinstance(scope, str):
+            scope = "tools:" + ",".join(sorted(set(scope))) if scope else "none"
+        accounts = self.accounts.get(service)
+        return f"{scope};accounts={','.join(accounts)}" if accounts else scope
+
 
 @dataclass(frozen=True)
 class GatewayGroup:
@@ -149,15 +157,17 @@ class GatewayHub:
     `token_sha256` is the hash of the token with which the hub calls services through the gateway. `tools`, `prompts`
     and `resource_schemes` are what each service offers there, by service: names, and the schemes of URIs that belong
     to no other service. What is not listed still works, because the hub itself passes on calls that the gateway cannot
-    place. `search`: whether the hub has an address for searching tools. `replicas` is the number of its containers,
-    which the gateway finds as `hub-1`, `hub-2`, … besides `hub`. `requests_per_second` limits each client's requests
-    that the hub itself answers. Raises UnusableValue.
+    place. `readable` are the services that have, or may have, prompts or resources, with any scheme. `search`: whether
+    the hub has an address for searching tools. `replicas` is the number of its containers, which the gateway finds as
+    `hub-1`, `hub-2`, … besides `hub`. `requests_per_second` limits each client's requests that the hub itself answers.
+    Raises UnusableValue.
     """
 
     token_sha256: str
     tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     resource_schemes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    readable: frozenset[str] = frozenset()
     groups: tuple[GatewayGroup, ...] = ()
     search: bool = False
     replicas: int = 1
@@ -175,6 +185,11 @@ class GatewayHub:
     def name(self) -> str:
         """The name of the hub beside those of the services, which is also the network alias of all its containers."""
         return "hub"
+
+    @property
+    def client(self) -> str:
+        """The client in whose name the hub asks services for itself; no client of a stack or of a login is called so."""
+        return "_hub"
 
     @property
     def port(self) -> int:

@@ -31,6 +31,12 @@ def gateway_hub(settings: StackSettings, content: HubContent, token_sha256: str 
         resource_schemes={
             service: tuple(_schemes(offers.resource_owners())) for service, offers in content.offers.items()
         },
+        # Of a service whose contract is not known, the hub finds out later what it offers.
+        readable=frozenset(
+            service
+            for service, offers in content.offers.items()
+            if not offers.known or offers.prompts or offers.resources or offers.resource_templates
+        ),
         groups=tuple(
             GatewayGroup(group.name, {tool.exposed: (tool.service, tool.tool) for tool in group.tools}, group.services)
             for group in content.groups

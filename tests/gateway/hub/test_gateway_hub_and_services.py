@@ -32,6 +32,7 @@ from tests.gateway.support.docker_cli import build_image, wait_until
 from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest
 from tests.gateway.support.hub_under_test import HUB_TOKEN, PORTS, RELAY_PORT
 from tests.gateway.support.relay import relay
+from tests.servers.hub.asking import message, modern_headers, until
 from tests.stand_in import hub_services
 from tests.stand_in.running import do_in, free_port, running, running_in
 
@@ -109,6 +110,7 @@ def gateway_hub(catalogue: Catalogue) -> GatewayHub:
         tools={name: tuple(tool.name for tool in service.tools or ()) for name, service in catalogue.services.items()},
         prompts={"alpha": ("alpha_greet",)},
         resource_schemes={"alpha": ("alpha",)},
+        readable=frozenset({"alpha"}),
         groups=tuple(
             GatewayGroup(group.name, {tool.exposed: (tool.service, tool.tool) for tool in group.tools}, group.services)
             for group in catalogue.groups.values()
@@ -259,6 +261,27 @@ async def test_case_27_progress_reaches_its_client(
         answer = await client.call_tool(tool, arguments, progress_callback=note)
     assert answer.structured_content == {"text": "a"}
     assert steps == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("path", "tool"), [("", "alpha_wait"), ("/groups/asking", "linger"), ("/search", "call_tool")])
+async def test_case_28_a_client_that_leaves_cancels_its_call_at_the_service(whole: Whole, path: str, tool: str) -> None:
+    waiting = {"name": f"left {path}", "steps": 1, "stay": True}
+    given = {"name": "alpha_wait", "arguments": waiting} if tool == "call_tool" else waiting
+    sent = message("tools/call", name=tool, arguments=given, _meta={"progressToken": 1})
+    headers = {
+        **modern_headers(sent),
+        "Authorization": f"Bearer {TOKENS['owner']}",
+        "Accept": "application/json, text/event-stream",
+    }
+    async with (
+        httpx2.AsyncClient(timeout=30) as http,
+        http.stream("POST", f"{whole.base}{path}/mcp", json=sent, headers=headers) as response,
+    ):
+        async for line in response.aiter_lines():
+            if "notifications/progress" in line:
+                break
+        assert waiting["name"] not in hub_services.ended
+    await until(lambda: waiting["name"] in hub_services.ended)
 
 
 async def test_case_34_a_listener_hears_of_a_change_at_once(whole: Whole) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -12,11 +11,8 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.gateway.conftest import NGINX_FOLDER
-from tests.gateway.support.docker_cli import build_image
-from tests.gateway.support.gateway_under_test import GatewayUnderTest
-from tests.gateway.support.hub_under_test import PORTS
-from tests.gateway.support.whole_stack import WholeStack, authorization, whole_stack
+from infra.rendering.gateway.model import GatewayService
+from tests.gateway.support.whole_stack import WholeStack, authorization
 from tests.servers.hub.asking import WAYS, answer_in, asking, message, modern_headers, post
 from tests.servers.protocol.test_servers_legacy_sse import INITIALIZE
 from tests.servers.protocol.test_servers_legacy_sse import session as legacy_session
@@ -37,16 +33,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "no_such_tool": {},
 }
 
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[WholeStack]:
-    gateway = GatewayUnderTest(build_image(NGINX_FOLDER), ports=PORTS)
-    try:
-        gateway.start()
-        with whole_stack(gateway) as running:
-            yield running
-    finally:
-        gateway.stop()
+#: What the log says of two calls that are answered alike.
+ALIKE = ("service", "tool", "via", "status", "error", "upstream", "upstream_status", "bytes_out", "breaker")
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +145,21 @@ async def test_20_denied_and_unknown_tools_get_the_same_bytes(stack: WholeStack,
     assert hub_services.written == []
 
 
+@pytest.mark.parametrize("modern", [True, False])
+async def test_20_denied_and_unknown_tools_go_the_same_way(stack: WholeStack, modern: bool) -> None:
+    """No service is asked about either, and the gateway and the hub do the same for both."""
+    ways = []
+    for name in ("alpha_write", "no_such_to1"):
+        request_id = f"hub-alike-{name}-{modern}"
+        headers = {"X-Request-Id": request_id}
+        await call(stack, name, client="reader", modern=modern, headers=headers, text="a")
+        stack.gateway.logged(request_id)
+        entries = [entry for entry in stack.gateway.logs()[0] if entry["request_id"] == request_id]
+        ways.append([{key: entry[key] for key in ALIKE} for entry in entries])
+    assert [entry["service"] for entry in ways[0]] == ["hub"]
+    assert ways[0] == ways[1]
+
+
 @pytest.mark.parametrize("client", ["everything", "reader", "writer"])
 @pytest.mark.parametrize("path", ["", "/groups/pet"])
 @pytest.mark.parametrize(("era", "accept"), WAYS)
@@ -222,6 +225,20 @@ async def test_26_a_batch_runs_nothing(stack: WholeStack) -> None:
         answer = await post(stack.base, batch, modern=False, headers=authorization(client))
         assert answer.status_code == 400
     assert hub_services.written == []
+
+
+async def test_a_scope_as_long_as_it_may_be_reaches_the_hub(stack: WholeStack) -> None:
+    others = tuple(GatewayService(f"other-{number}", 9500 + number, "", 20) for number in range(4))
+    lists = {service.name: tuple(f"{number:x>97}" for number in range(58)) for service in others}
+    scopes = {"wide": {"alpha": "read", **lists}}
+    try:
+        await anyio.to_thread.run_sync(lambda: stack.configure(scopes, others))
+        sent = message("tools/list")
+        answer = answer_in(await post(stack.base, sent, headers=authorization("wide")))
+        assert "alpha_echo" in {tool["name"] for tool in answer["result"]["tools"]}
+        assert answer_in(await call(stack, "alpha_echo", client="wide", text="a"))["result"]["structuredContent"]
+    finally:
+        await anyio.to_thread.run_sync(stack.configure)
 
 
 @pytest.mark.parametrize("modern", [True, False])

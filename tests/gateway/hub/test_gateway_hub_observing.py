@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from dyber_hub.forwarding.gateway import HUB_CLIENT
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.support.calls import calling, lost
-from tests.gateway.support.docker_cli import wait_until
+from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest
 from tests.gateway.support.hub_under_test import (
     ALPHA,
@@ -89,11 +90,18 @@ def test_a_call_that_the_hub_passes_on_counts_for_its_client(gateway: GatewayUnd
 
 
 def test_the_hubs_own_requests_are_neither_logged_nor_counted(gateway: GatewayUnderTest) -> None:
-    relayed(gateway, "hub", "hub-log-refresh")
+    relayed(gateway, HUB_CLIENT, "hub-log-refresh")
     relayed(gateway, "reader", "hub-log-after-refresh")
     assert logged(gateway, "hub-log-after-refresh")[0] == "reader"
     assert "hub-log-refresh" not in {entry["request_id"] for entry in gateway.logs()[0]}
-    assert not [labels for labels in values(gateway, "dyber_gateway_requests_total") if labels[1] == "hub"]
+    assert not [labels for labels in values(gateway, "dyber_gateway_requests_total") if labels[1] == HUB_CLIENT]
+
+
+def test_the_calls_of_a_client_called_hub_are_logged_and_counted(gateway: GatewayUnderTest) -> None:
+    before = counted(gateway, "alpha", "hub", "200")
+    relayed(gateway, "hub", "hub-log-namesake")
+    assert logged(gateway, "hub-log-namesake") == ("hub", "alpha", "alpha_search", "hub", "")
+    assert counted(gateway, "alpha", "hub", "200") == before + 1
 
 
 @pytest.mark.parametrize("era", CALLS)
@@ -128,6 +136,24 @@ def test_without_a_hub_its_addresses_are_not_there(own_gateway: GatewayUnderTest
         assert modern(own_gateway, "alpha_search", path).status == 404
     assert "hub" not in own_gateway.request("/api/status").json()
     assert modern(own_gateway, "alpha_search", client="reader", path="/api/alpha/mcp").status in (200, 502, 504)
+
+
+def test_51_a_hub_that_is_killed_stops_no_call_and_lists_are_back_when_it_returns(
+    own_gateway: GatewayUnderTest,
+) -> None:
+    own_gateway.backend("alpha")
+    hub = own_gateway.backend("hub")
+    own_gateway.configure(services=(ALPHA,), clients=CLIENTS, hub=HUB)
+    listing = lambda: modern(own_gateway, None, method="tools/list").status  # noqa: E731
+    wait_until(lambda: listing() == 200, "the hub is reached")
+    named = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "alpha_search"}
+    with calling(own_gateway, named, "/mcp", "killed") as calls:
+        docker("kill", "--signal", "KILL", hub)
+        wait_until(lambda: listing() in (502, 503), "the gateway notices that the hub is away")
+        docker("start", hub)
+        wait_until(lambda: listing() == 200, "lists are back")
+    assert calls
+    assert lost(calls) == []
 
 
 def test_51_calls_of_known_tools_do_not_need_the_hub(own_gateway: GatewayUnderTest) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from infra.rendering.gateway.model import GatewayClient
+from infra.rendering.gateway.model import GatewayClient, Scope
 from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest
 from tests.gateway.support.hub_under_test import (
     ABSENT,
@@ -17,7 +17,9 @@ from tests.gateway.support.hub_under_test import (
     CLIENTS,
     HUB,
     HUNG,
+    PATIENT,
     READ_TOOLS,
+    SERVICES,
     message,
     modern,
     reached,
@@ -131,6 +133,14 @@ def test_38_a_group_in_which_the_client_may_use_nothing_is_as_an_unknown_one(gat
         token = f"{'reader':x<40}"
         for path in ("writers/mcp", "writers/mcp/sse", "unknown/mcp"):
             assert gateway.request(f"/groups/{path}", method=method, token=token).status == 404
+
+
+@pytest.mark.parametrize("scope", ["read", "all", ("hung_read",)])
+def test_38_a_group_of_pages_is_there_for_clients_that_may_read(bare: GatewayUnderTest, scope: Scope) -> None:
+    client = replace(CLIENTS[1], name="reader-of-pages", scopes={"hung": scope})
+    bare.configure(PATIENT, SERVICES, (client,), hub=HUB)
+    answer = modern(bare, None, "/groups/pages/mcp", method="resources/list", client="reader")
+    assert answer.status == (404 if isinstance(scope, tuple) else 200)
 
 
 @pytest.fixture(scope="module")

@@ -27,13 +27,16 @@ HUNG = GatewayService("hung", 9001, "挂起", 5, read_tools=("hung_read",), requ
 ABSENT = GatewayService("absent", 9002, "缺席", 5, read_tools=("absent_read",), requests_per_second=9999)
 SERVICES = (ALPHA, HUNG, ABSENT)
 PET = GatewayGroup("pet", {"find": ("alpha", "alpha_search"), "absent_read": ("absent", "absent_read")}, ("alpha",))
+#: Of hung, clients may only read pages, whose scheme other services have too.
+PAGES = GatewayGroup("pages", {}, ("hung",))
 WRITERS = GatewayGroup("writers", {"alpha_publish": ("alpha", "alpha_publish")})
 HUB = GatewayHub(
     hashlib.sha256(HUB_TOKEN.encode()).hexdigest(),
     tools={service.name: (*service.read_tools, *service.write_tools) for service in SERVICES},
     prompts={"alpha": ("alpha_greet",), "absent": ("absent_greet",)},
     resource_schemes={"alpha": ("alpha",), "absent": ("absent",)},
-    groups=(PET, WRITERS),
+    readable=frozenset({"alpha", "absent", "hung"}),
+    groups=(PET, PAGES, WRITERS),
     search=True,
     requests_per_second=9999,
 )

@@ -82,6 +82,7 @@ class WholeStack:
             tools={name: tuple(tool["name"] for tool in entry["tools"]) for name, entry in self.entries.items()},
             prompts={"alpha": ("alpha_greet",)},
             resource_schemes={"alpha": ("alpha",)},
+            readable=frozenset({"alpha"}),
             groups=(
                 GatewayGroup(
                     group["name"],
@@ -92,13 +93,16 @@ class WholeStack:
             requests_per_second=10_000,
         )
 
-    def configure(self, scopes: Mapping[str, Mapping[str, Scope] | None] = SCOPES) -> None:
+    def configure(
+        self, scopes: Mapping[str, Mapping[str, Scope] | None] = SCOPES, others: tuple[GatewayService, ...] = ()
+    ) -> None:
+        """Configure the clients; `others` are services that do not run."""
         clients = tuple(
             GatewayClient(name, (hashlib.sha256(token(name).encode()).hexdigest(),), scope)
             for name, scope in scopes.items()
         )
         self.scopes = scopes
-        self.gateway.configure(PATIENT, self.services(), clients, hub=self.hub())
+        self.gateway.configure(PATIENT, (*self.services(), *others), clients, hub=self.hub())
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
+from mcp.server import request_state
 
 from tests.servers.hub.asking import answer_in, headers_of, message, messages_in, post, until
 from tests.servers.hub.conftest import serving_hub
@@ -124,6 +127,18 @@ async def test_case_31_a_state_of_another_client_or_a_changed_one_is_refused(hub
         answer = answer_in(await post(hub.base, reply(key, used), headers=headers_of("all", client=client)))
         assert "error" in answer or answer["result"].get("isError")
     assert hub_services.written == []
+
+
+async def test_case_31_a_state_is_refused_after_ten_minutes(hub, monkeypatch):
+    for minutes, accepted in ((9, True), (11, False)):
+        sent = message("tools/call", name="alpha_ask", arguments={}, _meta=ASKABLE)
+        key, state = asked(answer_in(await post(hub.base, sent, headers=headers_of("all"))))
+        later = SimpleNamespace(time=lambda minutes=minutes: time.time() + 60 * minutes)
+        with monkeypatch.context() as patched:
+            patched.setattr(request_state, "time", later)
+            answer = answer_in(await post(hub.base, reply(key, state), headers=headers_of("all")))
+        assert ("error" not in answer and not answer["result"].get("isError")) is accepted
+    assert hub_services.written == ["yes"]
 
 
 async def test_case_32_a_client_that_cannot_be_asked_is_told_so(hub):

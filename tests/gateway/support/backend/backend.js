@@ -63,6 +63,14 @@ function hostile(r) {
     r.return(200, 'hostile');
 }
 
+// Refuses a session of which it does not know, as servers with sessions do, and begins one else.
+function sessions(r) {
+    if (r.headersIn['Mcp-Session-Id']) {
+        return r.return(404, 'no such session');
+    }
+    return session(r);
+}
+
 // Does what the name of the called tool says, else as `echo`.
 function tool(r) {
     const name = r.headersIn['Mcp-Name'];
@@ -70,6 +78,9 @@ function tool(r) {
         r.warn(`arrived ${r.variables.request_uri}`);
         r.return(444);
         return null;
+    }
+    if (r.args.sessions) {
+        return sessions(r);
     }
     return name === 'alpha_events' ? events(r) : name === 'alpha_slow' ? slow(r) : echo(r);
 }

@@ -30,7 +30,7 @@ def test_services_of_a_group_may_be_a_list_or_have_scopes() -> None:
         ({"services": ["template"]}, "groups.pet.title: this key is missing"),
         ({"title": "宠物"}, "groups.pet.services: this key is missing"),
         ({**GROUP, "services": []}, "groups.pet.services"),
-        ({**GROUP, "services": ["template", "template"]}, "doubled: template"),
+        ({**GROUP, "services": ["template", "template"]}, "listed twice: template"),
         ({**GROUP, "services": {"template": "write"}}, "groups.pet.services.template"),
         ({**GROUP, "tools": {"template_echo": {"name": "has space"}}}, "groups.pet.tools.template_echo.name"),
         ({**GROUP, "tools": {"template_echo": {"rename": "x"}}}, "groups.pet.tools.template_echo.rename: no such key"),

@@ -100,6 +100,20 @@ def test_a_list_of_tools_that_no_header_can_hold_is_refused() -> None:
     assert refused.value.message == "scope_too_long"
 
 
+def test_tools_and_accounts_that_no_header_can_hold_together_are_refused() -> None:
+    service = replace(BETA, enforces_scopes=True, accounts=True)
+    scopes = {"beta": tuple(f"{number:0>120}" for number in range(57))}
+    for length, is_refused in ((3, False), (32, True)):
+        accounts = {"beta": tuple(f"{number:0>{length}}" for number in range(20))}
+        client = GatewayClient("pet", (HASH,), scopes, accounts)
+        if not is_refused:
+            assert render(GatewaySettings(), [service], [client])
+            continue
+        with pytest.raises(UnusableValue) as refused:
+            render(GatewaySettings(), [service], [client])
+        assert refused.value.message == "scope_too_long"
+
+
 def test_empty_scopes_do_not_mean_every_service() -> None:
     assert scopes_of(rendered({}))["clients"] == {"pet": {}}
 

@@ -8,13 +8,16 @@ import re
 from collections.abc import Mapping
 
 import pytest
+from dyber_hub.forwarding.gateway import HUB_CLIENT
 from hypothesis import given
 from hypothesis import strategies as some
+from pydantic import TypeAdapter, ValidationError
 
 from infra.rendering.gateway import hub as hubs
 from infra.rendering.gateway.configuration import render
 from infra.rendering.gateway.model import GatewayClient, GatewayGroup, GatewayHub, GatewayService, Scope
 from infra.schema.problems import UnusableValue
+from infra.settings.clients import ClientName
 from infra.settings.gateway import GatewaySettings
 
 HASH = hashlib.sha256(b"hub").hexdigest()
@@ -133,7 +136,7 @@ GROUPS = {
     ],
 )
 def test_the_gateway_knows_what_a_group_has_of_each_service(group: str, content: Mapping[str, object]) -> None:
-    described = hub(prompts={"beta": ("greet",)}, groups=(GROUPS[group],))
+    described = hub(readable=frozenset({"beta"}), groups=(GROUPS[group],))
     assert hubs.group_content(GROUPS[group], described, SERVICES) == content
 
 
@@ -150,8 +153,9 @@ def test_every_call_that_passes_through_is_checked_and_gets_all_headers() -> Non
     for name in ("hub_addresses.conf", "relay.conf"):
         locations = re.findall(r"location [^{]*\{[^{}]*proxy_pass[^{}]*\}", files[name])
         assert len(locations) >= 2 * len(SERVICES)
-        assert all("include proxy.conf;" in location for location in locations)
+        assert all("include sessionless.conf;" in location for location in locations)
         assert not any("proxy_set_header" in location or "add_header" in location for location in locations)
+    assert "include proxy.conf;" in files["sessionless.conf"]
     assert "proxy_set_header X-Dyber-Tool $told_tool;" in files["proxy.conf"]
 
 
@@ -191,6 +195,14 @@ def test_an_unusable_hash_is_refused_without_being_shown() -> None:
     with pytest.raises(UnusableValue) as caught:
         GatewayHub("5ecret")
     assert "5ecret" not in str(caught.value)
+
+
+def test_no_client_can_have_the_name_in_which_the_hub_asks() -> None:
+    assert hub().client == HUB_CLIENT
+    with pytest.raises(UnusableValue):
+        GatewayClient(HUB_CLIENT, (HASH,))
+    with pytest.raises(ValidationError):
+        TypeAdapter(ClientName).validate_python(HUB_CLIENT)
 
 
 def test_many_names_get_a_hash_of_their_size() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from infra.rendering.gateway.model import GatewayHub
 from infra.rendering.hub.content import catalogue, hub_content
+from infra.rendering.hub.for_gateway import gateway_hub
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
 from infra.settings.stack import StackSettings, parse_settings
@@ -33,6 +35,14 @@ def rendered(servers: Path, search: bool = False, **values: Any) -> dict[str, An
     content = hub_content(stack, specs, known)
     assert content is not None
     return dict(json.loads(catalogue(content, specs, search=search)))
+
+
+def gateway_knows(servers: Path, **values: Any) -> GatewayHub:
+    known = load_catalog(servers)
+    stack = settings(**values)
+    content = hub_content(stack, stack.select(known), known)
+    assert content is not None
+    return gateway_hub(stack, content)
 
 
 def test_a_tool_has_exactly_the_fields_of_its_contract(servers: Path) -> None:
@@ -62,6 +72,27 @@ def test_tools_that_the_stack_does_not_run_are_unknown(servers: Path) -> None:
     )
     assert [entry["tools"] is None for entry in document["services"]] == [False, True]
     assert [entry["exposed"] for entry in document["groups"][0]["tools"]] == ["notes_old"]
+
+
+@pytest.mark.parametrize(
+    ("others", "readable"),
+    [
+        ({}, False),
+        ({"prompts": hashed({"pages_sum": {"title": "总结"}})}, True),
+        ({"resources": hashed({"https://pages.example/": {"name": "pages"}})}, True),
+        ({"resource_templates": hashed({"pages://{name}": {"name": "page"}})}, True),
+    ],
+)
+def test_the_gateway_knows_which_services_have_something_to_read(
+    tmp_path: Path, others: dict[str, Any], readable: bool
+) -> None:
+    write_service(tmp_path, "pages", 8003, {"pages_get": tool()}, **others)
+    assert gateway_knows(tmp_path).readable == ({"pages"} if readable else set())
+
+
+def test_a_service_of_which_nothing_is_known_may_have_something_to_read(servers: Path) -> None:
+    contract = {"sha256": "0" * 64, "tools": {"notes_old": "read"}}
+    assert gateway_knows(servers, services={"notes": {"contract": contract}}).readable == {"books", "notes"}
 
 
 def test_groups_are_resolved(servers: Path) -> None:
