@@ -122,7 +122,7 @@ class GatewayClient:
 
     def told(self, service: str) -> str:
         """Return the client's scope for a service as the service is told it: `read`, `tools:a,b;accounts=main`."""
-        scope = "all" if self.scopes is None else self.scopes.get(service, ())
+        scope: str | tuple[str, ...] = "all" if self.scopes is None else self.scopes.get(service, ())
         if not isinstance(scope, str):
             scope = "tools:" + ",".join(sorted(set(scope))) if scope else "none"
         accounts = self.accounts.get(service)
