@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.clients.formats import LONGEST_CALL_SECONDS
+from infra.settings.names import HUB_NAME
 from messages import tr
 
-#: The name under which programs show the hub, and the beginning of the names of its groups. It is short, because
-#: programs put it before the name of each tool, and some of them cut long names.
-HUB_NAME = "dyber"
 #: The name under which programs show the hub's search. No group may have the name `search`.
 SEARCH_NAME = f"{HUB_NAME}-search"
 
@@ -63,8 +61,17 @@ def search_entry(
     return {SEARCH_NAME: _entry(hub or {}, services, tr("DyberPet, search of tools"), address, f"{address}/sse")}
 
 
-def no_hub_hint(option: str = "") -> str:
-    """Return why a configuration has each service, and how to get a hub; `option` as for `group_entry`."""
+def no_hub_hint(option: str = "", hub_is_written: bool = False) -> str:
+    """Return why a configuration has each service, and how to get a hub; `option` as for `group_entry`.
+
+    `hub_is_written` tells whether the stack's file has the hub, so that it is only not deployed yet.
+    """
+    if hub_is_written:
+        return tr(
+            "the hub is not deployed yet, so each service has an entry of its own; for one address with all tools run "
+            "./deploy.sh{option} first",
+            option=option,
+        )
     return tr(
         "this stack has no hub, so each service has an entry of its own; for one address with all tools: "
         "./deploy.sh config set hub.enabled true{option}, then ./deploy.sh{option}",

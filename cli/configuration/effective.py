@@ -20,7 +20,7 @@ from cli.deployment.deployment import settings_file
 from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
 from cli.terminal.masking import HIDDEN, SECRET_NAME
-from infra.rendering.gateway import inputs as gateway_inputs
+from infra.parts.composition import checked_settings
 from infra.schema.key_paths import dotted
 from infra.schema.setting_tree import ANY_KEY, Setting
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_catalog
@@ -98,9 +98,12 @@ class Configuration:
         return parse_settings(self.stack, texts, overrides=self.overrides)
 
     def check(self, clear: Mapping[KeyPath, str] | None = None) -> StackSettings:
-        """Return the settings as `settings` does; raises ConfigurationError also for what the program would refuse."""
+        """Return the settings as `settings` does; raises ConfigurationError also for what the program would refuse.
+
+        The files that settings name, such as certificates, are not read: they may be on another machine.
+        """
         settings = self.settings(clear)
-        gateway_inputs.configuration(settings, settings.select(self.catalog), {})
+        checked_settings(settings, self.catalog)
         return settings
 
     def values(self) -> dict[KeyPath, Value]:

@@ -99,7 +99,7 @@ def page(language: str, environments: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the reference in `zh` or `en`; `environments` are the settings that `environment_files` returns."""
     zh, tree = language == "zh", setting_tree()
     groups: dict[str, list[tuple[tuple[str, ...], Setting]]] = {"": []}
-    for path, setting in tree.leaves():
+    for path, setting in _leaves(tree):
         groups.setdefault(path[0] if len(path) > 1 else "", []).append((path, setting))
     lines = [_HEAD_ZH if zh else _HEAD_EN]
     header = "| 键 | 取值 | 默认 | 环境 | 含义 |" if zh else "| Key | Values | Default | Environments | Meaning |"
@@ -116,13 +116,22 @@ def _source_section(language: str) -> list[str]:
     """Return the section about `source:` of a service.yaml, which is no setting of a stack but is written by people."""
     zh = language == "zh"
     rows = []
-    for path, setting in Setting.of(Source).leaves():
+    for path, setting in _leaves(Setting.of(Source)):
         default = "–" if setting.default in (None, "", [], {}) else f"`{shown(setting.default)}`"
         meaning = in_language(language, setting.description)
         cells = [f"`source.{'.'.join(path)}`", kind(setting, language), default, meaning]
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     header = "| 键 | 取值 | 默认 | 含义 |" if zh else "| Key | Values | Default | Meaning |"
     return ["", _SOURCE_ZH if zh else _SOURCE_EN, "", header, "|---|---|---|---|", *rows]
+
+
+def _leaves(tree: Setting) -> Iterable[tuple[tuple[str, ...], Setting]]:
+    """Yield path and setting of each leaf; a list of objects is followed by their keys, as in `users[].client`."""
+    for path, setting in tree.leaves():
+        yield path, setting
+        if setting.item is not None and setting.item.properties:
+            for below, part in _leaves(setting.item):
+                yield (*path[:-1], f"{path[-1]}[]", *below), part
 
 
 def kind(setting: Setting, language: str) -> str:
@@ -242,7 +251,9 @@ _HEAD_ZH = f"""\
 config:
   {NAMESPACE}:gateway:
     portOffset: 30000
-```"""
+```
+
+下表的键里，`{ANY_KEY}` 是自己取的名字，`[]` 是列表里的每一项。"""
 _HEAD_EN = f"""\
 # Settings
 
@@ -278,7 +289,9 @@ with the YAML extension); write that line into a new stack file too:
 config:
   {NAMESPACE}:gateway:
     portOffset: 30000
-```"""
+```
+
+In the keys below, `{ANY_KEY}` is a name of your choice, and `[]` is each item of a list."""
 _SOURCE_ZH = """\
 ## service.yaml 的 source
 

@@ -11,11 +11,10 @@ from infra.rendering.hub.content import HubContent
 from infra.rendering.hub.groups import Group
 from infra.services.offers import Offers
 from infra.settings.clients import ClientSettings
+from infra.settings.names import HUB_NAME
 from infra.settings.stack import StackSettings
 from messages import tr
 
-#: The name under which clients add the hub; a group adds its name to it (./deploy.sh clients).
-SERVER_NAME = "dyber"
 #: How many tools of all servers a program passes on to a model.
 MOST_TOOLS = {"Cursor": 40, "VS Code, Copilot": 128}
 #: How long the names of server and tool may be together, as each program joins them.
@@ -69,11 +68,11 @@ def tool_lists(settings: StackSettings, content: HubContent | None) -> list[Tool
     if content is None:
         return []
     whole = [
-        _list("/mcp", client, SERVER_NAME, _of_client(scopes, content), content)
+        _list("/mcp", client, HUB_NAME, _of_client(scopes, content), content)
         for client, scopes in settings.clients.items()
     ]
     groups = [
-        _list(f"/groups/{group.name}/mcp", "", f"{SERVER_NAME}-{group.name}", _of_group(group, content.offers), content)
+        _list(f"/groups/{group.name}/mcp", "", f"{HUB_NAME}-{group.name}", _of_group(group, content.offers), content)
         for group in content.groups
     ]
     return [*whole, *groups]

@@ -37,7 +37,7 @@ from dyber_hub.server import HubServer
 from dyber_hub.settings import HubSettings
 from dyber_hub.subscriptions import ChangeStreams, Sessions
 from dyber_hub.texts import tr
-from dyber_hub.tokens.endpoint import with_token_endpoint
+from dyber_hub.tokens.endpoint import TokenEndpoint, configured_verifier
 from dyber_hub.views import View, server_info
 
 NAME = "hub"
@@ -112,6 +112,7 @@ def build_app(
         metrics=HubMetrics(metrics, live),
         sessions=Sessions(),
     )
+    verifier = configured_verifier()
     refresher = Refresher(live, parts.gateway, timings)
     whole = view_address(parts, View(live))
     others = {f"{GROUPS_PREFIX}/{name}": view_address(parts, View(live, group)) for name, group in live.groups.items()}
@@ -126,6 +127,8 @@ def build_app(
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(tracing(NAME, VERSION))
             stack.push_async_callback(parts.gateway.close)
+            if verifier is not None:
+                stack.push_async_callback(verifier.aclose)
             for address in (whole, *others.values()):
                 await stack.enter_async_context(address.exchanges.running())
             tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -144,8 +147,10 @@ def build_app(
     mounted = {beginning: Mounted(each.app(settings, parts.sessions), each.view) for beginning, each in others.items()}
     addresses = Addresses(whole.app(settings, parts.sessions, rest), mounted, require_scope=settings.require_scope)
     hosts = settings.allowed_hosts if settings.allowed_hosts is not None else default_hosts(settings.host)
-    asgi = GatewayMiddleware(addresses, parts.calls, hosts, settings.language)
-    return HubApp(with_token_endpoint(asgi, hub.token), parts.calls, parts.sessions, settings, live)
+    asgi: ASGIApp = GatewayMiddleware(addresses, parts.calls, hosts, settings.language)
+    if verifier is not None:
+        asgi = TokenEndpoint(asgi, verifier, hub.token)
+    return HubApp(asgi, parts.calls, parts.sessions, settings, live)
 
 
 def view_address(parts: Parts, view: View) -> Address:

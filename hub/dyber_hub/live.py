@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeVar
 
 from dyber_hub.catalogue import Catalogue, Group, Item, Service, Tool
 
 logger = logging.getLogger("dyber.hub")
 
 Listener = Callable[[], None]
+Listed = TypeVar("Listed", tuple[Tool, ...], tuple[Item, ...])
 
 
 class State(StrEnum):
@@ -20,7 +22,7 @@ class State(StrEnum):
     OK = "ok"
     """It answered the last time that it was asked for its lists."""
     STARTING = "starting"
-    """It has not been asked yet, or not answered since the hub started; its tools are those of the deployment."""
+    """It has not been asked yet since the hub started; its tools are those of the deployment."""
     DOWN = "down"
     """It does not answer; its tools stay listed, and calls of them say when to try again."""
     UNKNOWN = "unknown"
@@ -58,6 +60,7 @@ class LiveCatalogue:
         self.version = 0
         self.offers_version = 0
         self.services: dict[str, Service] = dict(catalogue.services)
+        self._deployed = catalogue.services
         self.groups: dict[str, Group] = catalogue.groups
         self.search = catalogue.search
         self._answered: dict[str, bool | None] = dict.fromkeys(self.services)
@@ -65,6 +68,9 @@ class LiveCatalogue:
             tool.name.casefold(): service.name for service in self.services.values() for tool in service.tools or ()
         }
         self._listeners: dict[object, Listener] = {}
+        self._taken: dict[str, set[str]] = {}
+        self._shared: set[tuple[str, str, str]] = set()
+        self._warn_of_shared()
 
     def state(self, service: str) -> State:
         """Return how a service is."""
@@ -72,14 +78,6 @@ class LiveCatalogue:
             return State.UNKNOWN
         answered = self._answered[service]
         return State.STARTING if answered is None else State.OK if answered else State.DOWN
-
-    def tool(self, name: str) -> tuple[Service, Tool] | None:
-        """Return the service that has a tool with this canonical name, and the tool; None when no service has it."""
-        for service in self.services.values():
-            for tool in service.tools or ():
-                if tool.name == name:
-                    return service, tool
-        return None
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` in the event loop after each change of a list; return the function that ends this."""
@@ -92,22 +90,28 @@ class LiveCatalogue:
         return end
 
     def note_offers(self, name: str, offers: Offers) -> None:
-        """Take over what a service lists, which replaces what was known of it."""
-        before = self.services[name]
+        """Take over what a service lists, which replaces what was known of it.
+
+        Lists that mean the same as before, with the fields of an item in another order, are no change.
+        """
+        before, deployed = self.services[name], self._deployed[name]
+        tools = self._believed(name, offers.tools)
         after = replace(
             before,
-            instructions=offers.instructions or before.instructions,
-            tools=tuple(self._believed(name, offers.tools)),
-            prompts=offers.prompts,
-            resources=offers.resources,
-            resource_templates=offers.resource_templates,
+            tools=_first_alike(tools, deployed.tools, before.tools),
+            prompts=_first_alike(offers.prompts, deployed.prompts, before.prompts),
+            resources=_first_alike(offers.resources, deployed.resources, before.resources),
+            resource_templates=_first_alike(
+                offers.resource_templates, deployed.resource_templates, before.resource_templates
+            ),
         )
         has_new_state = self._answered[name] is not True
         self._answered[name] = True
+        self.services[name] = replace(after, instructions=offers.instructions or before.instructions)
         if after != before:
-            self.services[name] = after
             self.version += 1
             self.offers_version += 1
+            self._warn_of_shared()
             logger.info("lists changed", extra={"listed": name, "tools": len(after.tools or ())})
             for listener in list(self._listeners.values()):
                 listener()
@@ -120,7 +124,26 @@ class LiveCatalogue:
             self._answered[name] = False
             self.version += 1
 
-    def _believed(self, service: str, listed: Iterable[Item]) -> Iterable[Tool]:
+    def _warn_of_shared(self) -> None:
+        """Log each prompt and each address that two services have, when that is new; requests go to the first of them."""
+        shared: set[tuple[str, str, str]] = set()
+        first: dict[tuple[str, str], str] = {}
+        for service in self.services.values():
+            for kind, key, entries in (
+                ("prompt", "name", service.prompts),
+                ("resource", "uri", service.resources),
+                ("template", "uriTemplate", service.resource_templates),
+            ):
+                for entry in entries:
+                    owner = first.setdefault((kind, str(entry[key])), service.name)
+                    if owner != service.name:
+                        shared.add((kind, str(entry[key]), service.name))
+        for kind, name, service_name in sorted(shared - self._shared):
+            extra = {"listed": service_name, "kind": kind, "item": name[:200], "used": first[kind, name]}
+            logger.warning("item of two services", extra=extra)
+        self._shared = shared
+
+    def _believed(self, service: str, listed: Iterable[Item]) -> tuple[Tool, ...]:
         """Return the listed tools without those whose names belong to another service, or are listed twice."""
         taken = {
             tool.name.casefold(): other.name
@@ -128,11 +151,24 @@ class LiveCatalogue:
             if other.name != service
             for tool in other.tools or ()
         } | self._reviewed
-        seen: set[str] = set()
+        believed: dict[str, Tool] = {}
+        refused: set[str] = set()
         for entry in listed:
             name = entry["name"].casefold()
-            if taken.get(name, service) != service or name in seen:
-                logger.warning("tool name taken", extra={"listed": service, "tool": entry["name"]})
-                continue
-            seen.add(name)
-            yield Tool.of(entry)
+            if taken.get(name, service) != service or name in believed:
+                refused.add(entry["name"])
+            else:
+                believed[name] = Tool.of(entry)
+        for name in sorted(refused - self._taken.get(service, set())):
+            logger.warning("tool name taken", extra={"listed": service, "tool": name})
+        self._taken[service] = refused
+        return tuple(believed.values())
+
+
+def _first_alike(listed: Listed, *known: Listed | None) -> Listed:
+    """Return the first known list that means the same as `listed`, else `listed`.
+
+    So a list has the same bytes in each replica, whenever that was started, and in whatever order a service has the
+    fields of its items.
+    """
+    return next((same for same in known if same is not None and same == listed), listed)

@@ -11,6 +11,7 @@ import anyio
 from dyber_kit.observing.logs import without_values
 from mcp.shared.exceptions import MCPError
 from mcp.types import METHOD_NOT_FOUND
+from pydantic_core import to_json
 
 from dyber_hub.catalogue import Item
 from dyber_hub.forwarding.failures import Failure
@@ -19,6 +20,8 @@ from dyber_hub.live import LiveCatalogue, Offers, State
 
 logger = logging.getLogger("dyber.hub")
 
+#: What a list has at most, on all its pages together. More is no use to a client, and could use up the hub's memory.
+MOST_ITEMS, MOST_BYTES = 1_000, 2_000_000
 _MOST_PAGES = 50
 
 
@@ -130,9 +133,14 @@ class Refresher:
         )
 
     async def _listed(self, name: str, method: str, place: tuple[str, str]) -> tuple[Item, ...]:
-        """Return all items of a list, page by page."""
+        """Return all items of a list, page by page.
+
+        Raises:
+            _UnusableListError: It has too many items, pages or bytes, or something in it is no item.
+        """
         field, key = place
         items: list[Item] = []
+        size = 0
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
             try:
@@ -142,7 +150,11 @@ class Refresher:
                 if error.code == METHOD_NOT_FOUND and method != "tools/list":
                     return ()
                 raise
-            items += _usable(page.get(field), key)
+            usable = _usable(page.get(field), key)
+            size += len(to_json(usable))
+            items += usable
+            if len(items) > MOST_ITEMS or size > MOST_BYTES:
+                raise _UnusableListError(f"{method} with more than {MOST_ITEMS} items or {MOST_BYTES} bytes")
             cursor = page.get("nextCursor")
             if not isinstance(cursor, str):
                 return tuple(items)

@@ -57,6 +57,7 @@ class HubServer(Server[Any]):
         version: Version of the hub.
         require_scope: Whether a request without a scope may use nothing.
         listen: Answers subscriptions; None for an address that has none.
+        name: Name of the server for clients; None for that of the view.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class HubServer(Server[Any]):
         version: str,
         require_scope: bool,
         listen: Listen | None = None,
+        name: str | None = None,
     ) -> None:
-        super().__init__(view.name, version=version, title=view.title, on_subscriptions_listen=listen)
+        super().__init__(name or view.name, version=version, title=view.title, on_subscriptions_listen=listen)
         self.view = view
         self._lists = lists
         self._gateway = gateway
@@ -117,8 +119,18 @@ class HubServer(Server[Any]):
             except Failure as failure:
                 return failure.result()
 
+        return await self.counted(shown.tool.name, forward, ctx)
+
+    async def counted(self, tool: str, call: Callable[[], Awaitable[Item]], ctx: Context) -> Item:
+        """Return the result of a call that is counted and limited in time; its failure is a result with `isError`.
+
+        Args:
+            tool: Canonical name of the tool.
+            call: Carries out the call.
+            ctx: The request, whose era the result is for.
+        """
         try:
-            result = await self._calls.run(shown.tool.name, forward)
+            result = await self._calls.run(tool, call)
         except ServiceError as error:
             result = {
                 "content": [{"type": "text", "text": error.text}],
@@ -195,7 +207,7 @@ class HubServer(Server[Any]):
         name = text_in(params, "name")
         shown = self.view.tool(name, scope)
         if shown is None:
-            raise MCPError(INVALID_PARAMS, tr("Unknown tool: {name}", name=name[:_LONGEST_NAME]))
+            raise unknown_tool(name)
         return await self.call(shown, params, ctx)
 
     async def _get_prompt(self, ctx: Context, params: Item, scope: HubScope) -> Item:
@@ -308,6 +320,11 @@ def text_in(params: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise _invalid()
     return value
+
+
+def unknown_tool(name: str) -> MCPError:
+    """Return the answer to a call of a tool that does not exist for the caller."""
+    return MCPError(INVALID_PARAMS, tr("Unknown tool: {name}", name=name[:_LONGEST_NAME]))
 
 
 def _invalid() -> MCPError:

@@ -71,6 +71,9 @@ class ChangeStreams:
     are left out, since no service tells of their changes. Of changes in quick succession, a client hears at once, and
     then once in an interval.
 
+    A stream keeps the scope that its client had when it began. Changes that only another scope shows are not told of
+    there; what the client may use is decided anew in each of its other requests.
+
     Args:
         live: The services as they are, whose changes wake the streams.
         fingerprint: Tells whether a list of this address has changed for a caller.

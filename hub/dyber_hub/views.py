@@ -10,7 +10,10 @@ from dyber_hub.catalogue import Group, GroupTool, Item, Service, Tool
 from dyber_hub.live import LiveCatalogue
 from dyber_hub.scopes import HubScope, allows
 
+#: What metrics and stored lists call the address of the whole stack.
 HUB = "hub"
+#: What clients call it, in `serverInfo`; the command writes the same name into their configurations.
+HUB_NAME = "dyber"
 HUB_TITLE = "DyberPet"
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_]")
@@ -81,10 +84,11 @@ class Contents:
         listed = self.resources.get(uri)
         if listed is not None:
             return listed.service if listed.allowed(scope) else None
+        # A template that begins with a variable could mean any address, so it says nothing about this address.
         matching = [
-            (len(_fixed_beginning(pattern)), offer.service)
+            (len(beginning), offer.service)
             for pattern, offer in self.templates.items()
-            if uri.startswith(_fixed_beginning(pattern) or "{") and offer.allowed(scope)
+            if (beginning := _fixed_beginning(pattern)) and uri.startswith(beginning) and offer.allowed(scope)
         ]
         if matching:
             return max(matching, key=lambda match: match[0])[1]
@@ -105,7 +109,7 @@ class View:
         group: The group that the address belongs to; None for the address of the whole stack.
 
     Attributes:
-        name: Name of the address for clients.
+        name: Name of the address for clients, as in `serverInfo`.
         place: Its name in metrics and among stored lists, as a group may have the name of the hub.
         title: Its name for people.
     """
@@ -113,7 +117,7 @@ class View:
     def __init__(self, live: LiveCatalogue, group: Group | None = None) -> None:
         self.live = live
         self.group = group
-        self.name = group.name if group else HUB
+        self.name = group.name if group else HUB_NAME
         self.place = f"group:{group.name}" if group else HUB
         self.title = group.title if group else HUB_TITLE
         self._contents = Contents()

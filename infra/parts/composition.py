@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from infra.rendering.gateway import inputs as gateway_inputs
 from infra.rendering.hub import logins
 from infra.rendering.hub.content import HubContent, hub_content
 from infra.rendering.hub.for_gateway import gateway_hub
+from infra.schema.problems import ConfigurationError, Problem
 from infra.services import catalog
 from infra.services.catalog import ServiceSpec
 from infra.services.scan.review import refuse_poisoned_tools
+from infra.settings.selection import enabled
 from infra.settings.stack import StackSettings
 
 
@@ -49,11 +52,40 @@ def checked_services(
 
     Raises ConfigurationError for everything that the program refuses.
     """
-    services = settings.select(all_services)
-    refuse_poisoned_tools(services, all_services)
-    image_interface.refuse_incompatible_images(settings)
-    hub = hub_content(settings, services, all_services)
-    gateway_inputs.check(settings, services, gateway_hub(settings, hub) if hub else None)
+    services, hub = checked_settings(settings, all_services)
     gateway_inputs.tls_files(settings)
     logins.authorities(settings)
     return services, hub
+
+
+def checked_settings(
+    settings: StackSettings, all_services: Mapping[str, ServiceSpec]
+) -> tuple[list[ServiceSpec], HubContent | None]:
+    """Return what `checked_services` returns, without a look at the files that settings name.
+
+    Raises ConfigurationError with all problems together, so that a change that corrects one of them shows no others.
+    """
+    problems: list[Problem] = []
+    services, hub = enabled(settings, all_services), None
+    with _collected(problems):
+        settings.select(all_services)
+    with _collected(problems):
+        refuse_poisoned_tools(services, all_services)
+    with _collected(problems):
+        image_interface.refuse_incompatible_images(settings)
+    if services:
+        with _collected(problems):
+            hub = hub_content(settings, services, all_services)
+    if problems:
+        raise ConfigurationError(*problems)
+    gateway_inputs.check(settings, services, gateway_hub(settings, hub) if hub else None)
+    return services, hub
+
+
+@contextmanager
+def _collected(problems: list[Problem]) -> Iterator[None]:
+    """Append the problems of a ConfigurationError to `problems`, instead of raising it."""
+    try:
+        yield
+    except ConfigurationError as error:
+        problems += error.problems

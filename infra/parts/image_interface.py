@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.schema.problems import ConfigurationError, Problem
-from infra.settings.names import NAMESPACE, stack_file
+from infra.settings.names import NAMESPACE, promotion, stack_file
 
 if TYPE_CHECKING:
     from infra.settings.stack import StackSettings
@@ -27,17 +27,12 @@ def refuse_incompatible_images(settings: StackSettings) -> None:
     if not given or oldest <= settings.images_interface <= INTERFACE:
         return
     is_newer = settings.images_interface > INTERFACE
-    promote = f"./deploy.sh promote {_SOURCES.get(settings.stack, '<from>')} {settings.stack}"
     raise ConfigurationError(
         Problem(
             "images_of_newer_program" if is_newer else "images_of_older_program",
             stack_file(settings.stack),
             (f"{NAMESPACE}:imagesInterface",),
             settings.images_interface,
-            {"images": ", ".join(given), "interface": INTERFACE, "promote": promote},
+            {"images": ", ".join(given), "interface": INTERFACE, "promote": promotion(settings.stack)},
         )
     )
-
-
-#: The stack from which images are promoted, by the stack that they are promoted to.
-_SOURCES = {"test": "dev", "prod": "test"}

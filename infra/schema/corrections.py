@@ -29,6 +29,9 @@ def correction(problem: ErrorDetails, root: Setting, prefix: str = "") -> list[s
     """Return the lines to write in place of the setting that an error of Pydantic is about; none where nothing fits."""
     path, place = place_of(problem, root)
     kind, given = problem["type"], problem["input"]
+    if any(isinstance(part, int) for part in problem["loc"]):
+        # A line for an entry of a list would stand for the whole list.
+        return []
     if kind == "extra_forbidden":
         return _other_key(path, given, root, prefix)
     if place is None or place.secret:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -19,3 +20,11 @@ def certificate_name(name: str) -> str | None:
     if bracketed != (address.version == 6) or str(address) != bare:
         return None
     return f"IP:{address}"
+
+
+def has_usable_port(url: str) -> bool:
+    """Tell whether a URL's host can be read and the port behind it, if there is one, is 1 to 65535."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False

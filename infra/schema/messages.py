@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from infra.schema.hub_messages import HUB_MESSAGES
 from messages import mark, tr
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ MESSAGES: dict[str, str] = {
     WORDS: "{words}",
     # Files
     "not_readable": mark("cannot be read: {reason}"),
+    "no_file": mark("there is no file {path}"),
+    "file_is_folder": mark("{path} is a folder; a file is needed"),
+    "file_forbidden": mark("{path} must not be read by this user; change its permissions"),
+    "file_not_pem": mark("{path} is not text in PEM form, which begins with -----BEGIN"),
+    "file_without_certificate": mark(
+        "{path} has no usable certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----"
+    ),
     "not_yaml": mark("not valid YAML: {reason}"),
     # A stack's file
     "no_such_service": mark("no such service; known: {known}"),
@@ -38,59 +46,12 @@ MESSAGES: dict[str, str] = {
         "limit the client in services, such as read; if its tools do act for accounts, write accounts: true in "
         "mcp-servers/{service}/service.yaml"
     ),
-    "pinned_image_missing": mark("needed while images is pinned, such as sha256:<64 hex digits>"),
-    "pinned_part_image_missing": mark("needed while images is pinned"),
+    "pinned_image_missing": mark(
+        "needed while images is pinned, as sha256:<64 hex digits>; this command writes it: {promote}"
+    ),
     "pinned_hub_image_missing": mark(
-        "needed while images is pinned and the stack has the hub; promote it from a stack that runs it "
-        "(./deploy.sh promote), or do without the hub"
-    ),
-    "group_service_twice": mark("each service can be listed only once; doubled: {names}"),
-    "groups_without_hub": mark("groups need the hub; write enabled: true in dyber:hub, or leave the groups out"),
-    "group_tools_unknown": mark(
-        "the tools of {service} are not known, so the group cannot be checked; write its lock file "
-        "(./deploy.sh tools lock {service}), or leave it out of the group"
-    ),
-    "group_without_tools": mark(
-        "the group {group} has no tools: its services do not run in this stack, or everything is left out or hidden"
-    ),
-    "group_name_twice": mark(
-        "the tools {tool} and {other} both have the name {name} in this group, without regard to case; give one of them "
-        "another name, or leave it out with exclude"
-    ),
-    "group_name_reserved": mark("{name} is a tool of the search; give the tool another name in this group"),
-    "group_name_form": mark(
-        "the tool {name} needs another name in this group: letters, digits, _ and -, as not all client programs take "
-        "more"
-    ),
-    "group_name_long": mark(
-        "client programs call the tool {prefix}{name}, which is longer than {most} characters; give it a shorter name "
-        "in this group"
-    ),
-    "group_hint_read_only": mark(
-        "{tool} writes, says {service}; a group cannot say that it only reads. Leave this hint out"
-    ),
-    "group_hint_destructive": mark(
-        "{tool} may delete or overwrite, says {service}; a group cannot say that it does not. Leave this hint out"
-    ),
-    "tool_name_twice": mark(
-        "the tool {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each tool has a "
-        "name of its own, whatever its case. Rename one of them, switch off one service in {stack_file} "
-        "(services.<service>.enabled: false), or do without the hub (hub.enabled: false)"
-    ),
-    "foreign_tool_name_twice": mark(
-        "the tool {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each tool has a "
-        "name of its own, whatever its case. Switch this tool off, or one service in {stack_file} "
-        "(services.<service>.enabled: false)"
-    ),
-    "prompt_name_twice": mark(
-        "the prompt {name} of {service} has the name of {other_name} of {other}; in a stack with the hub each prompt "
-        "has a name of its own, whatever its case. Rename one of them, or switch off one service in {stack_file} "
-        "(services.<service>.enabled: false)"
-    ),
-    "resource_owner_twice": mark(
-        "{service} and {other} both have resources whose addresses begin with {name}; in a stack with the hub these "
-        "tell the services apart. Rename one, or switch off one service in {stack_file} "
-        "(services.<service>.enabled: false)"
+        "needed while images is pinned and the stack has the hub; this command writes it: {promote}. Or do without the "
+        "hub: ./deploy.sh config set hub.enabled false -s {stack}"
     ),
     "too_many_replicas": mark("this service has at most {most} (max_replicas in mcp-servers/{service}/service.yaml)"),
     "replicas_without_cache": mark(
@@ -106,7 +67,7 @@ MESSAGES: dict[str, str] = {
     "token_in_stack_file": mark("no such key; tokens belong into {env_file}"),
     "stack_is_given": mark("given by the name of Pulumi's stack; remove it"),
     "token_without_client": mark("{client} is not among the clients of {stack_file}"),
-    "client_twice": mark("each client can be listed only once; doubled: {names}"),
+    "client_twice": mark("each client can be listed only once; listed twice: {names}"),
     "token_without_previous": mark("generation 1 has no previous token"),
     "network_pool": mark("must be an IPv4 network such as {example}"),
     "network_pool_size": mark("must be a private network of the size /{prefix}, such as {example}"),
@@ -117,6 +78,11 @@ MESSAGES: dict[str, str] = {
     ),
     # The gateway's settings
     "bind": mark("must be an IP address such as 127.0.0.1 or 0.0.0.0"),
+    "public_url_form": mark(
+        "must be an address such as https://pet.example.com or https://pet.example.com:8443, in lower case and without "
+        "a path"
+    ),
+    "url_port": mark("the port after the host must be 1 to 65535, and an IPv6 address stands between [ and ]"),
     "host_name": mark(
         "host name {name!r} is unusable: a host name or an IP address without a port, such as pet.example.com, "
         "192.168.1.5 or [fd00::5]"
@@ -129,23 +95,6 @@ MESSAGES: dict[str, str] = {
     "tls_files_unused": mark("certificateFile and keyFile are only for source: files"),
     "hsts_without_certificate": mark("hstsDays needs a certificate that browsers trust: source: files or acme"),
     "acme_without_name": mark("tls.source: acme needs a host name in serverNames, such as pet.example.com"),
-    "oauth_url": mark("{url!r} is unusable; write it like https://login.example.com/realms/pet, without a query"),
-    "oauth_url_without_https": mark(
-        "{url!r} must begin with https://, because tokens and keys come from there; http:// is only for this machine, "
-        "such as http://localhost:8180"
-    ),
-    "oauth_public_url_without_https": mark(
-        "oauth needs a publicUrl that begins with https://, because {url!r} would show the tokens of logins to the "
-        "network; http:// is only for this machine, such as http://localhost:8180"
-    ),
-    "oauth_scope": mark("{scope!r} is no scope; possible: mcp, mcp:read, <service>, <service>:read"),
-    "oauth_scope_service": mark("the scope {scope!r} names no service; known: {known}"),
-    "oauth_without_users": mark(
-        "say who may call: users (which users are which client) or otherUsers (the client whose permissions all other "
-        "users have)"
-    ),
-    "oauth_issuer_twice": mark("each identity provider can be listed only once; doubled: {urls}"),
-    "oauth_needs_hub": mark("logins need the hub, which verifies their tokens; write enabled: true below hub"),
     # The gateway's configuration
     "service_name": mark(
         "service name {name!r} is unusable: lower-case letters, digits and hyphens, beginning with a letter, at most "
@@ -194,6 +143,7 @@ MESSAGES: dict[str, str] = {
     "scope_tools": mark(
         "the scope of client {client} names tools that service {service} does not have: {unknown}; known: {known}"
     ),
+    **HUB_MESSAGES,
     # Secrets
     "secret_empty": mark("must not be empty"),
     "secret_text": mark("must be text of at most {bytes} bytes"),

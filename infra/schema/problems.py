@@ -18,6 +18,8 @@ from infra.schema.setting_tree import Setting
 
 #: The value of a problem that shows no value, because there is none or it is secret.
 NOT_SHOWN: Any = object()
+#: What Pydantic appends to the path of an error that is about the last key, not about its value.
+_KEY = "[key]"
 #: Keys below which everything is secret.
 _SECRET_KEYS = {"password", "secrets", "clientSecret", "client_secret"}
 
@@ -106,22 +108,27 @@ def _validation_problem(details: ErrorDetails, file: str, root: Setting, prefix:
     value = NOT_SHOWN if _is_hidden(details, root) else details["input"]
     if isinstance(cause := context.get("error"), UnusableValue):
         # A message about several keys names them; their mapping as a value would be unreadable.
-        shown = NOT_SHOWN if isinstance(value, Mapping) else value
-        return Problem(cause.message, file, path, value=shown, parameters=cause.parameters)
+        shown = NOT_SHOWN if isinstance(value, Mapping) or path[-1:] == (_KEY,) else value
+        return Problem(cause.message, file, _keys(path), value=shown, parameters=cause.parameters)
     instead = correction(details, root, prefix)
     known_keys: tuple[str, ...] = ()
     if kind == "extra_forbidden" and not instead:
-        above = root.find(path[:-1])
-        known_keys = tuple(above.properties if above else root.properties)
+        above = root.at(details["loc"][:-1])
+        known_keys = tuple(above.properties) if above else ()
     return Problem(
         kind,
         file,
-        path,
+        _keys(path),
         value=value,
         parameters={"words": details["msg"].removeprefix("Value error, "), **_plain(context)},
         instead=tuple(instead),
         known_keys=known_keys,
     )
+
+
+def _keys(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keys of an error's path; Pydantic marks an error of a key itself with another part behind it."""
+    return path[:-1] if path[-1:] == (_KEY,) else path
 
 
 def _plain(context: Mapping[str, Any]) -> dict[str, Any]:

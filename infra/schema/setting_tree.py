@@ -60,6 +60,14 @@ class Setting:
                     return Setting(described, self.definitions)
         return None
 
+    @cached_property
+    def item(self) -> Setting | None:
+        """The setting of every item, if the value can be a list; None otherwise."""
+        for form in self.alternatives:
+            if isinstance(form.get("items"), Mapping):
+                return Setting(form["items"], self.definitions)
+        return None
+
     @property
     def types(self) -> set[str]:
         """The types that the value can have, as JSON Schema calls them, without null."""
@@ -101,6 +109,14 @@ class Setting:
         place: Setting | None = self
         for key in path:
             place = place.child(key) if place else None
+        return place
+
+    def at(self, location: Sequence[str | int]) -> Setting | None:
+        """Return the setting below it at a location of Pydantic's errors, in which numbers are entries of lists."""
+        place: Setting | None = self
+        for part in location:
+            if place is not None:
+                place = place.item if isinstance(part, int) else place.child(part)
         return place
 
     def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Setting]]:

@@ -96,10 +96,17 @@ class AcceptedFinding(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    code: Annotated[str, Field(pattern=_FINDING)]
-    tool: Annotated[str, Field(max_length=128)] = ""
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    reason: Annotated[str, Field(min_length=5, max_length=500), AfterValidator(_reason)]
+    code: str = Field(pattern=_FINDING, description=mark("The code of the finding, such as T09"))
+    tool: str = Field("", max_length=128, description=mark("The tool it is about; unset: the service as a whole"))
+    sha256: str = Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description=mark("The hash that the finding was accepted with; it no longer counts when the text changes"),
+    )
+    reason: Annotated[
+        str,
+        Field(min_length=5, max_length=500, description=mark("Why it is accepted, for whoever reviews it")),
+        AfterValidator(_reason),
+    ]
 
 
 class Source(BaseModel):

@@ -5,20 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from infra.schema.forms import Form
 from infra.schema.messages import listed
 from infra.schema.problems import Problem, UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.services.catalog import ServiceSpec
 from messages import mark
 
-ClientName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+ClientName = Annotated[str, Form(r"^[a-z][a-z0-9-]{0,30}$", "client_form")]
+_TOOL = Form(r"^[A-Za-z0-9_.-]{1,128}$", "tool_form")
+ToolName = Annotated[str, _TOOL]
+
+
+def _all_read_or_tools(value: Any) -> Any:
+    """Return the value unchanged. Raises UnusableValue for what is no scope, in place of a problem for each form."""
+    if value in ("all", "read"):
+        return value
+    if not value or not isinstance(value, list | tuple) or not all(isinstance(tool, str) for tool in value):
+        raise UnusableValue("scope_form")
+    for tool in value:
+        _TOOL.check(tool)
+    return value
+
+
 #: All tools, the tools that only read, or a list of tools.
-Scope = Literal["all", "read"] | Annotated[tuple[ToolName, ...], Field(min_length=1)]
+Scope = Annotated[
+    Literal["all", "read"] | Annotated[tuple[ToolName, ...], Field(min_length=1)], BeforeValidator(_all_read_or_tools)
+]
 #: The form of an account's name in services, such as in XHS_ACCOUNTS.
-AccountName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+AccountName = Annotated[str, Form(r"^[a-z0-9][a-z0-9_-]{0,31}$", "account_form")]
 #: As many as fit into the header that tells a service of them, and into a directive of Nginx.
 AccountNames = Annotated[tuple[AccountName, ...], Field(min_length=1, max_length=50)]
 

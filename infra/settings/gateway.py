@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from infra.schema.host_names import certificate_name
+from infra.schema.forms import Form
+from infra.schema.host_names import certificate_name, has_usable_port
 from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.settings import addresses
@@ -124,9 +125,8 @@ class GatewaySettings(StrictSettings):
         (),
         description=mark("Host names and addresses accepted besides localhost; they are also in the certificate"),
     )
-    public_url: str | None = Field(
+    public_url: Annotated[str, Form(r"^https?://[a-z0-9.\[\]:-]+$", "public_url_form")] | None = Field(
         None,
-        pattern=r"^https?://[a-z0-9.\[\]:-]+$",
         description=mark(
             "The address that clients use when a proxy of your own is in front of the gateway, such as "
             "https://pet.example.com"
@@ -174,6 +174,13 @@ class GatewaySettings(StrictSettings):
         if self.tls.source == "acme" and not self.dns_names:
             raise UnusableValue("acme_without_name")
         return self
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_has_a_usable_port(cls, value: str | None) -> str | None:
+        if value and not has_usable_port(value):
+            raise UnusableValue("url_port")
+        return value
 
     @model_validator(mode="after")
     def _logins_are_encrypted(self) -> GatewaySettings:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
+from infra.schema.forms import Form
 from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.settings.clients import Scope, ToolName
 from messages import mark
 
-GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+def _not_search(name: str) -> str:
+    if name == "search":
+        raise UnusableValue("group_called_search")
+    return name
+
+
+GroupName = Annotated[str, Form(r"^[a-z0-9][a-z0-9_-]{0,31}$", "group_form"), AfterValidator(_not_search)]
 #: The form of a tool's name that every client program takes.
-ExposedName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-ServiceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+ExposedName = Annotated[str, Form(r"^[A-Za-z0-9_-]{1,64}$", "exposed_form")]
+ServiceName = Annotated[str, Form(r"^[a-z][a-z0-9-]{0,30}$", "service_form")]
 #: The longest instructions and descriptions that client programs show to a model uncut.
 LONGEST_TEXT = 2048
 #: The form of `services` of a group in a stack's file: by service what of it, or a list of services.
@@ -66,7 +74,7 @@ class GroupToolSettings(StrictSettings):
     description: str | None = Field(
         None, min_length=1, max_length=LONGEST_TEXT, description=mark("The tool's description in the group")
     )
-    annotations: ToolHints = Field(ToolHints(), description=mark("The tool's hints in the group"))
+    annotations: ToolHints = Field(ToolHints(), description=mark("The tool's annotations in the group"))
 
 
 class GroupSettings(StrictSettings):
@@ -93,7 +101,7 @@ class GroupSettings(StrictSettings):
     exclude: tuple[ToolName, ...] = Field((), description=mark("Tools that are left out, by their names"))
     tools: dict[ToolName, GroupToolSettings] = Field(
         default_factory=dict,
-        description=mark("By tool, another name, title, description or other hints in this group"),
+        description=mark("By tool, another name, title, description or annotations in this group"),
     )
 
     @field_validator("services", mode="before", json_schema_input_type=ServicesInFile)

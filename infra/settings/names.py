@@ -8,8 +8,20 @@ NAMESPACE = "dyber"
 MAIN_CLIENT = "desktop-pet"
 #: The key with the image of the hub.
 HUB_IMAGE = "hubImage"
+#: The name under which programs show the hub, and the beginning of the names of its groups. It is short, because
+#: programs put it before the name of each tool, and some of them cut long names.
+HUB_NAME = "dyber"
 
 
 def stack_file(stack: str) -> str:
     """Return the name of a stack's configuration file."""
     return f"Pulumi.{stack}.yaml"
+
+
+def promotion(stack: str) -> str:
+    """Return the command that promotes images into a stack; `<from>` stands for a stack that is not known."""
+    return f"./deploy.sh promote {_PROMOTED_FROM.get(stack, '<from>')} {stack}"
+
+
+#: The stack from which images are promoted, by the stack that they are promoted to.
+_PROMOTED_FROM = {"test": "dev", "prod": "test"}

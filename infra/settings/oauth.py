@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from infra.schema.forms import Form
+from infra.schema.host_names import has_usable_port
 from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.settings.clients import ClientName
@@ -33,6 +35,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _usable_url(value: str) -> str:
+    if not has_usable_port(value):
+        raise UnusableValue("url_port")
     parts = urlsplit(value)
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise UnusableValue("oauth_url", url=value)
@@ -49,7 +53,7 @@ def _usable_scope(value: str) -> str:
 
 ProviderUrl = Annotated[str, Field(max_length=500, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_usable_url)]
 OurScope = Annotated[str, AfterValidator(_usable_scope)]
-Alias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+Alias = Annotated[str, Form(r"^[a-z][a-z0-9-]{0,15}$", "alias_form")]
 
 
 class UserSettings(StrictSettings):
@@ -88,7 +92,8 @@ class IssuerSettings(StrictSettings):
 
     url: ProviderUrl = Field(
         description=mark(
-            "The issuer, exactly as its tokens have it in iss, such as https://login.example.com/realms/pet"
+            "The identity provider's address (issuer), exactly as its tokens have it in iss, such as "
+            "https://login.example.com/realms/pet"
         )
     )
     audiences: tuple[Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,300}$")], ...] = Field(
@@ -128,6 +133,15 @@ class IssuerSettings(StrictSettings):
         if not self.users and self.other_users is None:
             raise UnusableValue("oauth_without_users")
         return self
+
+    def fetched(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the addresses that the hub certainly fetches, each after its keys; its metadata is at `url`."""
+        if self.jwks_uri is not None:
+            yield ("jwksUri",), self.jwks_uri
+        elif self.introspection is None:
+            yield ("url",), self.url
+        if self.introspection is not None:
+            yield ("introspection", "url"), self.introspection.url
 
 
 class OAuthSettings(StrictSettings):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from infra.schema.corrections import yaml_lines
 from infra.schema.messages import listed
 from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE
-from infra.settings.names import HUB_IMAGE, NAMESPACE, stack_file
-from infra.settings.oauth import WHOLE
+from infra.services.source import is_private_host
+from infra.settings.names import HUB_IMAGE, NAMESPACE, promotion, stack_file
+from infra.settings.oauth import WHOLE, IssuerSettings, is_loopback
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE
 from infra.settings.secrets import secret_problems
 
@@ -26,12 +28,12 @@ def select(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> list[
 
     Raises ConfigurationError with everything in the stack's file that does not fit the services of the repository.
     """
-    with_values = {name: settings.with_stack_values(spec) for name, spec in catalog.items()}
-    selected = [spec for spec in with_values.values() if _is_enabled(settings, spec)]
-    problems = list(_unknown_names(settings, with_values))
+    selected = enabled(settings, catalog)
+    problems = list(_unknown_names(settings, with_stack_values(settings, catalog)))
     for spec in selected:
         problems += _service_problems(settings, spec)
     problems += _missing_part_images(settings)
+    problems += _needs_of_the_hub(settings)
     if not selected:
         problems.append(Problem("no_service_enabled", stack_file(settings.stack)))
     if problems:
@@ -39,18 +41,43 @@ def select(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> list[
     return selected
 
 
+def enabled(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
+    """Return the services that the stack runs, as `select` does, without checking whether its file fits them."""
+    return [spec for spec in with_stack_values(settings, catalog).values() if _is_enabled(settings, spec)]
+
+
+def with_stack_values(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> dict[str, ServiceSpec]:
+    """Return all services of the repository, with the values that the stack overrides."""
+    return {name: settings.with_stack_values(spec) for name, spec in catalog.items()}
+
+
+def _needs_of_the_hub(settings: StackSettings) -> Iterator[Problem]:
+    """Yield a problem for each setting that has no effect without the hub, in a stack that does without it."""
+    if settings.hub.enabled:
+        return
+    users = {
+        ("groups",): bool(settings.groups),
+        ("gateway", "oauth"): settings.gateway.oauth is not None,
+        ("hub", "search"): settings.hub.search,
+    }
+    with_hub = yaml_lines(("hub", "enabled"), True, prefix=f"{NAMESPACE}:")
+    for path, is_used in users.items():
+        if is_used:
+            parameters = {"key": ".".join(path)}
+            yield Problem(
+                "hub_is_off", stack_file(settings.stack), path, parameters=parameters, instead=tuple(with_hub)
+            )
+
+
 def _missing_part_images(settings: StackSettings) -> Iterator[Problem]:
     """Yield a problem for each image of a part that a stack with images by digest lacks."""
     if settings.images != PINNED:
         return
+    parameters = {"promote": promotion(settings.stack), "stack": settings.stack}
     for key, image in settings.part_images().items():
-        if image:
-            continue
-        if key == HUB_IMAGE:
-            without = yaml_lines(("hub", "enabled"), False, prefix=f"{NAMESPACE}:")
-            yield Problem("pinned_hub_image_missing", stack_file(settings.stack), (key,), instead=tuple(without))
-        else:
-            yield Problem("pinned_part_image_missing", stack_file(settings.stack), (key,))
+        if not image:
+            message = "pinned_hub_image_missing" if key == HUB_IMAGE else "pinned_image_missing"
+            yield Problem(message, stack_file(settings.stack), (key,), parameters=parameters)
 
 
 def _is_enabled(settings: StackSettings, spec: ServiceSpec) -> bool:
@@ -90,16 +117,31 @@ def _unknown_names_of_logins(settings: StackSettings, catalog: Mapping[str, Serv
     oauth, file, path = settings.gateway.oauth, stack_file(settings.stack), ("gateway", "oauth")
     if oauth is None:
         return
-    if not settings.hub.enabled:
-        yield Problem("oauth_needs_hub", file, path)
     for alias, name, *keys in oauth.clients():
         if name not in settings.clients:
             parameters = {"known": listed(settings.clients)}
             yield Problem("no_such_client", file, (*path, "issuers", alias, *keys), name, parameters)
+    for alias, issuer in oauth.issuers.items():
+        yield from _unreachable(file, (*path, "issuers", alias), issuer)
     for scope in oauth.scopes:
         if scope.partition(":")[0] not in (WHOLE, *catalog):
             parameters = {"scope": scope, "known": listed(catalog)}
             yield Problem("oauth_scope_service", file, (*path, "scopes"), parameters=parameters)
+
+
+def _unreachable(file: str, path: tuple[str, ...], issuer: IssuerSettings) -> Iterator[Problem]:
+    """Yield a problem for each address of an identity provider that the hub, which is in a container, cannot fetch."""
+    for keys, address in issuer.fetched():
+        host = urlsplit(address).hostname or ""
+        # A name below localhost can be that of a container.
+        if is_loopback(host) and not host.endswith(".localhost"):
+            message = "oauth_url_of_the_container" if keys == ("url",) else "oauth_address_of_the_container"
+            yield Problem(message, file, (*path, *keys), address)
+        elif is_private_host(host) and not issuer.private_addresses:
+            allowed = yaml_lines((*path, "privateAddresses"), True, prefix=f"{NAMESPACE}:")
+            yield Problem(
+                "oauth_private_address", file, (*path, *keys), address, {"host": host}, instead=tuple(allowed)
+            )
 
 
 def _service_problems(settings: StackSettings, spec: ServiceSpec) -> Iterator[Problem]:
@@ -107,7 +149,8 @@ def _service_problems(settings: StackSettings, spec: ServiceSpec) -> Iterator[Pr
     file, path = stack_file(settings.stack), ("services", spec.name)
     service = settings.services.get(spec.name)
     if settings.images == PINNED and not (service and service.image):
-        yield Problem("pinned_image_missing", file, (*path, "image"))
+        parameters = {"promote": promotion(settings.stack)}
+        yield Problem("pinned_image_missing", file, (*path, "image"), parameters=parameters)
     yield from secret_problems(file, settings.stack, spec, settings.secrets(spec.name))
     replicas = (*path, "replicas")
     if spec.replicas > spec.max_replicas:

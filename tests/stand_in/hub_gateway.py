@@ -78,7 +78,7 @@ class HubGateway:
             return _refusal(status, code, seconds)
         if name in self.down or name not in self.services:
             return _refusal(502, "service_down", 5)
-        headers = [(key, value) for key, value in request.headers.items() if key not in _DROPPED]
+        headers = [(key, value) for key, value in request.headers.raw if key.decode() not in _DROPPED]
         client = httpx2.AsyncClient(timeout=None, trust_env=False, verify=False)
         sent = client.build_request("POST", f"{self.services[name]}/mcp", content=body, headers=headers)
         sending = asyncio.create_task(client.send(sent, stream=True))

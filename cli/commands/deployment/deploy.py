@@ -198,6 +198,8 @@ def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], se
     hub = outputs.get("hub")
     if hub:
         out.print(f"  {tr('all tools')}: {hub['mcp']}", markup=False)
+        if "search" in hub:
+            out.print(f"  {tr('search of tools')}: {hub['search']}", markup=False)
         for group, address in hub["groups"].items():
             out.print(f"  {tr('group')} {group} ({address['title']}): {address['mcp']}", markup=False)
     for name, service in outputs["services"].items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -15,6 +15,9 @@ from cli.terminal.console import err
 from cli.terminal.usage import examples
 from messages import chosen_language, tr
 
+if TYPE_CHECKING:
+    from infra.settings.stack import StackSettings
+
 commands = typer.Typer()
 
 
@@ -24,6 +27,7 @@ commands = typer.Typer()
         "./deploy.sh clients codex >> ~/.codex/config.toml",
         "./deploy.sh clients qwen-agent --with-token",
         "./deploy.sh clients cursor --group pet",
+        "./deploy.sh clients claude-code --search",
         "./deploy.sh clients vscode --per-service",
         "./deploy.sh clients n8n --from-container",
         "./deploy.sh clients --certificate > dyber.pem",
@@ -81,8 +85,17 @@ def client_configuration(
     option = "" if stack == "dev" else f" -s {stack}"
     name, token = client_token(outputs, client) if with_token or client else (None, None)
     settings = deployment.settings.clients.get(name or "")
-    services = servers(outputs, group, search, per_service, option)
-    if group is not None and name and settings and settings.services is not None:
+    refuse_undeployed(deployment.settings, outputs, group, search, option)
+    services = servers(outputs, group, search, per_service, option, deployment.settings.hub.enabled)
+    if group is not None and group not in deployment.settings.groups:
+        _hint(
+            tr(
+                "the group {group} is no longer in the stack's file; the next ./deploy.sh{option} removes it",
+                group=group,
+                option=option,
+            )
+        )
+    elif group is not None and name and settings and settings.services is not None:
         refuse_useless_group(name, settings.services, group, deployment.settings.groups[group].services)
     if services is None:
         services = usable(format, name or "", outputs["services"], settings.services if settings else None, option)
@@ -104,13 +117,39 @@ def client_configuration(
         _hint(tr("where it goes: {place}", place=place))
 
 
+def refuse_undeployed(
+    settings: StackSettings, outputs: Mapping[str, Any], group: str | None, search: bool, option: str = ""
+) -> None:
+    """Raise typer.BadParameter if the stack's file has the group or the search, but the deployed stack does not yet.
+
+    `option` selects the stack in suggested commands.
+    """
+    hub = outputs.get("hub") or {}
+    if not settings.hub.enabled:
+        return
+    if group is not None and group in settings.groups and group not in hub.get("groups", {}):
+        raise typer.BadParameter(
+            tr("the group {group} is not deployed yet: run ./deploy.sh{option} first", group=group, option=option)
+        )
+    if search and settings.hub.search and not hub.get("search"):
+        raise typer.BadParameter(
+            tr("the search of tools is not deployed yet: run ./deploy.sh{option} first", option=option)
+        )
+
+
 def servers(
-    outputs: Mapping[str, Any], group: str | None, search: bool, per_service: bool, option: str = ""
+    outputs: Mapping[str, Any],
+    group: str | None,
+    search: bool,
+    per_service: bool,
+    option: str = "",
+    hub_is_written: bool = False,
 ) -> dict[str, Any] | None:
     """Return the one server that a configuration has, by its name; None if it has an entry for each service.
 
     That is with `per_service`, or, with a hint, if the stack has no hub. `option` selects the stack in suggested
-    commands. Raises typer.BadParameter if the stack lacks the group or the search.
+    commands, `hub_is_written` tells whether the stack's file has the hub. Raises typer.BadParameter if the stack lacks
+    the group or the search.
     """
     hub, services = outputs.get("hub"), outputs["services"]
     try:
@@ -123,7 +162,7 @@ def servers(
     if per_service:
         return None
     if hub is None:
-        _hint(entries.no_hub_hint(option))
+        _hint(entries.no_hub_hint(option, hub_is_written))
         return None
     return entries.hub_entry(hub, services)
 

@@ -89,7 +89,7 @@ def token_show(
     epilog=examples(
         "./deploy.sh token create phone",
         "./deploy.sh token create phone --services xiaohongshu=read,template=all",
-        "./deploy.sh token create phone --services template=template_echo+template_info",
+        "./deploy.sh token create phone --services template=template_echo+template_get",
         "./deploy.sh token create phone --accounts xiaohongshu=main+second",
     ),
 )

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     SERVICE_TIMEOUT = "service_timeout"
     RATE_LIMITED = "rate_limited"
+    BUSY = "busy"
     GATEWAY_DOWN = "gateway_down"
     CONNECTION_LOST = "connection_lost"
     REFUSED = "refused"
@@ -114,6 +115,12 @@ class Failure(Exception):
         values: dict[str, Any] = {"service": self.service, "seconds": self.retry_after}
         if self.reason is Reason.RATE_LIMITED:
             return tr_lazy("Too many calls of {service} at once; nothing was done. Try again in {seconds} s", **values)
+        if self.reason is Reason.BUSY:
+            return tr_lazy(
+                "The service {service} is still busy with earlier calls, and the hub passes no more on for now; nothing "
+                "was done. Try again in {seconds} s",
+                **values,
+            )
         if self.reason is Reason.CIRCUIT_OPEN:
             return tr_lazy(
                 "The service {service} did not answer several calls in a row and is not called for now; nothing was "

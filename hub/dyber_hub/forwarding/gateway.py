@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,9 +39,15 @@ HUB_CLIENT = "_hub"
 _PROGRAM = "hub"
 #: Largest answer of a service that is passed on, in bytes.
 MAX_ANSWER_BYTES = 8 * 2**20
+#: The same for what the hub asks in its own name, such as lists, which it keeps.
+MAX_OWN_ANSWER_BYTES = 2 * 2**20
+#: How many requests of clients a service is asked at once; further ones are refused, so that a service that hangs does
+#: not use up the memory and the connections that the others need.
+MOST_AT_ONCE = 32
 
 _CONNECT_SECONDS = 2.0
-_CONNECTIONS = 200
+# What the hub asks in its own name is little, and has connections of its own, which no call takes away.
+_OWN_CONNECTIONS = 100
 # How often a connection is tried again, while the gateway is being replaced.
 _CONNECT_RETRIES = 3
 _PASSED_HEADERS = ("accept-language", "x-dyber-text")
@@ -86,26 +93,37 @@ THE_HUB = Caller(HUB_CLIENT, ALL_SERVICES)
 class Gateway:
     """Reaches the services.
 
+    The base URL of both clients is the gateway's listener for the hub, and both have the hub's token.
+
     Args:
-        client: Sends the requests; its base URL is the gateway's listener for the hub, and it has the hub's token.
+        client: Sends the requests of clients.
+        own: Sends what the hub asks in its own name.
     """
 
-    def __init__(self, client: httpx2.AsyncClient) -> None:
+    def __init__(self, client: httpx2.AsyncClient, own: httpx2.AsyncClient) -> None:
         self._client = client
+        self._own = own
+        self._running: Counter[str] = Counter()
 
     @classmethod
     def connect(cls, url: str, token: str) -> Gateway:
         """Return the gateway with a listener at `url` that knows the hub by `token`."""
         # Calls take as long as they take: the gateway and the service have limits.
         timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS)
-        # A connection that the gateway closes at the moment of a call would leave open whether the call was made.
-        limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=0)
         headers = {"authorization": f"Bearer {token}", "accept-encoding": "identity"}
-        return cls(httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=False))
+
+        def client(connections: int | None) -> httpx2.AsyncClient:
+            # A connection that the gateway closes at the moment of a call would leave open whether the call was made.
+            limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=0)
+            return httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=False)
+
+        # The connections of calls are limited for each service, by MOST_AT_ONCE.
+        return cls(client(None), client(_OWN_CONNECTIONS))
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+        await self._own.aclose()
 
     async def states(self) -> dict[str, str]:
         """Return how the gateway sees each service: up, degraded, down or unknown.
@@ -114,7 +132,7 @@ class Gateway:
             Failure: The gateway gave no answer.
         """
         try:
-            response = await self._client.get("/status")
+            response = await self._own.get("/status")
             details = response.raise_for_status().json()["details"]
             return {name: str(detail["state"]) for name, detail in details.items()}
         except (httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -157,17 +175,44 @@ class Gateway:
 
         Raises:
             MCPError: The service answered with an error of the protocol.
-            Failure: The service gave no answer.
+            Failure: The service gave no answer, or has too many requests already.
         """
+        with self._place(service, caller):
+            client = self._own if caller is THE_HUB else self._client
+            return await self._exchange(client, service, method, params, version, caller, tool, notify)
+
+    @contextmanager
+    def _place(self, service: str, caller: Caller) -> Iterator[None]:
+        """Count a request of a client while it runs. Raises Failure when the service has too many."""
+        if caller is THE_HUB:
+            yield
+            return
+        if self._running[service] >= MOST_AT_ONCE:
+            raise Failure(Reason.BUSY, service, current_request.get().request_id)
+        self._running[service] += 1
+        try:
+            yield
+        finally:
+            self._running[service] -= 1
+
+    async def _exchange(
+        self,
+        client: httpx2.AsyncClient,
+        service: str,
+        method: str,
+        params: Mapping[str, Any],
+        version: str,
+        caller: Caller,
+        tool: str | None,
+        notify: Notify | None,
+    ) -> Item:
         request_id = f"hub-{next(_ids)}"
         sent, token = _with_token(params, request_id)
         body = encoded({"jsonrpc": "2.0", "id": request_id, "method": method, "params": sent})
         headers = self._headers(service, method, params, version, caller, tool)
         try:
-            async with self._client.stream(
-                "POST", f"/services/{service}/mcp", content=body, headers=headers
-            ) as response:
-                answer = _Answer(response)
+            async with client.stream("POST", f"/services/{service}/mcp", content=body, headers=headers) as response:
+                answer = _Answer(response, MAX_OWN_ANSWER_BYTES if client is self._own else MAX_ANSWER_BYTES)
                 async with aclosing(answer.messages()) as messages:
                     async for message in messages:
                         if _answers(message, request_id):
@@ -177,12 +222,14 @@ class Gateway:
                 raise _failure(response, answer.body, service)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise Failure(Reason.GATEWAY_DOWN, service, current_request.get().request_id) from error
-        except (httpx2.HTTPError, httpx2.StreamError, _TooLargeError) as error:
+        except (_TooLargeError, httpx2.SSEError) as error:
+            raise Failure(Reason.BAD_ANSWER, service, current_request.get().request_id) from error
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise Failure(Reason.CONNECTION_LOST, service, current_request.get().request_id) from error
 
     def _headers(
         self, service: str, method: str, params: Mapping[str, Any], version: str, caller: Caller, tool: str | None
-    ) -> list[tuple[str, str]]:
+    ) -> list[tuple[bytes, bytes]]:
         info = current_request.get()
         headers = [
             ("content-type", "application/json"),
@@ -202,25 +249,27 @@ class Gateway:
             name = params.get(NAME_BEARING_METHODS.get(method, ""))
             if isinstance(name, str):
                 headers.append((MCP_NAME_HEADER, encode_header_value(name)))
-        return headers
+        # Headers of clients may have any bytes; they are passed on as they came.
+        return [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers]
 
 
 class _TooLargeError(Exception):
-    """Says that an answer is larger than MAX_ANSWER_BYTES."""
+    """Says that an answer is larger than the hub reads."""
 
 
 class _Answer:
     """Reads the JSON-RPC messages in a response: those of an event stream, or the one in a body of JSON."""
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, most_bytes: int) -> None:
         self.body = b""
         self._response = response
+        self._most_bytes = most_bytes
 
     async def messages(self) -> AsyncGenerator[Item, None]:
         """Yield the messages; `body` has a body of JSON afterwards, whether or not it was a message."""
         media = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media == "text/event-stream":
-            async for event in httpx2.EventSource(self._response, max_event_size=MAX_ANSWER_BYTES):
+            async for event in httpx2.EventSource(self._response, max_event_size=self._most_bytes):
                 if event.data and (message := _message(event.data)) is not None:
                     yield message
         elif media == "application/json":
@@ -233,7 +282,7 @@ class _Answer:
         size = 0
         async for chunk in self._response.aiter_raw():
             size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
+            if size > self._most_bytes:
                 raise _TooLargeError
             chunks.append(chunk)
         return b"".join(chunks)

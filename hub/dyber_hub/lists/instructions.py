@@ -11,6 +11,8 @@ from dyber_hub.views import View
 #: Clients cut longer texts without saying so.
 MAX_CHARS = 2048
 _SHORTEST_SECTION = 80
+# Stands for the services for which there is no room.
+_MORE = "\n…"
 
 
 def instructions(view: View, services: Sequence[Service]) -> str:
@@ -61,8 +63,8 @@ def with_lines(opening: str, services: Sequence[Service]) -> str:
     text = opening
     for service in services:
         line = f"\n- {service.title} ({service.name})"
-        if len(text) + len(line) > MAX_CHARS - 2:
-            return text + "\n…"
+        if len(text) + len(line) > MAX_CHARS - len(_MORE):
+            return _cut(text, MAX_CHARS - len(_MORE)) + _MORE
         text += line
     return text
 

@@ -24,7 +24,7 @@ from pydantic_core import to_json
 from dyber_hub.catalogue import Item
 from dyber_hub.lists.cursors import Cursors
 from dyber_hub.live import State
-from dyber_hub.scopes import HubScope
+from dyber_hub.scopes import ALL_SERVICES, HubScope
 from dyber_hub.texts import tr
 from dyber_hub.views import View
 
@@ -102,6 +102,7 @@ class Lists:
         self._store = store
         self._stored_version = -1
         self._items: dict[tuple[str, bool, str], tuple[Item, bytes | None]] = {}
+        self._items_version = -1
 
     def answer(self, method: str, params: Mapping[str, Any] | None, version: str, scope: HubScope) -> bytes:
         """Return the result of a list as JSON.
@@ -132,7 +133,7 @@ class Lists:
             if (encoded := self._encoded(method, kind, is_modern, key, item)) is not None
         ]
         start = 0 if cursor is None else self._start(method, cursor, [key for key, _ in items])
-        if cursor is None and method == "tools/list":
+        if not items:
             self._check_known(scope)
         result = self._page(method, items[start:], is_modern, scope)
         self._store[(self._view.place, method, scope.text, is_modern, start)] = result
@@ -163,7 +164,7 @@ class Lists:
             raise MCPError(
                 INTERNAL_ERROR,
                 tr(
-                    "No tools are known yet, because none of these services has answered: {services}. Try again in "
+                    "Nothing is known yet, because none of these services has answered: {services}. Try again in "
                     "{seconds} s",
                     services=", ".join(service.name for service in visible),
                     seconds=_RETRY_SECONDS,
@@ -193,8 +194,16 @@ class Lists:
         listed = b",".join(encoded for _, encoded in items[:count])
         return b'%b,"%b":[%b]}' % (to_json(head)[:-1], _KINDS[method].field.encode(), listed)
 
+    def _forget_unlisted(self) -> None:
+        """Drop the encoded items that are in no list any more."""
+        listed = {method: {key for key, _ in kind.items(self._view, ALL_SERVICES)} for method, kind in _KINDS.items()}
+        self._items = {place: known for place, known in self._items.items() if place[2] in listed[place[0]]}
+
     def _encoded(self, method: str, kind: _Kind, is_modern: bool, key: str, item: Item) -> bytes | None:
         """Return an item as clients of an era get it; None when they could not read it."""
+        if self._items_version != self._view.live.offers_version:
+            self._forget_unlisted()
+            self._items_version = self._view.live.offers_version
         place = (method, is_modern, key)
         known = self._items.get(place)
         if known is None or known[0] is not item:

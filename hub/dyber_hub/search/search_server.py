@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from dyber_kit.calling.calls import Calls
 from dyber_kit.errors import ServiceError
 from mcp.server.context import CallNext, HandlerResult
 from mcp.shared.exceptions import MCPError
@@ -13,28 +14,37 @@ from mcp.types import INVALID_PARAMS, SERVER_INFO_META_KEY, ServerCapabilities, 
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 from dyber_hub.catalogue import Item, Service
+from dyber_hub.forwarding.gateway import Gateway
 from dyber_hub.lists.instructions import with_lines
-from dyber_hub.lists.listing import FRESH_TTL_MS
+from dyber_hub.lists.listing import FRESH_TTL_MS, Lists
 from dyber_hub.scopes import HubScope
 from dyber_hub.search.declarations import CALL_TOOL, ENTRIES, FIND_TOOLS, LIST_SERVICES
 from dyber_hub.search.inner_calls import inner_call, unwrapped
 from dyber_hub.search.tool_search import ToolSearch, failure
-from dyber_hub.server import Context, HubServer, for_era, text_in
+from dyber_hub.server import Context, HubServer, for_era, text_in, unknown_tool
 from dyber_hub.texts import tr
+from dyber_hub.views import View
 
+#: Name of the server for clients.
 SEARCH = "search"
-_LONGEST_NAME = 200
 
 
 class SearchServer(HubServer):
     """Serves the address for search; its list of tools is always the same, whatever was searched or called before.
 
     Args:
-        options: The arguments of `HubServer`; the view is that of the tools to search.
+        view: The tools to search.
+        lists: Answers the lists of the view, which the address itself does not offer.
+        gateway: Reaches the services.
+        calls: Counts and limits the calls.
+        version: Version of the hub.
+        require_scope: Whether a request without a scope may use nothing.
     """
 
-    def __init__(self, *options: Any, **named: Any) -> None:
-        super().__init__(*options, **named)
+    def __init__(
+        self, view: View, lists: Lists, gateway: Gateway, calls: Calls, *, version: str, require_scope: bool
+    ) -> None:
+        super().__init__(view, lists, gateway, calls, version=version, require_scope=require_scope, name=SEARCH)
         self.search = ToolSearch(self.view)
         self._local: dict[str, Callable[[Any, HubScope], Awaitable[Item]]] = {
             FIND_TOOLS: self.search.find_tools,
@@ -80,7 +90,7 @@ class SearchServer(HubServer):
         if name in self._local:
             return await self._call_local(name, given, ctx, scope)
         if name != CALL_TOOL:
-            raise MCPError(INVALID_PARAMS, tr("Unknown tool: {name}", name=name[:_LONGEST_NAME]))
+            raise unknown_tool(name)
         try:
             inner = inner_call(given)
             shown = self.view.tool(inner.name, scope)
@@ -98,5 +108,4 @@ class SearchServer(HubServer):
         return for_era(await self.search.unknown_tool(inner.name, scope), ctx.protocol_version)
 
     async def _call_local(self, name: str, given: Any, ctx: Context, scope: HubScope) -> Item:
-        result = await self._calls.run(name, lambda: self._local[name](given, scope))
-        return for_era(result, ctx.protocol_version)
+        return await self.counted(name, lambda: self._local[name](given, scope), ctx)

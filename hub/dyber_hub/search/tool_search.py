@@ -91,12 +91,6 @@ class ToolSearch:
         problem = tr_lazy("There is no tool {name}", name=shown_name(name))
         return failure(ServiceError(ErrorCode.INVALID_ARGUMENT, problem, next_step, fields=["name"]))
 
-    def close(self) -> None:
-        """Free the memory of the index."""
-        if self._index is not None:
-            self._index.close()
-            self._index, self._version = None, -1
-
     async def _current_index(self) -> SearchIndex:
         """Return the index of the tools as they are; after a change of any list, another one takes its place."""
         async with self._building:

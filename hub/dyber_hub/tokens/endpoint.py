@@ -78,12 +78,11 @@ class TokenEndpoint:
             return JSONResponse({"status": "unavailable"})
 
 
-def with_token_endpoint(application: ASGIApp, hub_token: str, environment: Mapping[str, str] = os.environ) -> ASGIApp:
-    """Return the hub's application with the verifier, if logins are configured; else the application itself.
+def configured_verifier(environment: Mapping[str, str] = os.environ) -> Verifier | None:
+    """Return the verifier of the configured identity providers; None if no logins are configured.
 
     Raises:
         ValueError: The configuration cannot be used; the message names the file.
     """
-    if not (file := environment.get(FILE_SETTING)):
-        return application
-    return TokenEndpoint(application, Verifier(read_issuers(Path(file), environment)), hub_token)
+    file = environment.get(FILE_SETTING)
+    return Verifier(read_issuers(Path(file), environment)) if file else None

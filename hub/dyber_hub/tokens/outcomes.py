@@ -27,14 +27,12 @@ class AcceptedToken:
 
     Attributes:
         client: The caller's name: that of a configured client, or `<alias>.<user>`.
-        entry: The configured client whose permissions the caller has at most.
         scopes: What the token allows, by the names of the gateway.
         audiences: The addresses for which the token is meant; `*` for every address of the gateway.
         expires: When it is no longer accepted, in seconds since 1970.
     """
 
     client: str
-    entry: str
     scopes: tuple[str, ...]
     audiences: tuple[str, ...]
     expires: int

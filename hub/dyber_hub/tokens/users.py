@@ -1,4 +1,4 @@
-"""Finds out who the user of a token is here, and what the token allows and is meant for."""
+"""Maps a verified token to a configured client, its scopes and its audiences."""
 
 from __future__ import annotations
 
@@ -26,10 +26,8 @@ def accepted(issuer: Issuer, claims: Mapping[str, Any]) -> AcceptedToken:
     Raises:
         RefusedToken: The user has no permission here, or the token is not meant for anything here.
     """
-    client, entry = _who(issuer, claims)
     return AcceptedToken(
-        client=client,
-        entry=entry,
+        client=_client(issuer, claims),
         scopes=_scopes(issuer, claims),
         audiences=_audiences(issuer, claims),
         expires=int(claims["exp"]) + LEEWAY_SECONDS,
@@ -64,19 +62,19 @@ def canonical(url: str) -> str | None:
     return f"{parts.scheme}://{host}{'' if port in (None, usual) else f':{port}'}{parts.path.rstrip('/')}"
 
 
-def _who(issuer: Issuer, claims: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the caller's name and the configured client whose permissions the caller has."""
+def _client(issuer: Issuer, claims: Mapping[str, Any]) -> str:
+    """Return the caller's name: that of a configured client, or of a user with the permissions for other users."""
     for user in issuer.users:
         value = claims.get(user.claim)
         values = value if isinstance(value, list) else [value]
         unverified = user.claim == "email" and claims.get("email_verified") is False
         if user.value in values and not unverified:
-            return user.client, user.client
+            return user.client
     subject = claims.get("sub")
     if issuer.other_users is None or not isinstance(subject, str) or not subject:
         raise RefusedToken("login_user")
     # No configured client has a point in its name. Services know no other separator.
-    return f"{issuer.alias}.{safe_name(subject)}", issuer.other_users
+    return f"{issuer.alias}.{safe_name(subject)}"
 
 
 def _scopes(issuer: Issuer, claims: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -43,6 +44,22 @@ class Verifier:
             RefusedToken: The token must not be accepted.
             Unavailable: Nothing can be said about the token now.
         """
+        try:
+            return await self._accepted(token)
+        except (RefusedToken, Unavailable):
+            raise
+        except Exception as error:  # Whatever else is wrong with a token, it must not be accepted.
+            # The error's text could quote the token.
+            shown = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
+            _log.error("A token could not be read", exc_info=shown)
+            raise RefusedToken("login_invalid") from None
+
+    async def aclose(self) -> None:
+        """Close all connections to identity providers."""
+        for provider in self._providers:
+            await provider.documents.aclose()
+
+    async def _accepted(self, token: str) -> AcceptedToken:
         if not token.isascii() or not token or len(token) > LONGEST_TOKEN:
             raise RefusedToken("login_invalid")
         header, claimed = _unverified(token)
@@ -53,15 +70,12 @@ class Verifier:
             raise RefusedToken("login_issuer")
         return accepted(provider.issuer, await self._verified(provider, token, header))
 
-    async def aclose(self) -> None:
-        """Close all connections to identity providers."""
-        for provider in self._providers:
-            await provider.documents.aclose()
-
     async def _verified(self, provider: _Provider, token: str, header: Mapping[str, Any]) -> dict[str, Any]:
         """Return the claims of a JWT whose signature, issuer and times are right."""
         algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ", "")
-        if algorithm not in KEY_TYPES or "crit" in header or not isinstance(kind, str) or kind.lower() not in _TYPES:
+        if not isinstance(algorithm, str) or algorithm not in KEY_TYPES or "crit" in header:
+            raise RefusedToken("login_invalid")
+        if not isinstance(kind, str) or kind.lower() not in _TYPES:
             raise RefusedToken("login_invalid")
         if key_id is not None and not isinstance(key_id, str):
             raise RefusedToken("login_invalid")
@@ -119,13 +133,17 @@ def _unverified(token: str) -> tuple[dict[str, Any] | None, Any]:
     return decoded["header"], decoded["payload"].get("iss")
 
 
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
 def _checked(issuer: Issuer, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the claims in the answer to an introspection, with an end. Raises RefusedToken."""
     now = time.time()
     ends, begins = answer.get("exp", now + UNLIMITED_SECONDS), answer.get("nbf", 0)
     if answer.get("iss", issuer.url) != issuer.url:
         raise RefusedToken("login_issuer")
-    if not isinstance(ends, int | float) or not isinstance(begins, int | float):
+    if not _is_time(ends) or not _is_time(begins):
         raise RefusedToken("login_invalid")
     if ends < now - LEEWAY_SECONDS or begins > now + LEEWAY_SECONDS:
         raise RefusedToken("login_expired")

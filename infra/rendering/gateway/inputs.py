@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -56,23 +57,51 @@ def check(settings: StackSettings, specs: Sequence[ServiceSpec], hub: GatewayHub
 def tls_files(settings: StackSettings) -> dict[str, str]:
     """Return the text of the files that gateway.tls names, by key: certificateFile and keyFile, or acmeCaFile.
 
-    Raises ConfigurationError naming a file that cannot be read.
+    Raises ConfigurationError naming a file that cannot be used.
     """
     tls = settings.gateway.tls
     paths = {"certificateFile": tls.certificate_file, "keyFile": tls.key_file, "acmeCaFile": tls.acme_ca_file}
     texts = {}
     for key, path in paths.items():
-        if path is None:
-            continue
-        try:
-            texts[key] = (REPOSITORY / Path(path).expanduser()).read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not PEM"
-            problem = Problem(
-                "not_readable", stack_file(settings.stack), ("gateway", "tls", key), path, {"reason": reason}
-            )
-            raise ConfigurationError(problem) from None
+        if path is not None:
+            keys = ("gateway", "tls", key)
+            texts[key] = pem_file(settings, keys, path, is_authority=key == "acmeCaFile")
     return texts
+
+
+def pem_file(settings: StackSettings, keys: tuple[str, ...], path: str, *, is_authority: bool) -> str:
+    """Return the text of a PEM file to which the stack's setting `keys` refers; `path` is relative to the repository.
+
+    `is_authority` says that it must have certificates. Raises ConfigurationError naming the file.
+    """
+    try:
+        file = REPOSITORY / Path(path).expanduser()
+    except RuntimeError:
+        # There is no user of the name after ~.
+        file = REPOSITORY / path
+    parameters = {"path": str(file)}
+    try:
+        text = file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        message = next((message for kind, message in _UNREADABLE.items() if isinstance(error, kind)), "not_readable")
+        parameters["reason"] = str(error)
+        raise ConfigurationError(Problem(message, stack_file(settings.stack), keys, path, parameters)) from None
+    if is_authority:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+        except (ssl.SSLError, ValueError):
+            problem = Problem("file_without_certificate", stack_file(settings.stack), keys, path, parameters)
+            raise ConfigurationError(problem) from None
+    return text
+
+
+#: By the error of reading a file, the message about it; any other error is told in its words.
+_UNREADABLE: Mapping[type[Exception], str] = {
+    FileNotFoundError: "no_file",
+    IsADirectoryError: "file_is_folder",
+    PermissionError: "file_forbidden",
+    UnicodeDecodeError: "file_not_pem",
+}
 
 
 def _service(settings: StackSettings, spec: ServiceSpec) -> GatewayService:

@@ -69,7 +69,7 @@ def logins(settings: GatewaySettings, services: Sequence[GatewayService], hub: G
     if oauth is None:
         return {"variables": {}, "files": {}}
     if hub is None:
-        raise UnusableValue("oauth_needs_hub")
+        raise UnusableValue("hub_is_off", key="gateway.oauth")
     names = [service.name for service in services]
     for scope in oauth.scopes:
         if scope.partition(":")[0] not in ("mcp", *names):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from infra.rendering.hub import groups
 from infra.rendering.hub.groups import Group
-from infra.schema.problems import ConfigurationError, Problem
+from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.services.offers import Offers, offers_of
 from infra.services.unique_names import name_problems
 from infra.settings.names import stack_file
+from infra.settings.selection import with_stack_values
 from infra.settings.stack import StackSettings
 
 
@@ -26,24 +27,22 @@ class HubContent:
 
 
 def hub_content(
-    settings: StackSettings, specs: Sequence[ServiceSpec], known_services: Collection[str]
+    settings: StackSettings, specs: Sequence[ServiceSpec], all_services: Mapping[str, ServiceSpec]
 ) -> HubContent | None:
     """Return what the hub of the stack offers; None if the stack has no hub.
 
-    `specs` are the services that run, with the stack's values, `known_services` the names of all services of the
-    repository. Raises ConfigurationError for names that come twice, and for groups that cannot be used.
+    `specs` are the services that run, with the stack's values, `all_services` all of the repository. Raises
+    ConfigurationError for names that come twice, and for groups that cannot be used.
     """
-    file = stack_file(settings.stack)
     if not settings.hub.enabled:
-        if settings.groups:
-            raise ConfigurationError(Problem("groups_without_hub", file, ("groups",)))
         return None
+    file = stack_file(settings.stack)
     problems = name_problems(file, specs)
     # Lists have this order, whatever the ports are.
     offers = {spec.name: offers_of(spec) for spec in sorted(specs, key=lambda spec: spec.name)}
-    hidden = {spec.name: settings.hidden_tools(spec) for spec in specs}
+    known = with_stack_values(settings, all_services)
     for name, group in settings.groups.items():
-        problems += groups.problems(file, name, group, offers, hidden, known_services)
+        problems += groups.problems(file, name, group, offers, known)
     if problems:
         raise ConfigurationError(*problems)
     resolved = tuple(groups.resolve(name, group, offers) for name, group in settings.groups.items())

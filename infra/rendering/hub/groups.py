@@ -10,6 +10,7 @@ from typing import Any
 from infra.schema.corrections import yaml_lines
 from infra.schema.messages import listed
 from infra.schema.problems import Problem
+from infra.services.catalog import ServiceSpec
 from infra.services.offers import Offers
 from infra.settings.hub import GroupSettings, GroupToolSettings
 from infra.settings.names import NAMESPACE
@@ -88,56 +89,88 @@ def problems(
     name: str,
     settings: GroupSettings,
     offers: Mapping[str, Offers],
-    hidden: Mapping[str, Collection[str]],
-    known_services: Collection[str],
+    catalog: Mapping[str, ServiceSpec],
 ) -> Iterator[Problem]:
     """Yield what is wrong with a group in the stack's `file`.
 
-    `offers` are those of the services that run, `hidden` their tools that the stack hides, `known_services` all
-    services of the repository. A service that does not run is no problem, as for scopes of clients.
+    `offers` are those of the services that run, `catalog` all services of the repository with the stack's values. A
+    service that does not run is no problem, as for scopes of clients, but the names of its tools are checked too.
     """
     path = ("groups", name)
-    for service in settings.services:
-        if service not in known_services:
-            yield _unknown("no_such_service", file, (*path, "services", service), service, known_services)
-    chosen = {service: offers[service] for service in settings.services if service in offers}
-    for service, offer in chosen.items():
-        if not offer.tools and not hidden[service]:
-            yield Problem("group_tools_unknown", file, (*path, "services", service), parameters={"service": service})
-    yield from _unknown_tools(file, path, settings, chosen, hidden)
+    wrong = [
+        *_unknown_services(file, path, settings, catalog),
+        *_unknown_tools(file, path, settings, catalog),
+        *(
+            Problem("group_tools_unknown", file, (*path, "services", service), parameters={"service": service})
+            for service in settings.services
+            if service in offers and not catalog[service].tools
+        ),
+    ]
     group = resolve(name, settings, offers)
-    if not group.tools and all(service in known_services for service in settings.services):
-        yield Problem("group_without_tools", file, path, parameters={"group": name})
+    if not group.tools and not wrong:
+        wrong.append(_without_tools(file, path, settings, offers, catalog))
+    yield from wrong
     yield from _unusable_names(file, path, group)
-    yield from _false_hints(file, path, settings, chosen)
+    yield from _false_hints(file, path, settings, {service: offers[service] for service in group.services})
 
 
-def _unknown_tools(
+def _without_tools(
     file: str,
     path: tuple[str, ...],
     settings: GroupSettings,
-    chosen: Mapping[str, Offers],
-    hidden: Mapping[str, Collection[str]],
+    offers: Mapping[str, Offers],
+    catalog: Mapping[str, ServiceSpec],
+) -> Problem:
+    """Return the problem of a group of which nothing is left, with the services that would have to run."""
+    off = [catalog[service] for service in settings.services if service not in offers]
+    if not off:
+        return Problem("group_without_tools", file, path, parameters={"group": path[-1]})
+    profiles = sorted({spec.profile for spec in off if spec.profile})
+    parameters = {"group": path[-1], "services": listed(spec.name for spec in off), "profiles": listed(profiles)}
+    message = "group_services_off" if profiles else "group_services_disabled"
+    return Problem(message, file, path, parameters=parameters)
+
+
+def _unknown_services(
+    file: str, path: tuple[str, ...], settings: GroupSettings, catalog: Mapping[str, ServiceSpec]
+) -> Iterator[Problem]:
+    """Yield a problem for each service that a group names and that the repository does not have."""
+    for service in settings.services:
+        if service in catalog:
+            continue
+        place = (*path, "services", service)
+        if near := difflib.get_close_matches(service, catalog, n=1):
+            yield Problem("service_misspelt", file, place, parameters={"near": near[0]})
+        else:
+            yield Problem("no_such_service", file, place, parameters={"known": listed(catalog)})
+
+
+def _unknown_tools(
+    file: str, path: tuple[str, ...], settings: GroupSettings, catalog: Mapping[str, ServiceSpec]
 ) -> Iterator[Problem]:
     """Yield a problem for each tool that a group names and that none of its services has."""
+    tools = {service: list(catalog[service].tools) if service in catalog else [] for service in settings.services}
     for service, scope in settings.services.items():
-        if service in chosen and not isinstance(scope, str) and (names := _names(chosen, hidden, service)):
-            for tool in scope:
-                if tool not in names:
-                    yield _unknown("no_such_tool", file, (*path, "services", service), tool, names)
-    if len(chosen) < len(settings.services):
-        # A tool of a service that does not run is no mistake.
+        if not isinstance(scope, str) and tools[service]:
+            place = (*path, "services", service)
+            yield from (
+                _unknown_tool(file, place, tool, tools[service]) for tool in scope if tool not in tools[service]
+            )
+    if not all(tools.values()):
+        # A tool may be that of a service whose tools are not known.
         return
-    names = [name for service in chosen for name in _names(chosen, hidden, service)]
-    for key, tools in (("exclude", settings.exclude), ("tools", tuple(settings.tools))):
-        for tool in tools:
-            if tool not in names:
-                place = (*path, key) if key == "exclude" else (*path, key, tool)
-                yield _unknown("no_such_tool", file, place, tool, names)
+    names = [tool for of_service in tools.values() for tool in of_service]
+    yield from (_unknown_tool(file, (*path, "exclude"), tool, names) for tool in settings.exclude if tool not in names)
+    yield from (
+        _unknown_tool(file, (*path, "tools", tool), tool, names) for tool in settings.tools if tool not in names
+    )
 
 
-def _names(chosen: Mapping[str, Offers], hidden: Mapping[str, Collection[str]], service: str) -> list[str]:
-    return [*chosen[service].tools, *hidden[service]]
+def _unknown_tool(file: str, path: tuple[str, ...], tool: str, known: Collection[str]) -> Problem:
+    """Return the problem of a tool that does not exist: with the nearest name, or all if none is near."""
+    if near := difflib.get_close_matches(tool, known, n=1):
+        return Problem("tool_misspelt", file, path, parameters={"tool": tool, "near": near[0]})
+    return Problem("no_such_tool", file, path, parameters={"tool": tool, "known": listed(known)})
 
 
 def _unusable_names(file: str, path: tuple[str, ...], group: Group) -> Iterator[Problem]:
@@ -183,9 +216,3 @@ def _false_hints(
             yield Problem("group_hint_read_only", file, (*place, "readOnlyHint"), True, parameters)
         if change.annotations.destructive_hint is False and not is_harmless:
             yield Problem("group_hint_destructive", file, (*place, "destructiveHint"), False, parameters)
-
-
-def _unknown(message: str, file: str, path: tuple[str, ...], name: str, known: Collection[str]) -> Problem:
-    """Return the problem of a service or tool that does not exist, with the names that are near."""
-    near = difflib.get_close_matches(name, known, n=3) or list(known)
-    return Problem(message, file, path, parameters={"tool": name, "known": listed(near)})

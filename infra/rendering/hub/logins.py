@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from infra.rendering.gateway.inputs import REPOSITORY
-from infra.schema.problems import ConfigurationError, Problem
-from infra.settings.names import stack_file
+from infra.rendering.gateway.inputs import pem_file
 from infra.settings.oauth import OAuthSettings
 from infra.settings.stack import StackSettings
 
@@ -55,17 +53,11 @@ def logins(oauth: OAuthSettings, authorities: Mapping[str, str]) -> str:
 def authorities(settings: StackSettings) -> dict[str, str]:
     """Return the certificates in the files that `caFile` of identity providers names, by identity provider.
 
-    Raises ConfigurationError naming a file that cannot be read.
+    Raises ConfigurationError naming a file that cannot be read or has no certificate.
     """
-    texts = {}
-    for alias, issuer in (settings.gateway.oauth.issuers if settings.gateway.oauth else {}).items():
-        if issuer.ca_file is None:
-            continue
-        try:
-            texts[alias] = (REPOSITORY / issuer.ca_file).expanduser().read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not PEM"
-            path = ("gateway", "oauth", "issuers", alias, "caFile")
-            problem = Problem("not_readable", stack_file(settings.stack), path, issuer.ca_file, {"reason": reason})
-            raise ConfigurationError(problem) from None
-    return texts
+    issuers = settings.gateway.oauth.issuers if settings.gateway.oauth else {}
+    return {
+        alias: pem_file(settings, ("gateway", "oauth", "issuers", alias, "caFile"), issuer.ca_file, is_authority=True)
+        for alias, issuer in issuers.items()
+        if issuer.ca_file is not None
+    }

@@ -158,6 +158,20 @@ async def test_headers_that_repeat_arguments_reach_the_service_which_checks_them
     assert (bad.status_code, answer_in(bad)["error"]["code"]) == (400, -32020)
 
 
+@pytest.mark.parametrize("modern", [True, False])
+async def test_headers_with_bytes_beyond_ascii_are_passed_on_as_they_came(hub, gateway, modern):
+    sent = message("tools/call", modern=modern, name="gamma_echo", arguments={"text": "a"})
+    era = modern_headers(sent) if modern else {}
+    odd = {b"accept-language": "中文".encode(), b"x-dyber-text": b"\xff", b"mcp-param-odd": "区".encode()}
+    headers = [*((key.encode(), value.encode()) for key, value in era.items()), *odd.items()]
+    async with httpx2.AsyncClient(verify=False) as http:
+        response = await http.post(f"{hub.base}/mcp", json=sent, headers=[*headers, (b"accept", b"application/json")])
+    assert answer_in(response)["result"]["content"][0]["text"] == "a"
+    (passed,) = gateway.calls()
+    for name, value in odd.items():
+        assert passed.headers[name.decode()].encode("latin-1") == value
+
+
 async def test_case_26_batches_are_refused_and_nothing_of_them_runs(hub, gateway):
     batch = [message("tools/call", 1, modern=False, name="alpha_write", arguments={"text": "a"}) for _ in range(2)]
     response = await post(hub.base, batch, modern=False)

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from dyber_hub.forwarding.gateway import MOST_AT_ONCE
 
 from tests.servers.hub.asking import PET, WAYS, answer_in, asking, headers_of, message, post, until
 from tests.servers.hub.conftest import ONCE, serving_hub
@@ -94,6 +95,49 @@ async def test_case_12_a_service_that_hangs_does_not_slow_down_another(hub, gate
         tasks.cancel_scope.cancel()
 
 
+async def test_many_calls_of_a_service_that_hangs_take_nothing_from_another(hub, gateway):
+    gateway.slow.add("beta")
+    hanging = message("tools/call", name="beta_echo", arguments={"text": "a"})
+    refused: list[dict[str, Any]] = []
+
+    async def call_beta() -> None:
+        refused.append(failure_of(answer_in(await post(hub.base, hanging))))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(250):
+            tasks.start_soon(call_beta)
+        await until(lambda: len(refused) == 250 - MOST_AT_ONCE, seconds=60)
+        assert {failure["code"] for failure in refused} == {"busy"}
+        assert len(gateway.calls()) == MOST_AT_ONCE
+        answer = answer_in(await post(hub.base, message("tools/call", name="gamma_echo", arguments={"text": "a"})))
+        assert answer["result"]["content"][0]["text"] == "a"
+        tasks.cancel_scope.cancel()
+    gateway.slow.clear()
+    await until(lambda: hub.app.calls.in_flight == 0)
+    answers: list[dict[str, Any]] = []
+
+    async def call_again() -> None:
+        answers.append(answer_in(await post(hub.base, hanging))["result"])
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(MOST_AT_ONCE):
+            tasks.start_soon(call_again)
+    assert [answer.get("structuredContent") for answer in answers] == [{"text": "beta a"}] * MOST_AT_ONCE
+
+
+async def test_the_hub_still_learns_how_a_service_is_that_has_all_calls_that_it_may_have(hub, gateway):
+    hanging = message("tools/call", name="alpha_wait", arguments={"name": "a", "stay": True})
+    async with anyio.create_task_group() as tasks:
+        for _ in range(MOST_AT_ONCE):
+            tasks.start_soon(post, hub.base, hanging)
+        await until(lambda: len(gateway.calls()) == MOST_AT_ONCE)
+        gateway.down.add("alpha")
+        await until(lambda: hub.app.live.state("alpha") == "down")
+        gateway.down.clear()
+        await until(lambda: hub.app.live.state("alpha") == "ok")
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_call_that_takes_longer_than_every_limit_is_ended(gateway, gateway_url, monkeypatch):
     monkeypatch.setattr("dyber_hub.app._GRACE_SECONDS", -19.5)
     gateway.slow.add("beta")
@@ -153,3 +197,17 @@ async def test_a_group_answers_for_a_stopped_service_as_the_hub_does(hub, gatewa
     gateway.down.add("alpha")
     answer = answer_in(await post(hub.base, message("tools/call", name="say", arguments={"text": "a"}), path=PET))
     assert failure_of(answer)["service"] == "alpha"
+
+
+async def test_an_answer_that_is_larger_than_the_hub_reads_is_a_failure(hub, gateway, monkeypatch):
+    monkeypatch.setattr("dyber_hub.forwarding.gateway.MAX_ANSWER_BYTES", 5000)
+    for accept in ("application/json", "application/json, text/event-stream"):
+        sent = message("tools/call", name="gamma_echo", arguments={"text": "a" * 6000})
+        assert failure_of(answer_in(await post(hub.base, sent, accept=accept)))["code"] == "bad_answer"
+
+
+async def test_a_service_whose_list_is_too_large_to_be_read_counts_as_down(hub, gateway, monkeypatch):
+    await until(lambda: hub.app.live.state("alpha") == "ok")
+    monkeypatch.setattr("dyber_hub.forwarding.gateway.MAX_OWN_ANSWER_BYTES", 2000)
+    await until(lambda: hub.app.live.state("alpha") == "down")
+    assert len(hub.app.live.services["alpha"].tools or ()) == 5

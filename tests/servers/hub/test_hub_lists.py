@@ -104,11 +104,13 @@ async def test_case_9_a_service_that_was_never_reached_and_has_no_lock_hides_no_
 @pytest.mark.parametrize("modern", [True, False])
 async def test_case_10_nothing_known_at_all_is_an_error_and_no_empty_list(gateway, gateway_url, modern):
     gateway.down.update(gateway.services)
-    entries = [{**hub_services.entry(build()), "tools": None} for build in hub_services.SERVICES.values()]
+    nothing = {"tools": None, "prompts": [], "resources": [], "resource_templates": []}
+    entries = [hub_services.entry(build(), **nothing) for build in hub_services.SERVICES.values()]
     with serving_hub(gateway, gateway_url, hub_services.catalogue(*entries, groups=())) as hub:
-        answer = answer_in(await post(hub.base, message("tools/list", modern=modern), modern=modern))
-    assert answer["error"]["code"] == -32603
-    assert "alpha" in answer["error"]["message"]
+        for method in ("tools/list", "prompts/list", "resources/list", "resources/templates/list"):
+            answer = answer_in(await post(hub.base, message(method, modern=modern), modern=modern))
+            assert answer["error"]["code"] == -32603
+            assert "alpha" in answer["error"]["message"]
 
 
 async def test_case_7_a_tool_with_an_array_as_output_is_listed_for_old_clients_without_it(gateway, gateway_url):

@@ -15,6 +15,7 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
+from infra.settings.names import HUB_NAME
 from tests.servers.hub.asking import HUB, PET, answer_in, headers_of, message, post, until
 from tests.servers.hub.conftest import Hub, serving_hub
 from tests.servers.protocol.test_servers_legacy_sse import INITIALIZE, session
@@ -116,7 +117,7 @@ async def test_case_2_initialize_agrees_on_a_version_without_a_session(hub, gate
     assert "logging" not in result["capabilities"]
     assert not result["capabilities"]["resources"].get("subscribe")
     assert "mcp-session-id" not in response.headers
-    assert (result["serverInfo"]["name"], result["serverInfo"]["title"]) == ("hub", "DyberPet")
+    assert (result["serverInfo"]["name"], result["serverInfo"]["title"]) == (HUB_NAME, "DyberPet")
     initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     assert (await post(hub.base, initialized, modern=False, headers=HEADERS)).status_code == 202
     assert answer_in(await post(hub.base, message("ping", modern=False), modern=False))["result"] == {}

@@ -7,13 +7,18 @@ from typing import Any
 import anyio
 import pytest
 from dyber_hub.forwarding.failures import Failure, Reason
+from dyber_hub.lists.cursors import Cursors
+from dyber_hub.lists.listing import Lists, list_store
 from dyber_hub.live import LiveCatalogue
-from dyber_hub.refresh import Refresher, Timings
+from dyber_hub.refresh import MOST_BYTES, MOST_ITEMS, Refresher, Timings
+from dyber_hub.scopes import ALL_SERVICES
+from dyber_hub.views import View
 from mcp.shared.exceptions import MCPError
 from mcp.types import METHOD_NOT_FOUND
 
 from tests.servers.hub.asking import until
 from tests.servers.hub.test_hub_views import service, tool
+from tests.stand_in.header_attacks import MODERN
 from tests.stand_in.hub_services import catalogue
 
 QUICK = Timings(shortest=0.05, longest=0.05, again=0.05, answer=0.5, states=0.02)
@@ -94,6 +99,49 @@ async def test_a_list_without_an_end_is_not_taken() -> None:
     gateway: Any = Answers(one=answering(**{"tools/list": {"tools": [], "nextCursor": "again"}}))
     await Refresher(live, gateway, QUICK).refresh("one")
     assert (live.state("one"), tools_of(live, "one")) == ("down", ["one_known"])
+
+
+def many(count: int, chars: int = 0) -> list[dict[str, Any]]:
+    return [tool(f"one_{number}", description="x" * chars) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("pages", "taken"),
+    [
+        ([many(MOST_ITEMS)], True),
+        ([many(MOST_ITEMS + 1)], False),
+        ([many(900), many(900)], False),
+        ([many(1, MOST_BYTES - 1000)], True),
+        ([many(1, MOST_BYTES)], False),
+        ([many(4, MOST_BYTES // 8), many(4, MOST_BYTES // 8)], False),
+    ],
+)
+async def test_a_list_that_is_too_long_is_not_taken(pages: list[Any], taken: bool) -> None:
+    live = live_of("one")
+
+    def page(params: dict[str, Any] | None) -> dict[str, Any]:
+        number = int((params or {}).get("cursor", "0"))
+        more = {"nextCursor": str(number + 1)} if number + 1 < len(pages) else {}
+        return {"tools": pages[number], **more}
+
+    gateway: Any = Answers(one=answering(**{"tools/list": page}))
+    await Refresher(live, gateway, QUICK).refresh("one")
+    expected = [entry["name"] for entry in pages[0]] if taken else ["one_known"]
+    assert (live.state("one"), tools_of(live, "one")) == ("ok" if taken else "down", expected)
+
+
+async def test_items_that_are_listed_no_longer_are_not_kept() -> None:
+    live = live_of("one")
+    lists = Lists(View(live), {}, Cursors(b"secret"), list_store())
+    for number in range(5):
+        listed = answering(tool(f"one_{number}"), **{"prompts/list": {"prompts": [{"name": f"p{number}"}]}})
+        listed["server/discover"] = {"capabilities": {"prompts": {}}}
+        gateway: Any = Answers(one=listed)
+        await Refresher(live, gateway, QUICK).refresh("one")
+        for method in ("tools/list", "prompts/list"):
+            lists.answer(method, None, MODERN, ALL_SERVICES)
+            lists.fingerprint(method, MODERN, ALL_SERVICES)
+    assert {key for _, _, key in lists._items} == {"one_4", "p4"}
 
 
 async def test_only_the_lists_that_a_service_offers_are_asked_for() -> None:

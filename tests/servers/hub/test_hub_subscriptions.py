@@ -258,7 +258,7 @@ async def test_the_last_of_many_changes_is_told_too(hub, monkeypatch):
 
 
 def ended(number: int | str) -> dict[str, Any]:
-    info = {"name": "hub", "title": "DyberPet", "version": "1.0.0"}
+    info = {"name": "dyber", "title": "DyberPet", "version": "1.0.0"}
     result = {"_meta": {ID_META: number, "io.modelcontextprotocol/serverInfo": info}, "resultType": "complete"}
     return {"jsonrpc": "2.0", "id": number, "result": result}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def view() -> View:
     two = service(
         "two",
         resources=[resource("shared://about"), resource("two://about")],
-        resource_templates=[template("one://deep/{id}"), template("two://a{?q}")],
+        resource_templates=[template("one://deep/{id}"), template("two://a{?q}"), template("{+path}")],
     )
     return View(LiveCatalogue(catalogue(one, two, groups=())))
 
@@ -54,6 +55,7 @@ def view() -> View:
         ("shared://other", "one"),
         ("three://about", None),
         ("about", None),
+        ("{+path}x", None),
         ("", None),
     ],
 )
@@ -114,6 +116,59 @@ def test_a_list_that_did_not_change_is_no_change() -> None:
     assert changes == [1]
 
 
+def test_an_item_whose_fields_are_in_another_order_is_the_same_item() -> None:
+    echo = tool("alpha_echo", description="a", annotations={"readOnlyHint": True, "openWorldHint": False})
+    about = {"uri": "alpha://about", "name": "about", "title": "About"}
+    live = LiveCatalogue(catalogue(service("alpha", tools=[echo], resources=[about]), groups=()))
+    changes: list[int] = []
+    live.subscribe(lambda: changes.append(live.offers_version))
+    turned = {
+        **dict(reversed(echo.items())),
+        "annotations": dict(reversed(echo["annotations"].items())),
+    }
+    turned_about = dict(reversed(about.items()))
+    live.note_offers("alpha", Offers("Alpha is the first.", (turned,), resources=(turned_about,)))
+    assert (changes, live.services["alpha"].instructions) == ([], "Alpha is the first.")
+    # A change of another list leaves the bytes of this list as they were.
+    live.note_offers("alpha", Offers(None, (turned, tool("alpha_new")), resources=(turned_about,)))
+    assert changes == [1]
+    assert list(live.services["alpha"].resources[0]) == ["uri", "name", "title"]
+    # What a service takes back is as the deployment says, as in a hub that starts now.
+    live.note_offers("alpha", Offers(None, (turned,), resources=(turned_about,)))
+    assert changes == [1, 2]
+    assert [json.dumps(known.entry) for known in live.services["alpha"].tools or ()] == [json.dumps(echo)]
+
+
+def test_what_two_services_have_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    def warned() -> list[tuple[str, str, str]]:
+        seen = [(record.listed, record.item, record.used) for record in caplog.records if hasattr(record, "item")]
+        caplog.clear()
+        return seen
+
+    shared = resource("shared://about")
+    one, two = service("one", resources=[shared]), service("two", resources=[shared])
+    live = LiveCatalogue(catalogue(one, two, groups=()))
+    assert warned() == [("two", "shared://about", "one")]
+    greet = ({"name": "greet"},)
+    live.note_offers("two", Offers(None, (), prompts=greet, resources=(shared,)))
+    assert warned() == []
+    live.note_offers("one", Offers(None, (), prompts=greet, resources=(shared,)))
+    assert warned() == [("two", "greet", "one")]
+    live.note_offers("one", Offers(None, (), prompts=greet, resources=()))
+    live.note_offers("one", Offers(None, (), prompts=greet, resources=(shared,)))
+    assert warned() == [("two", "shared://about", "one")]
+
+
+def test_a_tool_with_the_name_of_another_services_tool_is_left_out_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    live = LiveCatalogue(catalogue(service("one", tools=[tool("one_echo")]), service("two"), groups=()))
+    for _ in range(3):
+        live.note_offers("two", Offers(None, (tool("One_Echo"), tool("two_echo"))))
+    assert [known.name for known in live.services["two"].tools or ()] == ["two_echo"]
+    assert [record.tool for record in caplog.records if record.message == "tool name taken"] == ["One_Echo"]
+
+
 def test_short_instructions_leave_their_room_to_the_long_ones() -> None:
     long, short = service("long", instructions="L" * 5000), service("short", instructions="S" * 50)
     view = View(LiveCatalogue(catalogue(long, short, groups=())))
@@ -121,3 +176,14 @@ def test_short_instructions_leave_their_room_to_the_long_ones() -> None:
     assert text.count("S") >= 50
     assert text.count("L") > 1000
     assert MAX_CHARS - 20 < len(text) <= MAX_CHARS
+
+
+@pytest.mark.parametrize("opening", [0, 1900, *range(2040, 2055), 5000])
+@pytest.mark.parametrize("services", [0, 1, 40])
+def test_instructions_are_never_longer_than_clients_show(opening: int, services: int) -> None:
+    group = {**PET, "services": [], "tools": [], "instructions": "x" * opening}
+    offered = [service(f"service-{number}", description="about it") for number in range(services)]
+    view = View((live := LiveCatalogue(catalogue(service("one"), *offered, groups=(group,)))), live.groups["pet"])
+    text = instructions(view, list(live.services.values())[:services])
+    assert len(text) <= MAX_CHARS
+    assert text.startswith("x" * min(opening, MAX_CHARS - 3))

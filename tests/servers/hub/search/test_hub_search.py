@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 from dyber_hub.search.declarations import ENTRIES
+from dyber_kit.errors import ERROR_META
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -286,3 +287,24 @@ async def test_a_client_without_anything_gets_the_answer_of_a_hub_without_search
     with serving_hub(*_running_gateway, timings=ONCE) as without:
         off = await post(without.base, sent, path=SEARCH, headers=headers_of("all"))
     assert (nothing.status_code, nothing.content) == (off.status_code, off.content) == (404, off.content)
+
+
+@pytest.mark.parametrize("modern", [True, False])
+async def test_a_search_that_crashes_is_a_result_that_says_so(hub, monkeypatch, modern):
+    def fail(*_: Any) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr("dyber_hub.search.index.SearchIndex.find", fail)
+    result = await call(hub, "find_tools", {"query": "echo"}, modern=modern)
+    assert result["isError"] is True
+    assert result["_meta"][ERROR_META]["code"] == "INTERNAL"
+    assert "unforeseen" not in json.dumps(result)
+
+
+async def test_the_server_has_the_name_of_the_address(hub):
+    discovered = (await ask(hub, "server/discover"))["result"]
+    listed = (await ask(hub, "tools/list"))["result"]
+    for result in (discovered, listed):
+        assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "search"
+    async with sdk_client(hub, "legacy") as client:
+        assert client.server_info.name == "search"

@@ -119,6 +119,14 @@ def test_a_secret_is_not_in_the_reference() -> None:
     assert "hunter2" not in page("en", {"dev": {"cache": {"password": "hunter2"}}})
 
 
+@pytest.mark.parametrize("language", PAGES)
+def test_the_keys_of_the_objects_in_a_list_are_in_the_reference(language: str) -> None:
+    generated = page(language, {})
+    for key in ("gateway.oauth.issuers.<name>.users[].claim", "source.accepted[].reason"):
+        (row,) = [line for line in generated.splitlines() if line.startswith(f"| `{key}` |")]
+        assert row.split(" | ")[-1].removesuffix(" |").strip(), f"{key} has no description"
+
+
 def test_every_setting_is_described_in_chinese_and_in_english() -> None:
     tree = setting_tree()
     places = [*tree.leaves(), *(((key,), setting) for key, setting in tree.properties.items())]

@@ -83,6 +83,13 @@ def test_an_unknown_key_that_resembles_none_is_answered_with_those_beside_it() -
     assert "known keys: failures, seconds" in message
 
 
+def test_an_unknown_key_in_a_list_is_answered_with_the_keys_of_its_entries() -> None:
+    issuer = {"url": "https://login.example.com", "users": [{"group": "pets", "value": "x", "client": "desktop-pet"}]}
+    message = refusal({"gateway": {"oauth": {"issuers": {"login": issuer}}}})
+    assert message.startswith("Pulumi.dev.yaml: gateway.oauth.issuers.login.users.0.group: no such key\n")
+    assert message.endswith("known keys: client, value, claim")
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -33,24 +33,40 @@ def test_a_tool_of_the_same_name_in_another_case_is_refused(tmp_path: Path) -> N
     write_service(tmp_path, "notes", 8003, {"search": tool()})
     write_service(tmp_path, "books", 8004, {"Search": tool()})
     (problem,) = problems(tmp_path)
-    assert (problem.message, problem.file) == ("tool_name_twice", FILE)
-    assert "the tool Search of books has the name of search of notes" in problem.text()
+    assert (problem.message, problem.file) == ("tool_names_twice", FILE)
+    assert problem.text().startswith(
+        "Pulumi.dev.yaml: services: books and notes have tools of the same name, without regard to case: "
+        "Search = search (mcp-servers/notes/tools.lock.json, mcp-servers/books/tools.lock.json)"
+    )
     assert "services.<service>.enabled: false" in problem.text()
+    assert "hub.enabled: false" in problem.text()
+
+
+def test_two_services_with_the_same_tools_are_a_single_problem(tmp_path: Path) -> None:
+    tools = {"get": tool(), "list": tool()}
+    write_service(tmp_path, "notes", 8003, tools)
+    write_service(tmp_path, "books", 8004, {**tools, "buy": tool()})
+    write_service(tmp_path, "shop", 8005, {"buy": tool()})
+    assert [(problem.parameters["service"], problem.parameters["names"]) for problem in problems(tmp_path)] == [
+        ("books", "get, list"),
+        ("shop", "buy"),
+    ]
 
 
 def test_two_tools_of_one_service_must_differ_in_more_than_case(tmp_path: Path) -> None:
     write_service(tmp_path, "notes", 8003, {"Search": tool(), "search": tool()})
-    assert [problem.message for problem in problems(tmp_path)] == ["tool_name_twice"]
+    (problem,) = problems(tmp_path)
+    assert "notes has names that differ only in case: search = Search" in problem.text()
 
 
 @pytest.mark.parametrize("foreign", ["notes", "books"])
 def test_a_tool_of_a_program_of_others_can_be_switched_off(tmp_path: Path, foreign: str) -> None:
-    write_service(tmp_path, "notes", 8003, {"search": tool()})
-    write_service(tmp_path, "books", 8004, {"Search": tool()})
+    write_service(tmp_path, "notes", 8003, {"search": tool(), "get": tool()})
+    write_service(tmp_path, "books", 8004, {"Search": tool(), "get": tool()})
     (problem,) = problems(tmp_path, foreign)
     name = {"notes": "search", "books": "Search"}[foreign]
     assert problem.file == f"mcp-servers/{foreign}/service.yaml"
-    assert problem.instead == ("source:", "  tools:", f"    {name}: 'off'")
+    assert set(problem.instead) == {"source:", "  tools:", f"    {name}: 'off'", "    get: 'off'"}
 
 
 def test_a_hidden_tool_takes_no_name(tmp_path: Path) -> None:
@@ -62,9 +78,9 @@ def test_a_hidden_tool_takes_no_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("others", "message"),
     [
-        ({"prompts": hashed({"sum": {}})}, "prompt_name_twice"),
-        ({"resources": hashed({"notes://a": {}})}, "resource_owner_twice"),
-        ({"resource_templates": hashed({"notes://{id}": {}})}, "resource_owner_twice"),
+        ({"prompts": hashed({"sum": {}})}, "prompt_names_twice"),
+        ({"resources": hashed({"notes://a": {}})}, "resource_owners_twice"),
+        ({"resource_templates": hashed({"notes://{id}": {}})}, "resource_owners_twice"),
     ],
 )
 def test_prompts_and_owners_of_resources_are_unique(tmp_path: Path, others: dict[str, Any], message: str) -> None:

@@ -59,9 +59,38 @@ def test_addresses_need_https(url: str) -> None:
         assert "very-secret" not in text
 
 
+@pytest.mark.parametrize(
+    "url", ["https://x.example:70000", "https://x.example:0", "https://x.example:p", "https://[::1"]
+)
+def test_a_port_that_no_address_has_is_refused(url: str) -> None:
+    for issuer in ({**ISSUER, "url": url}, {**ISSUER, "jwksUri": url}):
+        assert "the port after the host must be 1 to 65535" in refusal(issuer)
+    refused = refusal(ISSUER, {"gateway": {"publicUrl": url}})
+    assert refused.startswith(f"Pulumi.dev.yaml: gateway.publicUrl = '{url}': ")
+
+
 @pytest.mark.parametrize("url", ["http://localhost:8180", "http://127.0.0.1:8180/x", "http://[::1]:8180"])
 def test_this_machine_may_be_reached_without_https(url: str) -> None:
     assert settings({**ISSUER, "url": url}).gateway.oauth is not None
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8180", "https://127.0.0.1", "https://[::1]:8443"])
+def test_an_address_that_is_the_hubs_container_itself_is_refused(url: str) -> None:
+    assert f"issuers.login.url = '{url}': the hub fetches the keys from here" in refusal({**ISSUER, "url": url})
+    assert "issuers.login.jwksUri" in refusal({**ISSUER, "jwksUri": url, "privateAddresses": True})
+    introspection = {"url": url, "clientId": "x", "clientSecret": "very-secret"}
+    assert "login.introspection.url" in refusal({**ISSUER, "introspection": introspection})
+    # Only its keys are fetched then.
+    elsewhere = settings({**ISSUER, "url": url, "jwksUri": "https://keys.example.com"})
+    assert elsewhere.select(load_catalog(REPOSITORY / "mcp-servers"))
+
+
+@pytest.mark.parametrize("url", ["https://10.0.0.5", "https://[fd00::5]/realms/pet", "https://192.168.1.5:8443"])
+def test_a_private_address_is_refused_with_the_setting_that_allows_it(url: str) -> None:
+    text = refusal({**ISSUER, "url": url})
+    assert "is in a private network" in text
+    assert text.endswith("privateAddresses: true")
+    assert settings({**ISSUER, "url": url, "privateAddresses": True}).select(load_catalog(REPOSITORY / "mcp-servers"))
 
 
 def test_callers_must_reach_the_gateway_by_https() -> None:

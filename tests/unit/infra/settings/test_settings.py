@@ -76,7 +76,7 @@ def test_an_unknown_nested_key_is_named_with_its_path() -> None:
         ({"gateway": {"tls": {"source": "files"}}}, "needs certificateFile and keyFile"),
         ({"gateway": {"tls": {"hstsDays": 30}}}, "hstsDays needs a certificate that browsers trust"),
         ({"gateway": {"tls": {"source": "acme"}, "serverNames": ["192.168.1.5"]}}, "needs a host name in serverNames"),
-        ({"clients": ["pet", "pet"]}, "doubled: pet"),
+        ({"clients": ["pet", "pet"]}, "listed twice: pet"),
         ({"dataRetention": "sometimes"}, "dataRetention = 'sometimes'"),
         ({"build": {"baseImage": "debian:latest"}}, "must contain {suite}"),
     ],

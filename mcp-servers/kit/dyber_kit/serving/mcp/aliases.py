@@ -20,7 +20,7 @@ TOOL_HEADER = "X-Dyber-Tool"
 _RAW_TOOL_HEADER = TOOL_HEADER.lower().encode()
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # No tool has a name with spaces, so a call with this name is answered as a call of an unknown tool.
-_UNUSABLE = "unusable header {header}"
+_NAME_OF_NO_TOOL = f"unusable header {TOOL_HEADER}"
 
 
 def called_tool(name: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -39,7 +39,7 @@ def called_tool(name: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
         return name
     if len(values) == 1 and _NAME.fullmatch(values[0]):
         return values[0]
-    return _UNUSABLE.format(header=TOOL_HEADER)
+    return _NAME_OF_NO_TOOL
 
 
 async def use_called_tool(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

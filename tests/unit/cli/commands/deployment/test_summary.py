@@ -44,3 +44,9 @@ def test_without_a_hub_the_configuration_has_each_service(capsys: pytest.Capture
     lines, configuration = printed(capsys)
     assert not [line for line in lines if "全部工具" in line]
     assert f'"url": "{BASE}/api/template/mcp"' in configuration
+
+
+def test_the_address_of_the_search_is_told_where_it_is_on(capsys: pytest.CaptureFixture[str]) -> None:
+    search = f"{BASE}/search/mcp"
+    assert f"工具搜索: {search}" in printed(capsys, hub={**HUB, "search": search})[0]
+    assert not [line for line in printed(capsys, hub=HUB)[0] if "/search/" in line]

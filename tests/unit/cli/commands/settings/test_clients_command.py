@@ -11,6 +11,7 @@ import typer
 
 from cli.commands.settings import clients
 from infra.settings.gateway import GatewaySettings
+from infra.settings.hub import HubSettings
 
 BASE = "http://127.0.0.1"
 TOKEN = "0f" * 32
@@ -23,7 +24,7 @@ HUB = {
     "sse": f"{BASE}/mcp/sse",
     "groups": {
         name: {"title": name, "mcp": f"{BASE}/groups/{name}/mcp", "sse": f"{BASE}/groups/{name}/mcp/sse"}
-        for name in ("pet", "notes")
+        for name in ("pet", "notes", "deleted")
     },
     "search": f"{BASE}/search/mcp",
     "max_call_seconds": 60,
@@ -33,14 +34,22 @@ HUB = {
 class Printed:
     """Runs the command for a stack with these outputs, and keeps what it printed."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **outputs: Any) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        hub_is_written: bool = True,
+        **outputs: Any,
+    ) -> None:
         gateway = {"url": BASE, "https": "https://127.0.0.1", "certificate": "self-signed"}
         settings = SimpleNamespace(
             clients={"phone": SimpleNamespace(services={"template": "read"})},
             gateway=GatewaySettings(),
+            hub=HubSettings(enabled=hub_is_written, search=True),
             groups={
                 "pet": SimpleNamespace(services={"template": "all"}),
                 "notes": SimpleNamespace(services={"xiaohongshu": "all"}),
+                "written": SimpleNamespace(services={"template": "all"}),
             },
         )
         everything = {"gateway": gateway, "services": SERVICES, "tokens": {"phone": TOKEN}, **outputs}
@@ -79,7 +88,7 @@ def test_options_choose_a_group_the_search_or_each_service(printed: Printed) -> 
 def test_a_stack_without_a_hub_gets_each_service_and_is_told_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    without = Printed(monkeypatch, capsys)
+    without = Printed(monkeypatch, capsys, hub_is_written=False)
     servers, said = without.servers()
     assert list(servers) == list(SERVICES)
     assert "hub.enabled true" in said
@@ -123,3 +132,30 @@ def test_a_client_gets_no_group_in_which_it_may_use_nothing(printed: Printed) ->
     assert list(printed.servers(client="phone", group="pet")[0]) == ["dyber-pet"]
     with pytest.raises(typer.BadParameter, match=r"clients.phone.services.*xiaohongshu"):
         printed.servers(client="phone", group="notes")
+
+
+@pytest.mark.parametrize("client", [None, "phone"])
+def test_a_group_that_is_only_written_is_not_deployed_yet(printed: Printed, client: str | None) -> None:
+    with pytest.raises(typer.BadParameter, match=r"written.*\./deploy\.sh"):
+        printed.servers(client=client, group="written")
+
+
+def test_a_search_or_a_hub_that_is_only_written_is_not_deployed_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Printed(monkeypatch, capsys)
+    with pytest.raises(typer.BadParameter) as refused:
+        before.servers(search=True)
+    assert "./deploy.sh" in refused.value.message
+    assert "config set" not in refused.value.message
+    servers, said = before.servers()
+    assert list(servers) == list(SERVICES)
+    assert "./deploy.sh" in said
+    assert "config set" not in said
+
+
+@pytest.mark.parametrize("client", [None, "phone"])
+def test_a_deployed_group_that_was_deleted_from_the_file_is_still_there(printed: Printed, client: str | None) -> None:
+    servers, said = printed.servers(client=client, group="deleted")
+    assert list(servers) == ["dyber-deleted"]
+    assert "./deploy.sh" in said

@@ -76,7 +76,7 @@ def test_without_logins_the_gateway_knows_nothing_of_them() -> None:
 def test_logins_without_a_hub_are_refused() -> None:
     with pytest.raises(UnusableValue) as refused:
         render(gateway(), [ALPHA], [])
-    assert refused.value.message == "oauth_needs_hub"
+    assert refused.value.message == "hub_is_off"
 
 
 def test_the_hub_reads_what_the_program_writes(tmp_path: Path) -> None:

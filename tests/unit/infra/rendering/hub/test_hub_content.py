@@ -120,17 +120,12 @@ def test_a_stack_can_do_without_the_hub(servers: Path) -> None:
     assert hub_content(stack, stack.select(known), known) is None
 
 
-def test_groups_need_the_hub(servers: Path) -> None:
-    known = load_catalog(servers)
-    stack = settings(hub={"enabled": False}, groups={"pet": {"title": "宠物", "services": ["notes"]}})
-    with pytest.raises(ConfigurationError, match="groups need the hub"):
-        hub_content(stack, stack.select(known), known)
-
-
 def test_names_that_come_twice_are_refused_only_with_the_hub(servers: Path) -> None:
     write_service(servers, "more", 8005, {"Notes_Get": tool()})
     known = load_catalog(servers)
-    with pytest.raises(ConfigurationError, match="Notes_Get of more has the name of notes_get of notes"):
+    with pytest.raises(
+        ConfigurationError, match="more and notes have tools of the same name, .*: Notes_Get = notes_get"
+    ):
         hub_content(settings(), list(known.values()), known)
     assert hub_content(settings(hub={"enabled": False}), list(known.values()), known) is None
 

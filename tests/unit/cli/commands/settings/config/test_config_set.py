@@ -77,6 +77,9 @@ def test_a_word_becomes_the_value_that_the_setting_has(key: str, text: str, valu
         (["clients.phone.services.template", "no_such_tool"], "no such tool"),
         (["clients.phone.accounts.template", "Main"], "clients.phone.accounts.template.0 = 'Main'"),
         (["gateway.tls.source", "files"], "needs certificateFile and keyFile"),
+        (["groups.pet.title", "宠物", "groups.pet.services", "template", "hub.enabled", "false"], "groups: this needs"),
+        (["groups.pet", '{"title": "宠物", "services": ["template"], "exclude": ["nonsense"]}'], "'nonsense'"),
+        (["gateway.oauth.issuers.login", '{"url": "https://login.example", "otherUsers": "nobody"}'], "no such client"),
     ],
 )
 def test_a_value_that_the_settings_as_a_whole_refuse_is_not_written(
@@ -122,6 +125,40 @@ def test_one_of_two_missing_secrets_is_stored_and_the_other_is_reported(
     printed = capsys.readouterr().err
     assert "MY_KEY_2 --secret -s dev" in printed
     assert "MY_KEY " not in printed
+
+
+LOGINS = """\
+    oauth:
+      issuers:
+        login:
+          url: https://login.example.com
+          otherUsers: desktop-pet
+          introspection: {url: https://login.example.com/ask, clientId: gateway}
+"""
+
+
+def test_the_secret_of_logins_is_stored_and_a_stack_with_logins_can_be_changed(
+    root: Path, dyber: Dyber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "Pulumi.dev.yaml").write_text(DEV + LOGINS, encoding="utf-8")
+    stored = []
+    monkeypatch.setattr(config, "_ask", lambda key: "from-the-provider")
+    monkeypatch.setattr(config_secrets, "store", lambda stack, root, key, value: stored.append(key))
+    dyber("set", "gateway.oauth.issuers.login.introspection.clientSecret", "--secret")
+    assert stored == ["gateway.oauth.issuers.login.introspection.clientSecret"]
+    (root / "Pulumi.dev.yaml").write_text(DEV + "".join(LOGINS.splitlines(keepends=True)[:-1]), encoding="utf-8")
+    dyber("set", "logLevel", "debug")
+    with pytest.raises(ConfigurationError, match=r"gateway\.oauth: this needs the hub"):
+        dyber("set", "hub.enabled", "false")
+
+
+def test_a_group_that_was_wrong_before_does_not_hinder_another_correction(
+    root: Path, dyber: Dyber, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = "  dyber:groups: {pet: {title: 宠物, services: [template], exclude: [nonsense]}}\n  dyber:tokens: {x: {}}\n"
+    (root / "Pulumi.dev.yaml").write_text(DEV + wrong, encoding="utf-8")
+    dyber("unset", "tokens")
+    assert "'nonsense'" in capsys.readouterr().err
 
 
 def test_values_that_need_each_other_are_set_together(root: Path, dyber: Dyber) -> None:
