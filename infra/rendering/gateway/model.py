@@ -122,10 +122,11 @@ class GatewayClient:
 
     def told(self, service: str) -> str:
         """Return the client's scope for a service as the service is told it: `read`, `tools:a,b;accounts=main`."""
-        scope: Scope = "all" if self.scopes is None else self.scopes.get(service, ())
-        tools = scope if isinstance(scope, str) else f"tools:{','.join(sorted(set(scope)))}" if scope else "none"
+        scope: str | tuple[str, ...] = "all" if self.scopes is None else self.scopes.get(service, ())
+        if not isinstance(scope, str):
+            scope = "tools:" + ",".join(sorted(set(scope))) if scope else "none"
         accounts = self.accounts.get(service)
-        return f"{tools};accounts={','.join(accounts)}" if accounts else tools
+        return f"{scope};accounts={','.join(accounts)}" if accounts else scope
 
 
 @dataclass(frozen=True)

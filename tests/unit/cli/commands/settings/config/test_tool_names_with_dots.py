@@ -41,7 +41,7 @@ def read(root: Path) -> StackSettings:
 
 def release(tools: Contract) -> Release:
     images = dict.fromkeys(("template", "xiaohongshu", "gateway", "front", "hub"), IMAGE)
-    return Release("dev", "0123", images, {"template": tools, "xiaohongshu": tools}, INTERFACE)
+    return Release("dev", "0123", images, {"template": tools, "xiaohongshu": contract(["xhs.search"])}, INTERFACE)
 
 
 @pytest.fixture
