@@ -25,8 +25,9 @@ from tests.console.support.running import (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Start a browser for the tests of a file; while it runs, no test of another file could run an event loop."""
     path = shutil.which("chromium")
     if path is None:
         pytest.fail("Chromium is missing: apt-get install -y chromium")
