@@ -37,13 +37,16 @@ class Remains:
         """Return the names of its containers."""
         return sorted(item["Name"].lstrip("/") for item in self.containers)
 
-    def volumes(self, folder: str | None = None) -> set[str]:
-        """Return the names of all volumes that its containers mount, or only of those mounted at `folder`."""
+    def volumes(self, folder: str | None = None, beside: str | None = None) -> set[str]:
+        """Return the names of all volumes that its containers mount, or only of those mounted at `folder`, or not at
+        `beside`."""
         mounts = (mount for item in self.containers for mount in item.get("Mounts") or ())
         return {
             str(mount["Name"])
             for mount in mounts
-            if mount["Type"] == "volume" and folder in (None, mount.get("Destination"))
+            if mount["Type"] == "volume"
+            and folder in (None, mount.get("Destination"))
+            and (beside is None or beside != mount.get("Destination"))
         }
 
 

@@ -176,8 +176,11 @@ def _containers(deployment: Deployment) -> list[dict[str, Any]]:
 
 
 def _data(item: Remains) -> set[str]:
-    """Return the volumes with data: those that a container mounts at /data, also volumes that a person created."""
-    return item.volumes(folder=DATA_FOLDER)
+    """Return the volumes with data: those that are mounted at /data only, also volumes that a person created.
+
+    A volume with secrets is mounted there by the container that writes it, and elsewhere by those that read it.
+    """
+    return item.volumes(folder=DATA_FOLDER) - item.volumes(beside=DATA_FOLDER)
 
 
 def _open(stack: str) -> Deployment:

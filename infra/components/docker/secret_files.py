@@ -22,9 +22,9 @@ MEMORY_MIB = 32
 
 @dataclass(frozen=True)
 class SecretFilesArgs:
-    """`contents` are the secrets by name; names have no `-`. `plain` are further files that are not secret. `image` has a shell and the folder `owned`, whose owner
-    `uid` and mode a new volume takes over. Readers mount the volume in `folder`. `processes` as for defaults.confined,
-    shared by all containers of `uid`."""
+    """`contents` are the secrets by name; names have no `-`. `plain` are further files that are not secret. `image` has a
+    shell and the folder `owned`, whose owner `uid` and mode a new volume takes over. Readers mount the volume in
+    `folder`. `processes` as for defaults.confined, shared by all containers of `uid`."""
 
     identity: defaults.StackIdentity
     image: Image

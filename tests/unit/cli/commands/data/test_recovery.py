@@ -43,10 +43,13 @@ def leftovers(monkeypatch: pytest.MonkeyPatch) -> list[remains.Remains]:
             {"Type": "volume", "Name": "gateway-configuration-1a2b3c", "Destination": "/etc/dyber"},
             {"Type": "tmpfs"},
         ]
+        written = [{"Type": "volume", "Name": "template-secrets-1a2b3c", "Destination": "/data"}]
+        read = [{"Type": "volume", "Name": "template-secrets-1a2b3c", "Destination": "/run/secrets"}]
         return [
             container("gateway", "own"),
             container("xiaohongshu", "lost", Mounts=mounts),
-            container("template", "lost", created="2025-12-31T00:00:00Z"),
+            container("template", "lost", created="2025-12-31T00:00:00Z", Mounts=read),
+            container("template-secrets", "lost", Mounts=written),
             container("template", "other"),
         ]
 
@@ -61,17 +64,17 @@ def test_containers_are_grouped_by_deployment_without_those_of_the_present_one(
     leftovers: list[remains.Remains],
 ) -> None:
     assert [(item.deployment, len(item.containers), item.networks) for item in leftovers] == [
-        ("lost", 2, {"n1": "net-1"}),
+        ("lost", 3, {"n1": "net-1"}),
         ("other", 1, {}),
     ]
     assert leftovers[0].since == "2025-12-31"
 
 
-def test_volumes_with_data_are_those_that_a_container_mounts_as_its_data_folder(
+def test_volumes_with_data_are_those_that_are_mounted_as_data_folders_only(
     leftovers: list[remains.Remains],
 ) -> None:
     assert recover._data(leftovers[0]) == {"made-by-hand"}
-    assert leftovers[0].volumes() == {"made-by-hand", "gateway-configuration-1a2b3c"}
+    assert leftovers[0].volumes() == {"made-by-hand", "gateway-configuration-1a2b3c", "template-secrets-1a2b3c"}
 
 
 def test_one_of_several_deployments_has_to_be_named(leftovers: list[remains.Remains]) -> None:
