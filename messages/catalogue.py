@@ -22,7 +22,6 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
-from jinja2 import Environment, nodes
 
 from messages import COMPILED, DOMAIN, FOLDER
 
@@ -99,6 +98,9 @@ def plurals(source: Source) -> dict[str, str]:
 
 def _template_texts(source: Source) -> Iterator[tuple[Path, int, tuple[str, ...]]]:
     """Yield the texts of the templates in a source's packages with their files and lines, and with their plurals."""
+    # Compiling, which prepares .venv, needs Babel only.
+    from jinja2 import Environment, nodes
+
     environment = Environment(autoescape=True)
     for package in source.packages:
         for file in sorted((ROOT / package).rglob("templates/**/*.html")):
