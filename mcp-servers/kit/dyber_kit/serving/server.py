@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
+import sys
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import uvicorn
@@ -189,3 +192,19 @@ def build_server(app: ServedApp) -> DrainingServer:
 def run(app: ServedApp) -> None:
     """Serve `app` on its HOST and PORT until SIGTERM or SIGINT; return when all calls are finished."""
     build_server(app).run()
+
+
+def run_built(build_app: Callable[[], ServedApp]) -> int:
+    """Build an app and serve it until SIGTERM; return the exit code of the process.
+
+    It is 2 when `build_app` raises ValueError, whose message is printed.
+    """
+    try:
+        app = build_app()
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    # uvicorn repeats the signal that stopped it, which would otherwise end this process as if it had been killed.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    run(app)
+    return 0
