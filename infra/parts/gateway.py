@@ -39,8 +39,9 @@ ALIAS = "gateway"
 EDGE, CONFIGURATION_VOLUME = "gateway-edge", "gateway-configuration"
 DIRECT_FRONT_MEMORY_MIB = 64
 FRONT_STOP_SECONDS = 10
-#: Added to a port inside the front for the second address of the port on the host (nginx/front/nginx.conf).
-SECOND_ADDRESS = 30000
+#: Added to a port inside the front for the second address of the port on the host (nginx/front/nginx.conf). The sums
+#: are below 32768: the engine's name server listens on a random higher port inside each container.
+SECOND_ADDRESS = 20000
 WRITABLE_CONFIGURATION = Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False)
 #: Checks a configuration with the gateway's own Nginx, switches to it, and makes the gateway reload.
 LOADER = Task(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.support.docker_cli import build_image
-from tests.gateway.support.gateway_under_test import GatewayUnderTest
+from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest, changed
 
 NGINX_FOLDER = Path(__file__).resolve().parents[2] / "nginx"
 
@@ -36,7 +36,8 @@ def gateway(gateway_image: str) -> Iterator[GatewayUnderTest]:
     with started(gateway_image) as running:
         running.backend("alpha")
         running.backend("hung")
-        running.configure()
+        # Tests call services that do not answer, in any order and number.
+        running.configure(changed(SETTINGS, breaker={"failures": 1000}))
         yield running
 
 

@@ -119,10 +119,10 @@ def test_the_gateways_ports_and_the_old_direct_ones_are_published_on_loopback(fl
     assert published == {
         "gateway-front-nginx": [
             *(("127.0.0.1", number, number) for number in (80, 443, 8080)),
-            *(("::1", number, 30000 + number) for number in (80, 443, 8080)),
+            *(("::1", number, 20000 + number) for number in (80, 443, 8080)),
         ],
-        "template-direct-nginx": [("127.0.0.1", 8002, 8002), ("::1", 8002, 38002)],
-        "xiaohongshu-direct-nginx": [("127.0.0.1", 8001, 8001), ("::1", 8001, 38001)],
+        "template-direct-nginx": [("127.0.0.1", 8002, 8002), ("::1", 8002, 28002)],
+        "xiaohongshu-direct-nginx": [("127.0.0.1", 8001, 8001), ("::1", 8001, 28001)],
     }
 
 
