@@ -102,7 +102,8 @@ def find(*, deployment: str | None = None, stack: str | None = None) -> list[His
         )
         for item in engine.listed_containers(*filters)
         for mount in item.get("Mounts") or ()
-        if mount["Destination"] == FOLDER and mount.get("Name")
+        # The loader that writes the other files has the same volume, and may write to it.
+        if mount["Destination"] == FOLDER and not mount["RW"]
     }
     return list(by_volume.values())
 

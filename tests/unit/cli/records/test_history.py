@@ -26,18 +26,18 @@ class Listing:
         return list(self.listed)
 
 
-def container(identity: str, *mounts: dict[str, str]) -> dict[str, Any]:
+def container(identity: str, *mounts: dict[str, Any]) -> dict[str, Any]:
     return {"Id": identity, "ImageID": "sha256:1", "Labels": STACK_LABELS, "Mounts": list(mounts)}
 
 
 def test_the_volume_is_the_one_that_the_console_has_at_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Listing(
-        container("loader", {"Name": "dev-console-files-1", "Destination": "/to"}),
         container(
             "console",
-            {"Name": "dev-console-data", "Destination": "/data"},
-            {"Name": "dev-console-files-1", "Destination": "/files"},
+            {"Name": "dev-console-data", "Destination": "/data", "RW": True},
+            {"Name": "dev-console-files-1", "Destination": "/files", "RW": False},
         ),
+        container("loader", {"Name": "dev-console-files-1", "Destination": "/files", "RW": True}),
     )
     use_engine(monkeypatch, engine)
     assert history.find(deployment="abc") == [History("console", "sha256:1", "dev-console-files-1", "abc")]
