@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import httpx2
 import pytest
 
 from cli.records import history
-from tests.console.support.running import wait_until
 from tests.deploy.checkout import BASE, STACK, Checkout, docker, inspect
 
 
@@ -23,6 +23,14 @@ def console(deployed: Checkout) -> Iterator[Checkout]:
     yield deployed
     deployed.configure("console", None)
     deployed.behind = True
+
+
+def wait_until(fact: Callable[[], object], what: str, seconds: float = 60) -> None:
+    """Wait for a fact; fail with its name."""
+    give_up = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < give_up, f"it did not happen in {seconds} s: {what}"
+        time.sleep(0.5)
 
 
 def recorded(kind: str) -> list[dict[str, Any]]:
