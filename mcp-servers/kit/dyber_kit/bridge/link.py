@@ -38,6 +38,8 @@ from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.settings import Era
 from dyber_kit.language import tr
+from dyber_kit.observing import tracing
+from dyber_kit.serving.mcp.spans import client_span, note_result
 
 logger = logging.getLogger("dyber.child")
 
@@ -220,7 +222,13 @@ class Link:
         if on_progress is not None:
             options["on_progress"] = on_progress
         options["cancel_on_abandon"] = cancel
-        return await self.dispatcher.send_raw_request(method, sent, options)
+        if not tracing.current().is_recorded:
+            return await self.dispatcher.send_raw_request(method, sent, options)
+        with client_span(method, params, self._version) as span:
+            sent["_meta"] = {**sent.get("_meta", {}), "traceparent": span.traceparent}
+            result = await self.dispatcher.send_raw_request(method, sent, options)
+            note_result(span, method, result)
+            return result
 
     def _options(self, method: str, params: Mapping[str, Any]) -> CallOptions:
         if not self._is_http or not self._version:
