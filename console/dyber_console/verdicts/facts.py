@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dyber_console.intake.export import ExportState
 from dyber_console.intake.live import ServiceStatus
 from dyber_console.records.usage import Failure
 
@@ -69,6 +70,7 @@ class Facts:
         drift: How many differences the last search for drift found; None when none was made.
         drift_at: When that was.
         hub: What the gateway said last about the hub; None without a hub.
+        export: How passing spans on to the user's collector goes; None without a collector.
     """
 
     now: float
@@ -82,3 +84,4 @@ class Facts:
     drift_at: float | None = None
     hub: ServiceStatus | None = None
     counted_since: float | None = field(default=None)
+    export: ExportState | None = None
