@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 
 import anyio
 from opentelemetry import context, trace
@@ -18,6 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 _tracer = trace.get_tracer("dyber_kit")
 _LAST_SPANS_SECONDS = 3.0
 _propagator = TraceContextTextMapPropagator()
+_NO_SPAN: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
 
 
 class _Spans:
@@ -61,15 +62,16 @@ async def tracing(service: str, version: str) -> AsyncIterator[None]:
             await anyio.to_thread.run_sync(provider.shutdown, abandon_on_cancel=True)
 
 
-@contextmanager
-def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = None) -> Iterator[Span]:
+def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = None) -> AbstractContextManager[Span]:
     """Open a span inside the current one, for a call, a page or a request to the platform.
 
     An error marks it as failed, with the type of the error but not its text, which may quote a page.
     """
-    if not _Spans.are_sent:
-        yield INVALID_SPAN
-        return
+    return _open_span(name, attributes) if _Spans.are_sent else _NO_SPAN
+
+
+@contextmanager
+def _open_span(name: str, attributes: Mapping[str, str | int | float | bool] | None) -> Iterator[Span]:
     with _tracer.start_as_current_span(
         name, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as current:
@@ -80,12 +82,13 @@ def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = 
             raise
 
 
-@contextmanager
-def request_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
+def request_span(name: str, headers: Mapping[str, str]) -> AbstractContextManager[Span]:
     """Open the span of one HTTP request, inside the caller's trace when `headers` have a `traceparent`."""
-    if not _Spans.are_sent:
-        yield INVALID_SPAN
-        return
+    return _open_request_span(name, headers) if _Spans.are_sent else _NO_SPAN
+
+
+@contextmanager
+def _open_request_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
     token = context.attach(_propagator.extract(headers))
     try:
         with _tracer.start_as_current_span(
@@ -109,6 +112,11 @@ def outgoing_trace(received: str) -> dict[str, str]:
     elif received != "-":
         headers["traceparent"] = received
     return headers
+
+
+def is_on() -> bool:
+    """Return whether spans are sent."""
+    return _Spans.are_sent
 
 
 def _note_provider() -> None:
