@@ -24,6 +24,8 @@ logger = logging.getLogger("dyber.calls")
 
 Result = TypeVar("Result")
 
+_NO_SESSION = nullcontext()
+
 
 class Calls:
     """Runs calls and counts them.
@@ -57,7 +59,10 @@ class Calls:
         self.in_flight += 1
         with tracing.span(f"call {tool}", {"mcp.tool": tool}) as span:
             try:
-                with session.used() if session else nullcontext(), anyio.move_on_after(self.max_seconds) as deadline:
+                with (
+                    session.used() if session else _NO_SESSION,
+                    anyio.CancelScope(deadline=anyio.current_time() + self.max_seconds) as deadline,
+                ):
                     result = await call()
                 if deadline.cancelled_caught:
                     raise ServiceError(
