@@ -39,6 +39,7 @@ from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.settings import Era
 from dyber_kit.language import tr
 from dyber_kit.observing import tracing
+from dyber_kit.serving.mcp.spans import client_span, note_result
 
 logger = logging.getLogger("dyber.child")
 
@@ -234,14 +235,25 @@ class Link:
                 CLIENT_INFO_META_KEY: CLIENT_INFO,
                 CLIENT_CAPABILITIES_META_KEY: dict(capabilities or {}),
             }
-        # With spans, the dispatcher tells the server the trace of each call.
-        if self._requests is not None and on_progress is None and not tracing.is_on():
-            return await self._requests.request(method, sent, cancel=cancel)
+        if not tracing.current().is_recorded:
+            return await self._send(method, sent, on_progress, cancel)
+        with client_span(method, params, self._version) as span:
+            sent["_meta"] = {**sent.get("_meta", {}), "traceparent": span.traceparent}
+            result = await self._send(method, sent, on_progress, cancel)
+            note_result(span, method, result)
+            return result
+
+    async def _send(
+        self, method: str, params: Mapping[str, Any], on_progress: ProgressFnT | None, cancel: bool
+    ) -> dict[str, Any]:
+        """Send a request by the shortest way: without the dispatcher when the caller wants only the result."""
+        if self._requests is not None and on_progress is None:
+            return await self._requests.request(method, params, cancel=cancel)
         options = self._options(method, params)
         if on_progress is not None:
             options["on_progress"] = on_progress
         options["cancel_on_abandon"] = cancel
-        return await self.dispatcher.send_raw_request(method, sent, options)
+        return await self.dispatcher.send_raw_request(method, params, options)
 
     def _options(self, method: str, params: Mapping[str, Any]) -> CallOptions:
         if not self._is_http or not self._version:

@@ -26,6 +26,7 @@ from dyber_kit.calling.scopes import CallerScope, applied_scope
 from dyber_kit.observing import tracing
 from dyber_kit.serving.mcp.aliases import called_tool
 from dyber_kit.serving.mcp.mcp_server import KitServer, shortened
+from dyber_kit.serving.mcp.spans import note_refusal, note_result
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -67,8 +68,7 @@ class DirectCalls:
             headers: Its ASGI headers.
         """
         params = message.get("params")
-        # With spans, the SDK's middlewares have work for each call.
-        if message["method"] != "tools/call" or not params or not params.keys() <= _ORDINARY or tracing.is_on():
+        if message["method"] != "tools/call" or not params or not params.keys() <= _ORDINARY:
             return None
         name, arguments = params.get("name"), params.get("arguments")
         if not isinstance(name, str) or not isinstance(arguments, dict):
@@ -87,9 +87,12 @@ class DirectCalls:
         """
         try:
             with applied_scope(call.scope):
-                return await call.tool.run(call.arguments, request, convert_result=True)
+                answer = await call.tool.run(call.arguments, request, convert_result=True)
         except MCPError as error:
+            note_refusal(tracing.current(), error)
             raise shortened(error) from None
+        note_result(tracing.current(), "tools/call", answer)
+        return answer
 
     def context(self, request: ServerRequestContext[Any, Any]) -> Context[Any, Any]:
         """Return the SDK's context of a call, for tools that look at it."""

@@ -42,6 +42,7 @@ from dyber_kit.calling.scopes import CallerScope, applied_scope, current_scope, 
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
 from dyber_kit.serving.mcp.aliases import use_called_tool
+from dyber_kit.serving.mcp.spans import use_spans_of_kit
 
 _LONGEST_ERROR = 1000
 _MAX_NAMES = 40
@@ -91,6 +92,7 @@ class KitServer(MCPServer):
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
         # Before everything else, so that spans, questions and answers know a tool by one name.
+        use_spans_of_kit(self.middleware)
         self.middleware.insert(0, use_called_tool)
         self.middleware.append(self._apply_scope)
         self._prompt_names = [prompt.name for prompt in prompts]
