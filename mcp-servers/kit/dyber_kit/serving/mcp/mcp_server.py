@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from mcp.server import MCPServer
@@ -17,6 +18,7 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.prompts import Prompt as OfferedPrompt
+from mcp.server.request_state import AESGCMRequestStateCodec
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     METHOD_NOT_FOUND,
@@ -85,7 +87,7 @@ class KitServer(MCPServer):
         completions: Suggestions | None = None,
         **options: Any,
     ) -> None:
-        security = RequestStateSecurity(keys=[os.urandom(32)], bind_principal=_client_of)
+        security = RequestStateSecurity(codec=_StateCodec(), bind_principal=_client_of)
         super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
         self._service_tools = {tool.name: tool for tool in tools}
@@ -249,6 +251,23 @@ class KitServer(MCPServer):
 
     def _scope_of(self, ctx: ServerRequestContext[Any, Any]) -> CallerScope:
         return self.scope_in(ctx.request.scope["headers"] if ctx.request is not None else ())
+
+
+class _StateCodec:
+    """Seals states by the SDK's codec, which is made for the first state: it needs `cryptography`, which is large."""
+
+    def __init__(self) -> None:
+        self._key = os.urandom(32)
+
+    @cached_property
+    def _codec(self) -> AESGCMRequestStateCodec:
+        return AESGCMRequestStateCodec([self._key])
+
+    def seal(self, payload: bytes) -> str:
+        return self._codec.seal(payload)
+
+    def unseal(self, token: str) -> bytes:
+        return self._codec.unseal(token)
 
 
 def _client_of(ctx: ServerRequestContext[Any, Any]) -> str:
