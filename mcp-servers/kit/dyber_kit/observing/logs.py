@@ -127,16 +127,25 @@ class _Lines(logging.StreamHandler[TextIO]):
                 self.stream.write("".join(lines))
             super().flush()
 
+    def _flush_turn(self) -> None:
+        try:
+            self.flush()
+        except Exception:
+            self.handleError(logging.makeLogRecord({"msg": "lines not written"}))
+
     def _write(self, line: str) -> None:
+        if not line.isascii():
+            # Half a character cannot be written, but its escape can, which JSON knows.
+            line = line.encode(errors="backslashreplace").decode()
         self._waiting.append(f"{line}\n")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self.flush()
+            self._flush_turn()
             return
         if self._flushes_in is not loop:
             self._flushes_in = loop
-            loop.call_soon(self.flush)
+            loop.call_soon(self._flush_turn)
 
 
 def log_event(logger: logging.Logger, message: str, fields: Mapping[str, Any]) -> None:
