@@ -56,7 +56,8 @@ class KitServer(MCPServer):
     What the scope of a request excludes is not listed, and is answered like something that does not exist. A tool that
     a group of the gateway renames is called by the name in the header X-Dyber-Tool.
 
-    The state that comes with a question is taken back from the same client only, and by the process that asked.
+    The state that comes with a question is taken back from the same client only, and by the processes that have the same
+    key.
 
     Args:
         name: Name of the service.
@@ -66,6 +67,7 @@ class KitServer(MCPServer):
         prompts: Its prompts.
         resources: Its resources and templates; the first whose address matches is read.
         completions: Its suggestions; without any, clients are not told that there are suggestions.
+        state_key: Encrypts the states of questions, at least 32 bytes; None: a random key of this process.
         options: Further arguments of `mcp.server.MCPServer`.
     """
 
@@ -79,9 +81,10 @@ class KitServer(MCPServer):
         prompts: Sequence[OfferedPrompt] = (),
         resources: Sequence[OfferedResource] = (),
         completions: Suggestions | None = None,
+        state_key: str | None = None,
         **options: Any,
     ) -> None:
-        security = RequestStateSecurity(keys=[os.urandom(32)], bind_principal=_client_of)
+        security = RequestStateSecurity(keys=[state_key or os.urandom(32)], bind_principal=_client_of)
         super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
         self._service_tools = {tool.name: tool for tool in tools}
