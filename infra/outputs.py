@@ -142,7 +142,12 @@ def hub_urls(gateway: Mapping[str, str], groups: Mapping[str, str], *, search: b
         **{kind: f"{gateway[kind]}/mcp" for kind in ("http", "https", "development") if kind in gateway},
         **({"search": f"{base}/search/mcp"} if search else {}),
         "groups": {
-            name: {"title": title, "mcp": f"{base}/groups/{name}/mcp", "sse": f"{base}/groups/{name}/mcp/sse"}
+            name: {
+                "title": title,
+                "mcp": f"{base}/groups/{name}/mcp",
+                "sse": f"{base}/groups/{name}/mcp/sse",
+                **({"search": f"{base}/groups/{name}/search/mcp"} if search else {}),
+            }
             for name, title in groups.items()
         },
     }
