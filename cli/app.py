@@ -66,6 +66,10 @@ LISTED = {
     "ps": Listed("operation.status:ps", tr("List this stack's containers")),
     "list": Listed("operation.status:list_services", tr("List all available services")),
     "logs": Listed("operation.logs:logs", tr("Show the logs of a service, or of all containers")),
+    "alerts": Listed(
+        "operation.alerts:alerts_app",
+        tr("Notifications: test them, list what fires, silence an alert"),
+    ),
     "exec": Listed(
         "operation.logs:execute",
         tr("Run a command in a service's container (sh by default)"),
