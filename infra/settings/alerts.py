@@ -55,8 +55,8 @@ class ReceiverSettings(StrictSettings):
 
     kind: Kind = Field(
         description=mark(
-            "What it is: a robot of feishu (飞书, Lark), wecom (企业微信) or dingtalk (钉钉), the app bark, or json for "
-            "a program that takes plain JSON"
+            "What it is: a group's robot of feishu (Lark), wecom or dingtalk, the app bark, or json for a program that "
+            "takes plain JSON"
         )
     )
     url: _Visible = Field(
