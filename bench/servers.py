@@ -43,10 +43,10 @@ import template_stand_in  # noqa: E402
 from dyber_kit import Settings  # noqa: E402
 from dyber_kit.contract import all_tools  # noqa: E402
 
-from tests.stand_in import xiaohongshu  # noqa: E402
+from tests.stand_in.platforms.xiaohongshu import site as xiaohongshu  # noqa: E402
+from tests.stand_in.platforms.xiaohongshu.calls import logged_in  # noqa: E402
 from tests.stand_in.running import free_port, process, running  # noqa: E402
 from tests.stand_in.tokens import SEEN, tokens, tokens_of  # noqa: E402
-from tests.stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 BARE = """
 import asyncio, os, uvicorn
@@ -84,6 +84,12 @@ CONCURRENT_WAITS = 500
 def resident(pid: int) -> float:
     """Return the resident memory (RSS) of a process in MiB."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def private(pid: int) -> float:
+    """Return the memory of a process that no file holds, in MiB; it is nearly all that `docker stats` counts."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["RssAnon"].split()[0]) / 1024
 
 
 def tree_memory(pid: int) -> float:

@@ -14,6 +14,7 @@ PARTS = (
     *("console-secrets", "console-loader"),
     *("hub-secrets", *(f"hub-{replica}" for replica in range(1, 9))),
     *("cache-metrics", "cache-password", "cache-exporter", "monitoring-loader", "monitoring-direct"),
+    *("alerts", "alertmanager", "alerts-secrets"),
 )
 #: The first segments of the gateway's own paths.
 PATHS = ("api", "mcp", "groups", "search", "health", "metrics", "console")

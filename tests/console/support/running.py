@@ -56,7 +56,7 @@ def send_datagram(line: str, path: Path) -> None:
         sender.sendto(f"<190>Nov 29 18:00:00 gateway: {line}".encode(), str(path))
 
 
-def wait_until(fact: Callable[[], object], what: str, seconds: float = 30) -> None:
+def wait_until(fact: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Wait for a fact; fail with its name."""
     give_up = time.monotonic() + seconds
     while not fact():
