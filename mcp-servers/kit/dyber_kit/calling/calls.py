@@ -17,12 +17,14 @@ from dyber_kit.calling.legacy_sessions import current_session
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import tr_lazy
 from dyber_kit.observing import tracing
-from dyber_kit.observing.logs import without_values
+from dyber_kit.observing.logs import log_event, without_values
 from dyber_kit.observing.metrics import Metrics
 
 logger = logging.getLogger("dyber.calls")
 
 Result = TypeVar("Result")
+
+_NO_SESSION = nullcontext()
 
 
 class Calls:
@@ -57,7 +59,10 @@ class Calls:
         self.in_flight += 1
         with _span_of(tool) as span:
             try:
-                with session.used() if session else nullcontext(), anyio.move_on_after(self.max_seconds) as deadline:
+                with (
+                    session.used() if session else _NO_SESSION,
+                    anyio.CancelScope(deadline=anyio.current_time() + self.max_seconds) as deadline,
+                ):
                     result = await call()
                 if deadline.cancelled_caught:
                     raise ServiceError(
@@ -80,7 +85,7 @@ class Calls:
                 seconds = time.perf_counter() - started
                 _note_outcome(span, outcome)
                 self._metrics.call_ended(tool, outcome, seconds)
-                logger.info("call", extra={"tool": tool, "outcome": outcome, "seconds": round(seconds, 4)})
+                log_event(logger, "call", {"tool": tool, "outcome": outcome, "seconds": round(seconds, 4)})
 
 
 def _span_of(tool: str) -> AbstractContextManager[tracing.Span]:

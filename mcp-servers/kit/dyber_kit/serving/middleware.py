@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
 from dyber_kit.language import Language, request_language, tr, using_language
-from dyber_kit.observing.logs import RequestInfo, current_request
+from dyber_kit.observing.logs import RequestInfo, current_request, log_event
 from dyber_kit.observing.tracing import TRACE_OF_BODY, current, request_span
 from dyber_kit.serving.hosts import ANY_HOST, foreign
 from dyber_kit.serving.mcp.streams import rpc_error, set_text_headers
@@ -106,8 +106,8 @@ class GatewayMiddleware:
         finally:
             if path not in _UNLOGGED_PATHS:
                 seconds = round(time.perf_counter() - started, 4)
-                extra = {"method": scope["method"], "path": path, "status": status, "seconds": seconds}
-                logger.info("request", extra=extra)
+                fields = {"method": scope["method"], "path": path, "status": status, "seconds": seconds}
+                log_event(logger, "request", fields)
             current_request.reset(token)
 
 

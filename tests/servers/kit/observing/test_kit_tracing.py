@@ -136,7 +136,7 @@ async def test_whether_the_cache_had_the_answer_is_a_span(collector):
 
 
 async def test_the_wait_for_a_turn_is_a_span(collector):
-    quick = {"TEMPLATE_MIN_INTERVAL_SECONDS": "0.2", "TEMPLATE_CACHE_SECONDS": "0"}
+    quick = {"TEMPLATE_MIN_INTERVAL_SECONDS": "2", "TEMPLATE_CACHE_SECONDS": "0"}
     with feed() as variables:
         await call_then_stop(collector.base, "template_search", {"query": "第"}, calls=2, **variables, **quick)
     waits = [span for span in collector.spans if span.name == "queue feed"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from mcp.server import MCPServer
@@ -16,6 +18,7 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.prompts import Prompt as OfferedPrompt
+from mcp.server.request_state import AESGCMRequestStateCodec
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     METHOD_NOT_FOUND,
@@ -49,6 +52,8 @@ _LONGEST_COMPARED = 128
 
 #: Arguments that are not an object; the SDK would refuse them before the tool can say what it accepts.
 _odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
+#: What a tool has answered already to the call that the SDK is to finish.
+_answer: ContextVar[Any] = ContextVar("answer", default=None)
 
 
 class KitServer(MCPServer):
@@ -82,7 +87,7 @@ class KitServer(MCPServer):
         completions: Suggestions | None = None,
         **options: Any,
     ) -> None:
-        security = RequestStateSecurity(keys=[os.urandom(32)], bind_principal=_client_of)
+        security = RequestStateSecurity(codec=_StateCodec(), bind_principal=_client_of)
         super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
         self._service_tools = {tool.name: tool for tool in tools}
@@ -123,6 +128,9 @@ class KitServer(MCPServer):
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
         """Call a tool by name; a name that is unknown to the caller is answered with the nearest known names."""
+        answer = _answer.get()
+        if answer is not None:
+            return answer
         if not self._allows(name):
             return failed(self._unknown(name))
         odd_arguments = _odd_arguments.get()
@@ -201,7 +209,15 @@ class KitServer(MCPServer):
 
     def shows_tool(self, name: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Return whether a tool exists for the caller of a request with these ASGI headers."""
-        return self._allows(name, request_scope(headers, required=self._require_scope))
+        return self._allows(name, self.scope_in(headers))
+
+    def scope_in(self, headers: Iterable[tuple[bytes, bytes]]) -> CallerScope:
+        """Return what the caller of a request with these ASGI headers may use."""
+        return request_scope(headers, required=self._require_scope)
+
+    def tool_for(self, name: str, scope: CallerScope) -> OfferedTool | None:
+        """Return a tool by name; None when it does not exist for a caller of this scope."""
+        return self._service_tools[name] if self._allows(name, scope) else None
 
     def _allows(self, name: str, scope: CallerScope | None = None) -> bool:
         """Return whether the tool exists for the caller; both listing and calling ask here."""
@@ -234,9 +250,24 @@ class KitServer(MCPServer):
             return await call_next(ctx)
 
     def _scope_of(self, ctx: ServerRequestContext[Any, Any]) -> CallerScope:
-        return request_scope(
-            ctx.request.scope["headers"] if ctx.request is not None else (), required=self._require_scope
-        )
+        return self.scope_in(ctx.request.scope["headers"] if ctx.request is not None else ())
+
+
+class _StateCodec:
+    """Seals states by the SDK's codec, which is made for the first state: it needs `cryptography`, which is large."""
+
+    def __init__(self) -> None:
+        self._key = os.urandom(32)
+
+    @cached_property
+    def _codec(self) -> AESGCMRequestStateCodec:
+        return AESGCMRequestStateCodec([self._key])
+
+    def seal(self, payload: bytes) -> str:
+        return self._codec.seal(payload)
+
+    def unseal(self, token: str) -> bytes:
+        return self._codec.unseal(token)
 
 
 def _client_of(ctx: ServerRequestContext[Any, Any]) -> str:
@@ -265,12 +296,23 @@ async def _accept_odd_arguments(ctx: ServerRequestContext[Any, Any], call_next: 
                 ctx = replace(ctx, params={**ctx.params, "arguments": {}})
         return await call_next(ctx)
     except MCPError as error:
-        raise _shortened(error) from None
+        raise shortened(error) from None
     finally:
         _odd_arguments.reset(token)
 
 
-def _shortened(error: MCPError) -> MCPError:
+@contextmanager
+def answered(answer: Any) -> Iterator[None]:
+    """Let the SDK finish a call within this context, whose tool has run already and returned `answer`."""
+    token = _answer.set(answer)
+    try:
+        yield
+    finally:
+        _answer.reset(token)
+
+
+def shortened(error: MCPError) -> MCPError:
+    """Return an error that does not repeat much of the request."""
     data = error.error.data
     if len(error.error.message) <= _LONGEST_ERROR and len(json.dumps(data, default=str)) <= _LONGEST_ERROR:
         return error

@@ -77,6 +77,13 @@ def note_result(span: Span, method: str, result: object) -> None:
         span.fail("tool_error")
 
 
+def note_refusal(span: Span, error: MCPError | ValidationError) -> None:
+    """Mark a span as failed with the code with which its request is refused."""
+    code = str(error.error.code if isinstance(error, MCPError) else INVALID_PARAMS)
+    span.set_attribute("rpc.response.status_code", code)
+    span.fail(code)
+
+
 async def _record_errors(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     span = tracing.current()
     if not span.is_recorded:
@@ -95,9 +102,7 @@ async def _noted(span: Span, ctx: ServerRequestContext[Any, Any], call_next: Cal
     try:
         result = await call_next(ctx)
     except (MCPError, ValidationError) as error:
-        code = str(error.error.code if isinstance(error, MCPError) else INVALID_PARAMS)
-        span.set_attribute("rpc.response.status_code", code)
-        span.fail(code)
+        note_refusal(span, error)
         raise
     except Exception as error:
         span.fail(type(error).__qualname__)

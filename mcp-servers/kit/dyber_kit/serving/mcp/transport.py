@@ -255,7 +255,7 @@ def _version(headers: Headers) -> str | None:
 
 def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, str, Any] | None:
     """Return code, sentence and data of a refusal of the version header; None when the SDK can handle it."""
-    names = headers.keys()
+    names = [name for name, _ in headers.raw]
     repeated = find_duplicated_routing_header(headers.items()) if len(set(names)) < len(names) else None
     if repeated is not None:
         return HEADER_MISMATCH, tr("The header {header} appears more than once", header=repeated), None
