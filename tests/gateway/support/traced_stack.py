@@ -171,7 +171,7 @@ def traced_stack(gateway: GatewayUnderTest, folder: Path) -> Iterator[TracedStac
             process(
                 "template_server",
                 TEMPLATE_UPSTREAM_URL=f"{feed}/ok/feed.json?start=21",
-                TEMPLATE_MIN_INTERVAL_SECONDS="1",
+                TEMPLATE_MIN_INTERVAL_SECONDS="3",
                 TEMPLATE_CACHE_SECONDS="0",
                 **spans,
             )
