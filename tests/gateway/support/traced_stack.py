@@ -229,7 +229,6 @@ def breaking_replica(gateway: GatewayUnderTest) -> Iterator[None]:
         yield
     finally:
         gateway.remove_backend(name, grace_seconds=0)
-        configure(gateway, replicas=1)
 
 
 def _port(base: str) -> int:
