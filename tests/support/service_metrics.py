@@ -1,15 +1,18 @@
-"""Names the metrics that services and the hub show, from the code that makes them."""
+"""Names the metrics that services, the hub and the console show, from the code that makes them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from dyber_console.intake.files import Files
+from dyber_console.pages.metrics import text as console_text
 from dyber_hub.metrics import HubMetrics
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.observing import memory
 from dyber_kit.observing.metrics import Metrics
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 
 class _NoServices:
@@ -17,7 +20,7 @@ class _NoServices:
 
 
 def metric_names(folder: Path) -> set[str]:
-    """Return the names of all samples that a service, the bridge and the hub can show.
+    """Return the names of all samples that a service, the bridge, the hub and the console can show.
 
     `folder` is an empty folder, in which a control group of the kernel is imitated.
     """
@@ -27,7 +30,8 @@ def metric_names(folder: Path) -> set[str]:
     BridgeMetrics(metrics)
     HubMetrics(metrics, _NoServices())  # type: ignore[arg-type] # its services are all that is used
     families = [*metrics.registry.collect(), *_memory(folder)]
-    return {name for family in families for name in _samples(family)}
+    console = {family.name for family in text_string_to_metric_families(console_text(Files(None)))}
+    return console | {name for family in families for name in _samples(family)}
 
 
 def _memory(folder: Path) -> list[Metric]:
