@@ -135,6 +135,7 @@ def create_app(
         tools=[built[declared.name] for declared in offered],
         withheld=built.keys() - {declared.name for declared in offered},
         require_scope=settings.require_scope,
+        state_key=settings.state_key,
         prompts=list(built_prompts.values()),
         resources=list(built_resources.values()),
         completions=suggestions.build(calls) if suggestions else Completions(completions, declared_offers, calls),

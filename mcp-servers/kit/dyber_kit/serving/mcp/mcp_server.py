@@ -62,7 +62,8 @@ class KitServer(MCPServer):
     What the scope of a request excludes is not listed, and is answered like something that does not exist. A tool that
     a group of the gateway renames is called by the name in the header X-Dyber-Tool.
 
-    The state that comes with a question is taken back from the same client only, and by the process that asked.
+    The state that comes with a question is taken back from the same client only, and by the processes that have the same
+    key.
 
     Args:
         name: Name of the service.
@@ -72,6 +73,7 @@ class KitServer(MCPServer):
         prompts: Its prompts.
         resources: Its resources and templates; the first whose address matches is read.
         completions: Its suggestions; without any, clients are not told that there are suggestions.
+        state_key: Encrypts the states of questions, at least 32 bytes; None: a random key of this process.
         options: Further arguments of `mcp.server.MCPServer`.
     """
 
@@ -85,9 +87,10 @@ class KitServer(MCPServer):
         prompts: Sequence[OfferedPrompt] = (),
         resources: Sequence[OfferedResource] = (),
         completions: Suggestions | None = None,
+        state_key: str | None = None,
         **options: Any,
     ) -> None:
-        security = RequestStateSecurity(codec=_StateCodec(), bind_principal=_client_of)
+        security = RequestStateSecurity(codec=_StateCodec(state_key), bind_principal=_client_of)
         super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
         self._service_tools = {tool.name: tool for tool in tools}
@@ -254,10 +257,14 @@ class KitServer(MCPServer):
 
 
 class _StateCodec:
-    """Seals states by the SDK's codec, which is made for the first state: it needs `cryptography`, which is large."""
+    """Seals states by the SDK's codec, which is made for the first state: it needs `cryptography`, which is large.
 
-    def __init__(self) -> None:
-        self._key = os.urandom(32)
+    Args:
+        key: The key that replicas share; None for a random key of this process.
+    """
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key or os.urandom(32)
 
     @cached_property
     def _codec(self) -> AESGCMRequestStateCodec:
