@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dyber_console.intake.export import ExportState
 from dyber_console.intake.live import ServiceStatus
+from dyber_console.intake.otlp_export import ExportState
 from dyber_console.records.usage import Failure
 
 

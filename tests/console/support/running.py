@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from dyber_console.app import build_app
@@ -127,8 +128,8 @@ def deployment_files(folder: Path, now: float) -> None:
 
 
 @contextmanager
-def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole]:
-    """Run a console whose data and files are in a folder."""
+def console_on(folder: Path, gateway: StandInGateway, **changes: Any) -> Iterator[RunningConsole]:
+    """Run a console whose data and files are in a folder; `changes` are other settings of it."""
     server = uvicorn.Server(uvicorn.Config(gateway.app(), port=free_port(), log_level="warning"))
     with running(server) as gateway_base:
         settings = Settings(
@@ -142,6 +143,7 @@ def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole
             gateway_url=gateway_base,
             metrics_url=gateway_base,
             token=TOKEN,
+            **changes,
         )
         made: list[Console] = []
 
