@@ -44,7 +44,7 @@ from tests.gateway.support.docker_cli import docker
 SERVICE, TOOL = "mail", "mail_find_entries"
 CONCURRENCY = 16
 #: So often, the ways take turns within a round.
-TURNS = 8
+TURNS = 4
 #: Requests to each way after all services have ended; some of them take seconds.
 ATTEMPTS = 5
 HUB = "hub, /mcp"
