@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dyber_console.intake.files import Event
 from dyber_console.records import changes, usage
 from dyber_console.state import Console
 from dyber_console.tools import contracts
-from dyber_console.verdicts.facts import Account, Facts, ServiceFacts
+from dyber_console.verdicts.facts import Account, End, Facts, ServiceFacts
 
 
 def facts(console: Console) -> Facts:
     """Return the facts of this moment."""
     now = console.live.clock()
     names = sorted({*console.live.services, *console.files.deployment.services})
+    ends = {name: _end(event) for name, event in console.files.ends().items()}
     backup, drift = console.files.newest("backup"), console.files.newest("drift")
     return Facts(
         now=now,
         stack=console.settings.stack,
-        services=tuple(_service(console, name) for name in names),
+        services=tuple(_service(console, name, ends.get(name)) for name in names),
         status_age=console.live.status_age(),
         lost_since=console.live.lost_since,
         certificate_end=console.live.metrics.value("dyber_gateway_certificate_end_seconds"),
@@ -24,6 +26,8 @@ def facts(console: Console) -> Facts:
         drift=len(drift.content.get("differences") or ()) if drift else None,
         drift_at=drift.at if drift else None,
         hub=console.live.hub,
+        export=console.export.state if console.export else None,
+        part_ends={name: end for name, end in ends.items() if name not in names},
         counted_since=usage.first_known(console.store),
     )
 
@@ -34,7 +38,7 @@ def title(console: Console, name: str) -> str:
     return deployed.title if deployed else name
 
 
-def _service(console: Console, name: str) -> ServiceFacts:
+def _service(console: Console, name: str, end: End | None) -> ServiceFacts:
     deployed = console.files.deployment.services.get(name)
     status = console.live.services.get(name)
     last = changes.last_state(console.store, name)
@@ -51,7 +55,14 @@ def _service(console: Console, name: str) -> ServiceFacts:
         is_foreign=deployed.is_foreign if deployed else False,
         memory_mib=deployed.memory_mib if deployed else None,
         digest=deployed.digest if deployed else None,
+        end=end,
     )
+
+
+def _end(event: Event) -> End:
+    memory = event.content.get("memory_mib")
+    out_of_memory = event.content.get("reason") == "out_of_memory"
+    return End(event.at, out_of_memory, memory if isinstance(memory, int) else None)
 
 
 def changed_tools(console: Console, name: str) -> int | None:

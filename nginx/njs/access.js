@@ -11,8 +11,8 @@ const LISTS = [
     'server/discover', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list',
     'subscriptions/listen',
 ];
-// The group of the address for searching, which every client may use. Other groups that begin so do not exist.
-const SEARCH = '/search';
+// The end of the mark of an address for searching, in front of which is the group, if it belongs to a group.
+const SEARCH = /\/search$/;
 // The verdict on a call at an address of the hub that is sent on to a service; only the breaker is left to ask.
 const ADMITTED = 'admitted';
 // The statuses of refusals other than 403.
@@ -78,9 +78,15 @@ function offers(offered, scope, service) {
     return offered.tools.split('\n').some((tool) => tool && includes(scope, service, mcp.CALL, tool));
 }
 
+// Returns the group of an address of the hub; '' for the addresses of all tools.
+function groupOf(v) {
+    return (v.hub_group || '').replace(SEARCH, '');
+}
+
 // Returns whether there is anything for the client at an address of the hub. `instead` as for admits().
 function reaches(v, instead) {
-    const group = v.hub_group && v.hub_group !== SEARCH ? grants.ownProperty(scopes.groups, v.hub_group) : null;
+    const name = groupOf(v);
+    const group = name ? grants.ownProperty(scopes.groups, name) : null;
     if (group === undefined || whole(v, instead)) {
         return group !== undefined;
     }
@@ -93,8 +99,7 @@ function reaches(v, instead) {
 
 // Returns whether the address belongs to a group that does not exist or has nothing for the client.
 function hidden(v) {
-    const group = v.hub_group;
-    if (!group || group === SEARCH) {
+    if (!groupOf(v)) {
         return false;
     }
     // A client with another token of its user may see more.

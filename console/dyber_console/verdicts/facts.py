@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dyber_console.intake.export import ExportState
 from dyber_console.intake.live import ServiceStatus
 from dyber_console.records.usage import Failure
 
@@ -27,6 +29,21 @@ class Account:
 
 
 @dataclass(frozen=True)
+class End:
+    """Says why a container ended by itself; the engine started it again.
+
+    Attributes:
+        at: When, in seconds since 1970.
+        out_of_memory: Whether the engine killed it at its limit.
+        memory_mib: The limit that it had; None when that is unknown.
+    """
+
+    at: float
+    out_of_memory: bool
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True)
 class ServiceFacts:
     """Holds the facts about a service.
 
@@ -40,6 +57,7 @@ class ServiceFacts:
         changed_tools: How many of its running tools differ from the locked contract; None when that is unknown.
         memory_mib: Its limit of memory.
         digest: Digest of its image.
+        end: The newest end of a container by itself, as the engine told the command.
     """
 
     name: str
@@ -54,6 +72,7 @@ class ServiceFacts:
     is_foreign: bool = False
     memory_mib: int | None = None
     digest: str | None = None
+    end: End | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +88,8 @@ class Facts:
         drift: How many differences the last search for drift found; None when none was made.
         drift_at: When that was.
         hub: What the gateway said last about the hub; None without a hub.
+        export: How passing spans on to the user's collector goes; None without a collector.
+        part_ends: The newest end of a container by itself, by part that is no service, such as the hub.
     """
 
     now: float
@@ -81,4 +102,6 @@ class Facts:
     drift: int | None = None
     drift_at: float | None = None
     hub: ServiceStatus | None = None
+    part_ends: Mapping[str, End] = field(default_factory=dict)
     counted_since: float | None = field(default=None)
+    export: ExportState | None = None
