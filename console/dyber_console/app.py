@@ -99,7 +99,7 @@ async def _running(console: Console) -> AsyncIterator[None]:
     receiver = Receiver(console.store, console.live, console.files, console.board)
     spans = uvicorn.Server(
         uvicorn.Config(
-            spans_app(receiver.take_spans),
+            spans_app(receiver.take_spans, receiver.take_logs),
             host=settings.host,
             port=settings.spans_port,
             log_level="warning",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dyber_console.intake.deployment import Deployment
 from dyber_console.records import changes, usage
 from dyber_console.state import Console
 from dyber_console.tools import contracts
 from dyber_console.verdicts.facts import Account, Facts, ServiceFacts
+
+#: The usual order of stacks; others come before them.
+_ORDER = ("dev", "test", "prod")
 
 
 def facts(console: Console) -> Facts:
@@ -34,6 +38,17 @@ def title(console: Console, name: str) -> str:
     return deployed.title if deployed else name
 
 
+def stacks(console: Console) -> dict[str, Deployment]:
+    """Return all stacks that this machine knows by name, in the order in which changes go through them."""
+    here = console.settings.stack
+    known = {**console.files.stacks(), here: console.files.deployment}
+    return {name: known[name] for name in sorted(known, key=_place)}
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else -1, name)
+
+
 def _service(console: Console, name: str) -> ServiceFacts:
     deployed = console.files.deployment.services.get(name)
     status = console.live.services.get(name)
@@ -59,7 +74,7 @@ def changed_tools(console: Console, name: str) -> int | None:
     locked, listing = console.files.contracts().get(name), console.tools.listings.get(name)
     if locked is None or listing is None:
         return None
-    return len(contracts.differences(locked, listing.tools))
+    return len({change.tool for change in contracts.differences(locked, listing.tools)})
 
 
 def account(console: Console, service: str, name: str) -> Account:

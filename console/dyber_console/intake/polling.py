@@ -25,7 +25,7 @@ SERVICE_METRICS = frozenset(
     {
         "mcp_calls_in_flight", "queue_depth", "queue_turns_today", "quota_used_today", "quota_per_day", "breaker_state",
         "login_state", "browser_pages_open", "cache_hits_total", "cache_misses_total", "cache_redis_up",
-        "process_resident_memory_bytes", "process_start_time_seconds",
+        "process_resident_memory_bytes", "process_start_time_seconds", "process_cpu_seconds_total",
     }
 )  # fmt: skip
 
@@ -91,7 +91,7 @@ class Poller:
                     scraped.setdefault(name, []).append(read_samples(text, SERVICE_METRICS))
                 except (httpx2.HTTPError, ValueError):
                     continue
-        self._live.service_metrics = scraped
+        self._live.note_services(scraped, self._live.clock())
         self._note_logins()
 
     def _note_logins(self) -> None:

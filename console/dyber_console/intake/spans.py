@@ -1,4 +1,4 @@
-"""Takes spans over OTLP/HTTP, as protobuf or JSON."""
+"""Takes spans and lines of logs over OTLP/HTTP, as protobuf or JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dyber_console.intake.logs import logs_from_json, logs_from_protobuf
+from dyber_console.records.logs import LogLine
 from dyber_console.records.model import Span
 
 _LONGEST_BODY = 4 * 2**20
@@ -35,22 +37,40 @@ class BodyTooLarge(ValueError):
     """Says that a body is longer than the console takes."""
 
 
-def spans_app(take: Callable[[Sequence[Span]], None]) -> Starlette:
-    """Return the application that takes spans at /v1/traces and gives them to `take`."""
+def spans_app(
+    take: Callable[[Sequence[Span]], None], take_logs: Callable[[Sequence[LogLine]], None] = lambda lines: None
+) -> Starlette:
+    """Return the application that takes spans at /v1/traces, and lines of logs at /v1/logs."""
 
     async def traces(request: Request) -> Response:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip()
-        try:
-            body = await _body(request)
-            spans = spans_from_json(body) if kind == "application/json" else spans_from_protobuf(body)
-        except BodyTooLarge:
-            return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
-        except (ValueError, DecodeError, json_format.ParseError, zlib.error):
-            return JSONResponse({"message": "the body is no OTLP export of spans"}, 400)
-        take(spans)
-        return JSONResponse({}) if kind == "application/json" else Response(b"", media_type=_PROTOBUF)
+        return await _taken(request, spans_from_json, spans_from_protobuf, take)
 
-    return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"])])
+    async def logs(request: Request) -> Response:
+        return await _taken(request, logs_from_json, logs_from_protobuf, take_logs)
+
+    return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"]), Route("/v1/logs", logs, methods=["POST"])])
+
+
+Content = TypeVar("Content")
+
+
+async def _taken(
+    request: Request,
+    from_json: Callable[[bytes], list[Content]],
+    from_protobuf: Callable[[bytes], list[Content]],
+    take: Callable[[Sequence[Content]], None],
+) -> Response:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    is_json = kind == "application/json"
+    try:
+        body = await _body(request)
+        content = from_json(body) if is_json else from_protobuf(body)
+    except BodyTooLarge:
+        return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
+    except (ValueError, TypeError, AttributeError, DecodeError, json_format.ParseError, zlib.error):
+        return JSONResponse({"message": "the body is no OTLP export"}, 400)
+    take(content)
+    return JSONResponse({}) if is_json else Response(b"", media_type=_PROTOBUF)
 
 
 async def _body(request: Request) -> bytes:

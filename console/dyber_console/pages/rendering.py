@@ -17,6 +17,7 @@ from dyber_console.pages.parts import charts, wording
 from dyber_console.pages.parts.assets import Assets
 from dyber_console.settings import BASE
 from dyber_console.state import Console
+from dyber_console.tools.calling import is_read_only
 from dyber_console.verdicts import times
 from dyber_console.verdicts.codes import meaning
 from dyber_console.verdicts.rules import Grade
@@ -39,6 +40,8 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters["whole_duration"] = times.whole_duration
+        self._environment.tests["writes_tool"] = lambda tool: not is_read_only(tool)
         self._environment.globals.update(
             BASE=BASE,
             Grade=Grade,
@@ -54,11 +57,13 @@ class Renderer:
             duration=times.duration,
             countdown=times.countdown,
             took=times.took,
+            about=times.about,
             local=times.local,
             number=wording.number,
             percent=wording.percent,
             size=wording.size,
             untrusted=wording.untrusted,
+            with_insertions=wording.with_insertions,
             tile_text=wording.tile_text,
             tone=wording.tone,
             result_icon=wording.result_icon,

@@ -49,6 +49,11 @@ CREATE INDEX IF NOT EXISTS states_by_service ON states (service, at);
 CREATE TABLE IF NOT EXISTS logins (
     at REAL NOT NULL, service TEXT NOT NULL, account TEXT NOT NULL, logged_in INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS logins_by_service ON logins (service, account, at);
+CREATE TABLE IF NOT EXISTS logs (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, service TEXT NOT NULL, severity INTEGER NOT NULL, level TEXT NOT NULL,
+    request_id TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS logs_by_service ON logs (service, id);
+CREATE INDEX IF NOT EXISTS logs_by_request ON logs (request_id) WHERE request_id <> '';
 CREATE TABLE IF NOT EXISTS sessions (
     id_hash TEXT PRIMARY KEY, csrf TEXT NOT NULL, created REAL NOT NULL, seen REAL NOT NULL, keep INTEGER NOT NULL,
     password_mark TEXT NOT NULL) WITHOUT ROWID;
@@ -138,9 +143,9 @@ class Store:
         ).fetchone()
         self.changed_halves.add(row[0])
 
-    def roll_up(self, now: float) -> None:
-        """Sum the calls of the current and the previous half hour, for the pages that look back 30 days."""
-        since = half_hour(now) - 1
+    def roll_up(self, now: float, halves: int = 2) -> None:
+        """Sum the calls of the last half hours, the current one included, for the pages that look back 30 days."""
+        since = half_hour(now) - halves + 1
         with self.db:
             for table in ("sums", "durations"):
                 self.db.execute(f"DELETE FROM {table} WHERE half >= ?", (since,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,6 +14,8 @@ from dyber_console.records.store import Store
 #: Half hours of the last day, the current one included.
 DAY = 48
 _BAD = (Result.FAILED, Result.REFUSED)
+#: Outcomes of calls that the gateway could not pass on.
+_LOST = ("service_down", "circuit_open", "service_timeout", "overloaded")
 
 
 @dataclass
@@ -160,3 +163,22 @@ def first_known(store: Store) -> float | None:
     """Return since when calls are summed, in seconds since 1970; None before the first."""
     half = store.db.execute("SELECT MIN(half) FROM sums").fetchone()[0]
     return None if half is None else half * HALF_HOUR
+
+
+def callers(store: Store, service: str, tools: Collection[str]) -> list[str]:
+    """Return the clients that called one of these tools of a service in 30 days, by name."""
+    marks = ",".join("?" * len(tools))
+    rows = store.db.execute(
+        f"SELECT DISTINCT client FROM sums WHERE service = ? AND tool IN ({marks}) AND client <> '' ORDER BY client",
+        (service, *tools),
+    )
+    return [row[0] for row in rows]
+
+
+def lost_between(store: Store, start: float, end: float) -> int:
+    """Return how many calls the gateway could not pass on between two times, in seconds since 1970."""
+    marks = ",".join("?" * len(_LOST))
+    row = store.db.execute(
+        f"SELECT COUNT(*) FROM calls WHERE at BETWEEN ? AND ? AND outcome IN ({marks})", (start, end, *_LOST)
+    ).fetchone()
+    return int(row[0])

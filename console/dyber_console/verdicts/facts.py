@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from dyber_console.intake.live import ServiceStatus
 from dyber_console.records.usage import Failure
+
+_ADDITION = re.compile(r"[（(][^（(]*[)）]\s*$")
+_SHORT = 28
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class ServiceFacts:
     is_foreign: bool = False
     memory_mib: int | None = None
     digest: str | None = None
+
+    @property
+    def short(self) -> str:
+        """Return its name for sentences and narrow places: without an addition in brackets."""
+        return _ADDITION.sub("", self.title).strip()[:_SHORT] or self.title
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
         yield Todo(
             Grade.WARN,
             "replicas",
-            tr("{service} has fewer replicas than it should", service=service.title),
+            tr("{service} has fewer replicas than it should", service=service.short),
             tr("{ready} of {total} replicas", ready=status.ready, total=status.total),
             tr(
                 "{ready} of {total} replicas answer. Look at what the others say:",
@@ -133,7 +133,7 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
         yield Todo(
             Grade.WAIT,
             "breaker",
-            tr("{service} is tried again by the gateway", service=service.title),
+            tr("{service} is tried again by the gateway", service=service.short),
             tr("breaker open"),
             tr("It did not answer several calls in a row. The gateway tries again every few seconds; nothing to do."),
             service.name,
@@ -145,7 +145,7 @@ def _down(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.BAD,
         "down",
-        tr("{service} has stopped", service=service.title),
+        tr("{service} has stopped", service=service.short),
         tr("stopped"),
         tr("{since}no replica answers, and the gateway refuses its calls. See what it said last:", since=since),
         service.name,
@@ -158,7 +158,7 @@ def _changed_tools(service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "tools",
-        tr("The tools of {service} have changed", service=service.title),
+        tr("The tools of {service} have changed", service=service.short),
         tr("tools changed"),
         tr_plural(
             "{count} running tool differs from the locked contract. Review it before agents use it.",
@@ -192,7 +192,7 @@ def _login(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "login",
-        tr("{service} needs a new login", service=service.title),
+        tr("{service} needs a new login", service=service.short),
         tr("login needed"),
         " ".join(sentences) if _spaces() else "".join(sentences),
         service.name,
@@ -205,7 +205,7 @@ def _captcha(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "captcha",
-        tr("{service} needs a human verification", service=service.title),
+        tr("{service} needs a human verification", service=service.short),
         tr("verification needed"),
         tr(
             "The platform asks for it since {time}. Open the platform in your own browser and complete it; until then "
@@ -224,7 +224,7 @@ def _setting(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "setting",
-        tr("{service} lacks a setting", service=service.title),
+        tr("{service} lacks a setting", service=service.short),
         tr("setting missing"),
         tr("Set it, then deploy again; the service's README says where the value comes from."),
         service.name,
@@ -238,7 +238,7 @@ def _upstream(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WARN,
         "upstream",
-        tr("{service} cannot read the platform's pages", service=service.title),
+        tr("{service} cannot read the platform's pages", service=service.short),
         tr("pages changed"),
         tr("The platform has changed them. Update the service; if it is up to date, report the problem."),
         service.name,
@@ -252,7 +252,7 @@ def _failing(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WARN,
         "failing",
-        tr("{service} fails again and again", service=service.title),
+        tr("{service} fails again and again", service=service.short),
         tr("failing"),
         tr_plural(
             "{sentence}: {count} call since {time}. See what the service says:",
@@ -272,7 +272,7 @@ def _waiting(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WAIT,
         "waiting",
-        tr("{service} waits for its platform", service=service.title),
+        tr("{service} waits for its platform", service=service.short),
         tr("waiting"),
         tr(
             "{sentence}. It tries again by itself; nothing to do.",

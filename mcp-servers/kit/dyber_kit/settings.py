@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from dyber_kit.language import LANGUAGE_SETTING, LANGUAGES, Language, tr
+from dyber_kit.observing.log_shipping import keep_secret
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -148,6 +149,7 @@ def environment_secret(name: str) -> str | None:
     """
     value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
     if not file:
+        keep_secret(value or "")
         return value or None
     if value:
         raise ValueError(tr("Only one of the environment variables {name} and {name}_FILE may be set", name=name))
@@ -167,4 +169,5 @@ def environment_secret(name: str) -> str | None:
         raise ValueError(
             tr("The file {file} that the environment variable {name}_FILE names is empty", name=name, file=file)
         )
+    keep_secret(content)
     return content

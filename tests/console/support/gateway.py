@@ -54,12 +54,12 @@ class StandInGateway:
 
     def __post_init__(self) -> None:
         self.details = {
-            "clips": _detail("down", ready=0, breaker="open", code="unreachable"),
-            "notes": _detail("up"),
-            "papers": _detail("up", version="2.3.1"),
-            "answers": _detail("up", version="0.4.0"),
-            "posts": _detail("up", version="0.8.1"),
-            "code": _detail("degraded", ready=1, total=2),
+            "clips": status_entry("down", ready=0, breaker="open", code="unreachable"),
+            "notes": status_entry("up"),
+            "papers": status_entry("up", version="2.3.1"),
+            "answers": status_entry("up", version="0.4.0"),
+            "posts": status_entry("up", version="0.8.1"),
+            "code": status_entry("degraded", ready=1, total=2),
         }
 
     def app(self) -> Starlette:
@@ -111,9 +111,10 @@ class StandInGateway:
         return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _detail(
+def status_entry(
     state: str, ready: int = 1, total: int = 1, version: str = "1.0.0", breaker: str = "closed", code: str | None = None
 ) -> dict[str, Any]:
+    """Return the entry of a service in the gateway's status."""
     return {
         "state": state,
         "code": code,

@@ -8,9 +8,10 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from dyber_console.app import build_app
@@ -127,8 +128,10 @@ def deployment_files(folder: Path, now: float) -> None:
 
 
 @contextmanager
-def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole]:
-    """Run a console whose data and files are in a folder."""
+def console_on(
+    folder: Path, gateway: StandInGateway, clock: Callable[[], float] = time.time, **changes: Any
+) -> Iterator[RunningConsole]:
+    """Run a console whose data and files are in a folder; `changes` are other values of its settings."""
     server = uvicorn.Server(uvicorn.Config(gateway.app(), port=free_port(), log_level="warning"))
     with running(server) as gateway_base:
         settings = Settings(
@@ -143,6 +146,7 @@ def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole
             metrics_url=gateway_base,
             token=TOKEN,
         )
+        settings = replace(settings, **changes)
         made: list[Console] = []
 
         class Server(uvicorn.Server):
@@ -150,6 +154,7 @@ def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole
 
             async def serve(self, sockets: list[socket.socket] | None = None) -> None:
                 console = Console.create(settings)
+                console.live.clock = clock
                 made.append(console)
                 self.config.app = build_app(console)
                 await super().serve(sockets)

@@ -7,11 +7,14 @@ import logging
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TextIO
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
+
+from dyber_kit.observing.log_shipping import shipper
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,19 @@ class _JsonLines(JsonFormatter):
             return super().format(record)
 
 
+class _WrittenLines(logging.StreamHandler[TextIO]):
+    """Writes each line, and gives it to the shipper of logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, which is formatted once for both."""
+        line = super().format(record)
+        shipper.take(record, line)
+        return line
+
+
 def configure_logging(service: str, level: str) -> None:
     """Send every log record of this process to stdout as one JSON object per line."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _WrittenLines(sys.stdout)
     handler.setFormatter(
         _JsonLines(
             "%(levelname)s %(name)s %(message)s %(service)s %(request_id)s %(traceparent)s %(client)s",
