@@ -71,6 +71,10 @@ class Renderer:
             logarithmic_share=charts.logarithmic_share,
         )
 
+        # Read now, so that the first page is not slower than others.
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
     def page(self, request: Request, template: str, page: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a page with its frame; `page` names its place in the navigation."""
         session: Session = request.state.session

@@ -32,7 +32,9 @@ CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
 CREATE INDEX IF NOT EXISTS calls_by_client ON calls (client, id);
 CREATE INDEX IF NOT EXISTS calls_by_tool ON calls (tool, id);
 CREATE INDEX IF NOT EXISTS calls_by_result ON calls (service, is_call, result, id);
-CREATE INDEX IF NOT EXISTS calls_summary ON calls (is_call, half, service, result, bucket, client, tool);
+CREATE INDEX IF NOT EXISTS calls_by_service ON calls (service, id);
+DROP INDEX IF EXISTS calls_summary;
+CREATE INDEX IF NOT EXISTS calls_counted ON calls (is_call, half, result, bucket, service, client, tool, seconds);
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT NOT NULL, service TEXT NOT NULL, name TEXT NOT NULL,
     start REAL NOT NULL, seconds REAL NOT NULL, failed INTEGER NOT NULL, tool TEXT NOT NULL, outcome TEXT NOT NULL,
@@ -75,7 +77,7 @@ class Store:
         self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = NORMAL")
-        self.db.execute("PRAGMA cache_size = -3000")
+        self.db.execute("PRAGMA cache_size = -2000")
         self.db.executescript(_TABLES)
         #: Grows with every change of calls and spans, so that answers can be kept until something changes.
         self.version = 0
