@@ -43,10 +43,10 @@ import template_stand_in  # noqa: E402
 from dyber_kit import Settings  # noqa: E402
 from dyber_kit.contract import all_tools  # noqa: E402
 
-from tests.stand_in import xiaohongshu  # noqa: E402
+from tests.stand_in.platforms.xiaohongshu import site as xiaohongshu  # noqa: E402
+from tests.stand_in.platforms.xiaohongshu.calls import logged_in  # noqa: E402
 from tests.stand_in.running import free_port, process, running  # noqa: E402
 from tests.stand_in.tokens import SEEN, tokens, tokens_of  # noqa: E402
-from tests.stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 BARE = """
 import asyncio, os, uvicorn

@@ -41,10 +41,10 @@ make_importable()
 
 import template_stand_in  # noqa: E402
 
-from tests.stand_in import xiaohongshu  # noqa: E402
-from tests.stand_in import xiaohongshu_data as data  # noqa: E402
+from tests.stand_in.platforms.xiaohongshu import data  # noqa: E402
+from tests.stand_in.platforms.xiaohongshu import site as xiaohongshu  # noqa: E402
+from tests.stand_in.platforms.xiaohongshu.calls import logged_in  # noqa: E402
 from tests.stand_in.running import free_port, process, running  # noqa: E402
-from tests.stand_in.xiaohongshu_calls import logged_in  # noqa: E402
 
 SAMPLE_SECONDS = 10.0
 SETTLE_SECONDS = 20

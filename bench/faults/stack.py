@@ -168,7 +168,7 @@ class Stack:
             "run", "--detach", "--restart", "always", "--no-healthcheck", "--name", STAND_IN, "--network", network,
             "--network-alias", STAND_IN_HOST, "--volume", f"{self.root / 'tests'}:/srv/tests:ro",
             "--env", "PYTHONPATH=/srv", "--env", "HOST=0.0.0.0", "--env", "LD_PRELOAD=",
-            "--entrypoint", "/opt/venv/bin/python", server["Image"], "-m", "tests.stand_in.xiaohongshu", "--port", "8100",
+            "--entrypoint", "/opt/venv/bin/python", server["Image"], "-m", "tests.stand_in.platforms.xiaohongshu.site", "--port", "8100",
         )  # fmt: skip
 
     # -- calls -----------------------------------------------------------------------------------------------------

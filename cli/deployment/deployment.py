@@ -278,9 +278,9 @@ class Deployment:
         self._up(display, refresh=True, exclude=list(exclude), exclude_dependents=True)
 
     def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
-        from cli.deployment import state_edits
         from cli.deployment.events import DeployError, EventDisplay
         from cli.deployment.image_build import with_reasons
+        from cli.deployment.state import edits as state_edits
         from cli.engine import stored_data
 
         # Data volumes that the program no longer declares would be deleted in this run, so they are retained first.
@@ -326,8 +326,8 @@ class Deployment:
 
     def destroy(self, display: Activities) -> None:
         """Delete everything that the stack made, except its data volumes."""
-        from cli.deployment import state_edits
         from cli.deployment.events import EventDisplay
+        from cli.deployment.state import edits as state_edits
         from cli.engine import stored_data
 
         state_edits.edit(self.stack, stored_data.retain)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cli.deployment import policies
-from cli.deployment.state_failures import STATE_FAILURES
+from cli.deployment.state.failures import STATE_FAILURES
 from cli.engine.resource_types import CONTAINER, IMAGE, NETWORK, VOLUME
 from cli.terminal.console import Activities, err
 from messages import mark, tr

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.deployment.state_without_secrets import is_secret
+from cli.deployment.state.without_secrets import is_secret
 from cli.system import programs
 from cli.system.checkout import ROOT
 

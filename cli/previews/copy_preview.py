@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from cli.deployment import policies
-from cli.deployment.state_without_secrets import is_secret
+from cli.deployment.state.without_secrets import is_secret
 from cli.system import programs
 from cli.system.errors import StackError
 from infra.schema.key_paths import dotted

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pulumi import automation as auto
 
-from cli.deployment import state_edits
+from cli.deployment.state import edits as state_edits
 from cli.engine import engine, stored_data
 from cli.engine.resource_types import CONTAINER, VOLUME
 from cli.engine.stored_data import StoredData

@@ -145,7 +145,7 @@ class Checkout:
             "run", "--detach", "--no-healthcheck", "--name", STAND_IN, "--network", network, "--network-alias", "xhs-stand-in",
             "--label", TEST_LABEL, "--volume", f"{self.root / 'tests'}:/srv/tests:ro", "--env", "PYTHONPATH=/srv",
             "--env", "HOST=0.0.0.0", "--entrypoint", "/opt/venv/bin/python", inspect("xiaohongshu")["Image"],
-            "-m", "tests.stand_in.xiaohongshu", "--port", "8100",
+            "-m", "tests.stand_in.platforms.xiaohongshu.site", "--port", "8100",
         )  # fmt: skip
         probe = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8100/explore')"
         for _ in range(50):

@@ -35,7 +35,7 @@ def locked(checkout: Checkout, service: str) -> list[str]:
     return list(json.loads(lock.read_text(encoding="utf-8"))["tools"])
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what

@@ -17,9 +17,9 @@ from mcp.client.sse import sse_client
 from template_server.service import build_app as build_template
 from xiaohongshu_server.service import build_app as build_xiaohongshu
 
-from tests.stand_in import xiaohongshu as stand_in_site
+from tests.stand_in.platforms.xiaohongshu import site as stand_in_site
+from tests.stand_in.platforms.xiaohongshu.calls import stand_in_settings
 from tests.stand_in.running import StandIn, free_port, running
-from tests.stand_in.xiaohongshu_calls import stand_in_settings
 
 Connect = Callable[[str], AbstractAsyncContextManager[Client]]
 

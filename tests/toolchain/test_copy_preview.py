@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.deployment.state_without_secrets import without_secrets
+from cli.deployment.state.without_secrets import without_secrets
 from cli.previews.copy_preview import PASSPHRASE, preview
 from cli.previews.model import steps
 from cli.system.errors import StackError

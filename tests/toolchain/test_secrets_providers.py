@@ -12,8 +12,8 @@ import yaml
 from pulumi import automation as auto
 
 from cli.commands.data import backup
-from cli.deployment import state_import
 from cli.deployment.deployment import Deployment
+from cli.deployment.state import importing as state_import
 from cli.recovery.backup_file import Manifest, verified
 from cli.terminal.console import Activities
 from tests.toolchain.state_projects import environment_for, make_project, use_as_repository

@@ -14,7 +14,7 @@ import typer
 from cli.commands.reading import StackOption, YesOption
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
-from cli.deployment.state_import import has_passphrase, passphrase
+from cli.deployment.state.importing import has_passphrase, passphrase
 from cli.engine import engine, volumes
 from cli.engine.resource_types import VOLUME
 from cli.engine.stored_data import human_size

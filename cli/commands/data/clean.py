@@ -13,9 +13,9 @@ from cli.commands.data import backup as backups
 from cli.commands.options import graceful_interrupt
 from cli.commands.reading import StackOption, YesOption
 from cli.configuration import env_values
-from cli.deployment import state_edits
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
+from cli.deployment.state import edits as state_edits
 from cli.engine import stored_data
 from cli.engine.resource_types import VOLUME
 from cli.engine.stored_data import StoredData

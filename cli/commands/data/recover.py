@@ -16,8 +16,8 @@ from rich.text import Text
 from cli.commands.options import check, graceful_interrupt, set_up
 from cli.commands.reading import StackOption, YesOption
 from cli.configuration import env_values
-from cli.deployment import state_import
 from cli.deployment.deployment import Deployment
+from cli.deployment.state import importing as state_import
 from cli.engine import engine, moments
 from cli.engine.engine import EngineError
 from cli.engine.resource_types import CONTAINER

@@ -17,11 +17,11 @@ from pulumi.automation.errors import CommandError
 from cli.commands.data.clean import list_doomed
 from cli.commands.options import graceful_interrupt, refuse_taken_ports, set_up
 from cli.commands.reading import YesOption
-from cli.deployment import state_edits
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.events import DeployError, explain
-from cli.deployment.state_import import file_for_here, import_state, passphrase, trial_import
+from cli.deployment.state import edits as state_edits
+from cli.deployment.state.importing import file_for_here, import_state, passphrase, trial_import
 from cli.engine import engine, moments, stored_data, volumes
 from cli.engine.resource_types import CONTAINER
 from cli.engine.stored_data import human_size

@@ -11,7 +11,7 @@ import typer
 from cli.commands.reading import StackOption
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
-from cli.deployment.state_without_secrets import without_secrets
+from cli.deployment.state.without_secrets import without_secrets
 from cli.stack_files.stack_file import replace_file
 from cli.terminal.console import out
 from cli.terminal.usage import examples

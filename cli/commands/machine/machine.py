@@ -13,8 +13,8 @@ from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from cli.commands.options import set_up
 from cli.commands.reading import JsonOption, print_json
-from cli.deployment import state_health
 from cli.deployment.environment import shell_lines
+from cli.deployment.state import health as state_health
 from cli.engine import ports, stored_data
 from cli.machine import changed_tests, linting, test_run
 from cli.system.checkout import ROOT

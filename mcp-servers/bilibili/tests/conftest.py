@@ -17,7 +17,7 @@ from dyber_kit.serving.server import build_server
 from mcp import Client
 from mcp.types import CallToolResult
 
-from tests.stand_in import bilibili
+from tests.stand_in.platforms.bilibili import site as bilibili
 from tests.stand_in.running import StandIn, free_port, running
 
 from bilibili_server.config import SiteSettings

@@ -8,7 +8,7 @@ The question of a test is its docstring, as users write it. The facts are those 
 
 from __future__ import annotations
 
-from tests.stand_in.bilibili_data import AID, BVID, COMMENTS, MID, UPLOADS, bvid
+from tests.stand_in.platforms.bilibili.data import AID, BVID, COMMENTS, MID, UPLOADS, bvid
 
 MEMBER = {"account": "member"}
 

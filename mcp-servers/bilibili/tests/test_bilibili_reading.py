@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stand_in.bilibili_data import AID, BVID, COMMENTS, MID, SEARCHED, UPLOADS, bvid
+from tests.stand_in.platforms.bilibili.data import AID, BVID, COMMENTS, MID, SEARCHED, UPLOADS, bvid
 
 
 async def test_the_login_status_tells_members_from_guests(ask):

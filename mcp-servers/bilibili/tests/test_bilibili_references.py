@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 
-from tests.stand_in.bilibili_data import AID, BVID, MID
+from tests.stand_in.platforms.bilibili.data import AID, BVID, MID
 
 from bilibili_server.config import SiteSettings
 from bilibili_server.model.references import (

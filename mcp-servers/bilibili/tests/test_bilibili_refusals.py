@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from mcp import Client
 
-from tests.stand_in.bilibili_data import BVID, MID, bvid
+from tests.stand_in.platforms.bilibili.data import BVID, MID, bvid
 
 SEARCH = ("search_content", {"keyword": "咖啡"})
 HOT = ("list_hot", {})

@@ -7,7 +7,7 @@ import pytest
 from dyber_kit.contract import all_tools, tools_contract
 from mcp import Client
 
-from tests.stand_in.bilibili_data import BVID, MID, SEARCHED, bvid
+from tests.stand_in.platforms.bilibili.data import BVID, MID, SEARCHED, bvid
 from tests.stand_in.running import free_port
 from tests.stand_in.tokens import SEEN, tokens_of
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stand_in.bilibili_data import BVID
+from tests.stand_in.platforms.bilibili.data import BVID
 
 MEMBER = {"video": BVID, "account": "member"}
 

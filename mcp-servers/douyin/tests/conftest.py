@@ -18,7 +18,7 @@ from dyber_kit.serving.server import build_server
 from mcp import Client
 from mcp.types import CallToolResult
 
-from tests.stand_in.douyin import SESSION, DouyinState, create_site
+from tests.stand_in.platforms.douyin.site import SESSION, DouyinState, create_site
 from tests.stand_in.running import StandIn, free_port, running
 
 from douyin_server.config import SiteSettings

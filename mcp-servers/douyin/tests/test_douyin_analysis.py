@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stand_in import douyin_data as data
+from tests.stand_in.platforms.douyin import data
 
 from douyin_server.analysis import analyze
 from douyin_server.model.answers import VideoSummary

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from dyber_kit.upstream.privacy import Privacy
 
-from tests.stand_in import douyin_data as data
+from tests.stand_in.platforms.douyin import data
 
 from douyin_server.config import DEFAULT_API_URL, DEFAULT_BASE_URL
 from douyin_server.model.references import References

@@ -11,7 +11,7 @@ from __future__ import annotations
 import pytest
 from dyber_kit.serving.server import build_server
 
-from tests.stand_in import douyin_data as data
+from tests.stand_in.platforms.douyin import data
 from tests.stand_in.running import running
 
 

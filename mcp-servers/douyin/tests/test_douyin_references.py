@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dyber_kit import ErrorCode, ServiceError
 
-from tests.stand_in.douyin_data import USER, VIDEO
+from tests.stand_in.platforms.douyin.data import USER, VIDEO
 
 from douyin_server.config import DEFAULT_API_URL, DEFAULT_BASE_URL
 from douyin_server.model.filters import SearchFilters

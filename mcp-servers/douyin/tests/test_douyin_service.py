@@ -11,7 +11,7 @@ from dyber_kit.serving.server import build_server
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.stand_in import douyin_data as data
+from tests.stand_in.platforms.douyin import data
 from tests.stand_in.running import free_port, running
 from tests.stand_in.tokens import SEEN, tokens_of
 

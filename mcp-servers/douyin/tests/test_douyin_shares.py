@@ -9,7 +9,7 @@ import pytest
 from dyber_kit import Settings
 from dyber_kit.serving.server import build_server
 
-from tests.stand_in import douyin_data as data
+from tests.stand_in.platforms.douyin import data
 from tests.stand_in.running import free_port, running
 
 

@@ -11,7 +11,7 @@ from dyber_kit import ServiceApp, Settings
 from mcp import Client
 from mcp.types import CallToolResult
 
-from tests.stand_in.github import TOKEN, GitHubState, create_github
+from tests.stand_in.platforms.github.site import TOKEN, GitHubState, create_github
 from tests.stand_in.running import StandIn, free_port, running
 
 from github_server.config import GitHubSettings

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.stand_in.github import TOKEN, create_github
+from tests.stand_in.platforms.github.site import TOKEN, create_github
 from tests.stand_in.running import free_port, running
 
 from github_server.config import GitHubSettings

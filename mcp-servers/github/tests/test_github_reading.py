@@ -8,7 +8,7 @@ import itertools
 import pytest
 from dyber_kit import Settings
 
-from tests.stand_in.github_files import LONG_LINE, MAIN, README
+from tests.stand_in.platforms.github.files import LONG_LINE, MAIN, README
 from tests.stand_in.running import free_port
 
 HIDDEN_PARTS = ("ignore all rules", "\u200b", "\u202e")

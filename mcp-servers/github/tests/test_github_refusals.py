@@ -7,7 +7,7 @@ import re
 import pytest
 from dyber_kit import Settings
 
-from tests.stand_in.github import TOKEN
+from tests.stand_in.platforms.github.site import TOKEN
 from tests.stand_in.running import free_port
 
 CALLS = {

@@ -7,9 +7,8 @@ import typing
 
 import pytest
 
-from tests.stand_in import github_data as data
-from tests.stand_in import github_files as files
-from tests.stand_in.github_fields import FIELDS
+from tests.stand_in.platforms.github import data, files
+from tests.stand_in.platforms.github.fields import FIELDS
 
 from github_server.model import wire
 

@@ -8,7 +8,7 @@ import pytest
 from dyber_kit import Settings
 from mcp import Client
 
-from tests.stand_in.github import TOKEN
+from tests.stand_in.platforms.github.site import TOKEN
 from tests.stand_in.running import free_port
 
 ISSUE = {"repo": "octocat/hello", "title": "Parser crashes", "body": "Steps {here}:\n\n    code"}

@@ -17,10 +17,10 @@ from dyber_kit.serving.server import build_server
 from mcp import Client
 from mcp.types import CallToolResult
 
+from tests.stand_in.platforms.weibo.official import APP_ID, APP_SECRET
+from tests.stand_in.platforms.weibo.site import create_weibo
+from tests.stand_in.platforms.weibo.state import WeiboState
 from tests.stand_in.running import free_port, running
-from tests.stand_in.weibo import create_weibo
-from tests.stand_in.weibo_official import APP_ID, APP_SECRET
-from tests.stand_in.weibo_state import WeiboState
 
 from weibo_server.config import WeiboSettings
 from weibo_server.service import build_app

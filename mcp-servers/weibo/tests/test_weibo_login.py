@@ -8,9 +8,9 @@ import io
 import pytest
 from dyber_kit import Settings
 
+from tests.stand_in.platforms.weibo.state import MEMBER
+from tests.stand_in.platforms.xiaohongshu.login import QR_ROWS
 from tests.stand_in.running import free_port
-from tests.stand_in.weibo_state import MEMBER
-from tests.stand_in.xiaohongshu_login import QR_ROWS
 
 from weibo_server import session
 

@@ -9,7 +9,7 @@ from dyber_kit import ErrorCode, ServiceError
 from dyber_kit.times import SHANGHAI
 from dyber_kit.upstream.privacy import Privacy
 
-from tests.stand_in import weibo_data as data
+from tests.stand_in.platforms.weibo import data
 
 from weibo_server.browsing.walls import EMPTY, checked
 from weibo_server.reading.parse import Parser, long_text, picture_urls

@@ -8,7 +8,7 @@ The question of a test is its docstring, as users write it. The facts are those 
 
 from __future__ import annotations
 
-from tests.stand_in import weibo_data as data
+from tests.stand_in.platforms.weibo import data
 
 
 async def test_what_is_on_the_hot_list(ask):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stand_in import weibo_data as data
+from tests.stand_in.platforms.weibo import data
 
 
 async def test_a_guest_reads_a_post_with_its_whole_text_and_its_comments(ask, state):

@@ -8,7 +8,7 @@ from dyber_kit import Settings
 from dyber_kit.contract import all_tools, tools_contract
 from mcp import Client
 
-from tests.stand_in import weibo_data as data
+from tests.stand_in.platforms.weibo import data
 from tests.stand_in.running import free_port
 from tests.stand_in.tokens import SEEN, tokens_of
 

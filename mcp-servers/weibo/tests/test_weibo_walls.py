@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dyber_kit import Settings
 
-from tests.stand_in import weibo_data as data
+from tests.stand_in.platforms.weibo import data
 from tests.stand_in.running import free_port
 
 CASES = {

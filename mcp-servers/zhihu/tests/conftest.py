@@ -16,8 +16,8 @@ from dyber_kit.serving.server import build_server
 from mcp import Client
 from zhihu_results import answer_of, error_of, write_session
 
+from tests.stand_in.platforms.zhihu.site import SECRET, ZhihuState, create_zhihu
 from tests.stand_in.running import StandIn, free_port, running
-from tests.stand_in.zhihu import SECRET, ZhihuState, create_zhihu
 
 from zhihu_server.config import ZhihuSettings
 from zhihu_server.service import build_app

@@ -7,9 +7,9 @@ import re
 import pytest
 from dyber_kit import Settings
 
-from tests.stand_in import zhihu_data as data
+from tests.stand_in.platforms.zhihu import data
+from tests.stand_in.platforms.zhihu.site import SECRET
 from tests.stand_in.running import free_port
-from tests.stand_in.zhihu import SECRET
 
 from zhihu_server.config import SECRET_SETTING
 
@@ -211,6 +211,6 @@ def test_the_stand_in_serves_exactly_the_documented_fields(name):
 
 
 def data_totals():
-    from tests.stand_in.zhihu import TOTALS
+    from tests.stand_in.platforms.zhihu.site import TOTALS
 
     return TOTALS

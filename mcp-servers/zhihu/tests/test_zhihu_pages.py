@@ -9,7 +9,7 @@ import pytest
 from dyber_kit import Settings
 from zhihu_results import answer_of, error_of, write_session
 
-from tests.stand_in import zhihu_data as data
+from tests.stand_in.platforms.zhihu import data
 from tests.stand_in.running import free_port
 
 from zhihu_server import session

@@ -17,7 +17,7 @@ from dyber_kit.serving.server import build_server
 from mcp import Client
 from zhihu_results import answer_of
 
-from tests.stand_in import zhihu_data as data
+from tests.stand_in.platforms.zhihu import data
 from tests.stand_in.running import running
 
 Agent = Callable[..., Awaitable[dict[str, Any]]]

@@ -10,7 +10,7 @@ from dyber_kit.contract import all_tools, tools_contract
 from dyber_kit.serving.server import build_server
 from mcp import Client
 
-from tests.stand_in import zhihu_data as data
+from tests.stand_in.platforms.zhihu import data
 from tests.stand_in.redis_server import redis_server
 from tests.stand_in.running import free_port, running
 from tests.stand_in.tokens import SEEN, tokens_of

@@ -8,7 +8,7 @@ from typing import Any
 from dyber_kit.browser.sessions import SessionStore
 from mcp.types import CallToolResult
 
-from tests.stand_in.zhihu_pages import COOKIE
+from tests.stand_in.platforms.zhihu.pages import COOKIE
 
 
 def answer_of(result: CallToolResult) -> dict[str, Any]:

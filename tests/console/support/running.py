@@ -56,7 +56,7 @@ def send_datagram(line: str, port: int) -> None:
         sender.sendto(f"<190>Nov 29 18:00:00 gateway gateway: {line}".encode(), ("127.0.0.1", port))
 
 
-def wait_until(fact: Callable[[], object], what: str, seconds: float = 30) -> None:
+def wait_until(fact: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Wait for a fact; fail with its name."""
     give_up = time.monotonic() + seconds
     while not fact():

@@ -33,7 +33,7 @@ from tests.gateway.support.gateway_under_test import SETTINGS, GatewayUnderTest
 from tests.gateway.support.hub_under_test import HUB_TOKEN, PORTS, RELAY_PORT
 from tests.gateway.support.relay import relay
 from tests.servers.hub.asking import message, modern_headers, until
-from tests.stand_in import hub_services
+from tests.stand_in.hub import services as hub_services
 from tests.stand_in.running import do_in, free_port, running, running_in
 
 #: The services are asked for their lists at the start only.

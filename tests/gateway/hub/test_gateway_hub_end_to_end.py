@@ -16,7 +16,7 @@ from tests.gateway.support.whole_stack import WholeStack, authorization
 from tests.servers.hub.asking import WAYS, answer_in, asking, message, modern_headers, post
 from tests.servers.protocol.test_servers_legacy_sse import INITIALIZE
 from tests.servers.protocol.test_servers_legacy_sse import session as legacy_session
-from tests.stand_in import hub_services
+from tests.stand_in.hub import services as hub_services
 
 HEADER_MISMATCH, INVALID_PARAMS = -32020, -32602
 LARGE = 2**53 + 1

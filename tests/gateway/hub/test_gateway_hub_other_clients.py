@@ -10,7 +10,7 @@ import pytest
 
 from tests.gateway.support.whole_stack import WholeStack, authorization
 from tests.servers.conformance.test_other_clients import inspect, printed, run_old
-from tests.stand_in.hub_services import PET
+from tests.stand_in.hub.services import PET
 from tests.support import node_programs, old_clients_environment
 from tests.support.node_programs import NodePrograms
 

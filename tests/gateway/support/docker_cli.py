@@ -60,7 +60,7 @@ def archive(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Wait until `condition` is true; fails the test with `what`, the awaited event, after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

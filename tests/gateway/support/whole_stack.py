@@ -21,7 +21,7 @@ from tests.gateway.support.docker_cli import wait_until
 from tests.gateway.support.gateway_under_test import GatewayUnderTest
 from tests.gateway.support.hub_under_test import HUB_TOKEN, PATIENT, RELAY_PORT
 from tests.gateway.support.relay import relay
-from tests.stand_in import hub_services
+from tests.stand_in.hub import services as hub_services
 from tests.stand_in.running import free_port, running
 
 #: The hub looks at its services often.

@@ -12,8 +12,8 @@ from dyber_kit.serving.server import build_server
 from tests.servers.conformance.service import build_app
 from tests.servers.hub.asking import until
 from tests.servers.hub.conftest import serving_hub
-from tests.stand_in import hub_services
-from tests.stand_in.hub_gateway import HubGateway
+from tests.stand_in.hub import services as hub_services
+from tests.stand_in.hub.gateway import HubGateway
 from tests.stand_in.running import free_port, running
 from tests.support import node_programs
 from tests.support.conformance_suite import REVISIONS, run_suite

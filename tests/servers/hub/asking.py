@@ -22,7 +22,7 @@ WAYS = [
     ("legacy", "application/json, text/event-stream"),
     ("sse", "*/*"),
 ]
-#: The whole stack, and the group of `tests.stand_in.hub_services`.
+#: The whole stack, and the group of `tests.stand_in.hub.services`.
 HUB, PET = "", "/groups/pet"
 _NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 

@@ -16,8 +16,8 @@ from dyber_hub.settings import HubSettings
 from dyber_kit import Settings
 from dyber_kit.serving.server import build_server
 
-from tests.stand_in import hub_services
-from tests.stand_in.hub_gateway import TOKEN, HubGateway
+from tests.stand_in.hub import services as hub_services
+from tests.stand_in.hub.gateway import TOKEN, HubGateway
 from tests.stand_in.running import free_port, running
 
 QUICK = Timings(shortest=0.8, longest=1.2, again=0.3, answer=5.0, states=0.2)

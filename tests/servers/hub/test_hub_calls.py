@@ -21,8 +21,8 @@ from tests.servers.hub.asking import (
     post,
 )
 from tests.servers.hub.conftest import Hub
-from tests.stand_in import hub_services
 from tests.stand_in.header_attacks import META, MODERN
+from tests.stand_in.hub import services as hub_services
 
 STREAM = "application/json, text/event-stream"
 LARGE = 2**53 + 1

@@ -11,9 +11,9 @@ import pytest
 
 from tests.servers.hub.asking import WAYS, asking, until
 from tests.servers.hub.conftest import Hub, serving_hub
-from tests.stand_in import hub_services
 from tests.stand_in.bridges import bridge, lock_of, settings_of
-from tests.stand_in.hub_gateway import HubGateway
+from tests.stand_in.hub import services as hub_services
+from tests.stand_in.hub.gateway import HubGateway
 from tests.stand_in.running import running
 
 #: What the hub knows of the service before it has asked it.

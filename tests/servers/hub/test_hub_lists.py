@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.hub.asking import HUB, PET, WAYS, answer_in, asking, headers_of, message, post, until
 from tests.servers.hub.conftest import ONCE, QUICK, Hub, serving_hub
-from tests.stand_in import hub_services
+from tests.stand_in.hub import services as hub_services
 
 ALL_TOOLS = [
     *("alpha_echo", "alpha_number", "alpha_write", "alpha_wait", "alpha_ask"),

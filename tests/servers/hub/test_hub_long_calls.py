@@ -17,7 +17,7 @@ from tests.servers.hub.asking import answer_in, headers_of, message, messages_in
 from tests.servers.hub.conftest import serving_hub
 from tests.servers.hub.test_hub_calls import STREAM, call
 from tests.servers.protocol.test_servers_legacy_sse import INITIALIZE, session
-from tests.stand_in import hub_services
+from tests.stand_in.hub import services as hub_services
 
 
 @pytest.mark.parametrize("modern", [True, False])

@@ -19,8 +19,8 @@ from infra.settings.names import HUB_NAME
 from tests.servers.hub.asking import HUB, PET, answer_in, headers_of, message, post, until
 from tests.servers.hub.conftest import Hub, serving_hub
 from tests.servers.protocol.test_servers_legacy_sse import INITIALIZE, session
-from tests.stand_in import hub_services
-from tests.stand_in.hub_gateway import TOKEN
+from tests.stand_in.hub import services as hub_services
+from tests.stand_in.hub.gateway import TOKEN
 from tests.stand_in.running import free_port, process
 
 HEADERS = headers_of("all")

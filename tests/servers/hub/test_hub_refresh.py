@@ -19,7 +19,7 @@ from mcp.types import METHOD_NOT_FOUND
 from tests.servers.hub.asking import until
 from tests.servers.hub.test_hub_views import service, tool
 from tests.stand_in.header_attacks import MODERN
-from tests.stand_in.hub_services import catalogue
+from tests.stand_in.hub.services import catalogue
 
 QUICK = Timings(shortest=0.05, longest=0.05, again=0.05, answer=0.5, states=0.02)
 KNOWN = tool("one_known")

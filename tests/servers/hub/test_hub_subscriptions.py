@@ -26,8 +26,8 @@ from pydantic import Field
 
 from tests.servers.hub.asking import HUB, PET, answer_in, headers_of, message, modern_headers, post, until
 from tests.servers.hub.conftest import ONCE, Hub, serving_hub
-from tests.stand_in import hub_services
-from tests.stand_in.hub_gateway import TOKEN
+from tests.stand_in.hub import services as hub_services
+from tests.stand_in.hub.gateway import TOKEN
 from tests.stand_in.running import do_in, free_port, running, running_in, wait_until
 
 ALL_KINDS = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True}

@@ -11,7 +11,7 @@ from dyber_hub.live import LiveCatalogue, Offers
 from dyber_hub.scopes import ALL_SERVICES, parse_hub_scope
 from dyber_hub.views import View
 
-from tests.stand_in.hub_services import PET, catalogue
+from tests.stand_in.hub.services import PET, catalogue
 
 
 def service(name: str, **offers: Any) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from dyber_kit.contract import all_tools
 from xiaohongshu_server.model.arguments import MAX_TITLE_WIDTH, search_words, title, title_width, written_text
 from xiaohongshu_server.service import build_app
 
-from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import Caller
 from tests.stand_in.running import free_port
 from tests.stand_in.services import tools_of
-from tests.stand_in.xiaohongshu_calls import Caller
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

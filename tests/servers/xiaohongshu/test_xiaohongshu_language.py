@@ -11,8 +11,8 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 
-from tests.stand_in import xiaohongshu_data as data
-from tests.stand_in.xiaohongshu_calls import logged_in
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import logged_in
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stand_in import xiaohongshu_data as data
-from tests.stand_in.xiaohongshu_calls import Caller, logged_in
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import Caller, logged_in
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 USER_REF = f"{data.USER}:{data.USER_TOKEN}"

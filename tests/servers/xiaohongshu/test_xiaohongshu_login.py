@@ -24,10 +24,10 @@ from dyber_kit.serving.server import build_server
 from xiaohongshu_server import session
 from xiaohongshu_server.service import build_app
 
-from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import Caller, logged_in, stand_in_settings
+from tests.stand_in.platforms.xiaohongshu.login import QR_ROWS, QR_URL, picture
 from tests.stand_in.running import SERVERS, free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, logged_in, stand_in_settings
-from tests.stand_in.xiaohongshu_login import QR_ROWS, QR_URL, picture
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 
@@ -135,7 +135,7 @@ async def test_a_client_without_pictures_gets_the_code_as_text_and_as_an_address
 
 async def test_a_picture_that_is_not_a_plain_code_is_passed_on_unchanged(client, no_session, monkeypatch):
     framed = picture(["1" * 30] * 30)
-    monkeypatch.setattr("tests.stand_in.xiaohongshu_login.picture", lambda: framed)
+    monkeypatch.setattr("tests.stand_in.platforms.xiaohongshu.login.picture", lambda: framed)
     result = await client.result("xhs_login_qrcode")
     assert [part.type for part in result.content] == ["text", "image"]
     assert result.content[1].data == framed.partition(",")[2]
@@ -143,7 +143,7 @@ async def test_a_picture_that_is_not_a_plain_code_is_passed_on_unchanged(client,
 
 @pytest.mark.parametrize("url", ["http://evil.test/x", "javascript:alert(1)", "https://xiaohongshu.com.evil.test/", 3])
 async def test_a_foreign_address_is_not_passed_on(client, no_session, monkeypatch, url):
-    monkeypatch.setattr("tests.stand_in.xiaohongshu_login.QR_URL", url)
+    monkeypatch.setattr("tests.stand_in.platforms.xiaohongshu.login.QR_URL", url)
     assert "url" not in await client("xhs_login_qrcode")
 
 

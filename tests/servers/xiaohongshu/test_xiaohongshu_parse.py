@@ -24,7 +24,7 @@ from xiaohongshu_server.model.references import (
 )
 from xiaohongshu_server.reading.parse import Parser, comment_tokens, estimated_time, feed_tokens
 
-from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.platforms.xiaohongshu import data
 
 BASE = "https://www.xiaohongshu.com"
 ID = data.NORMAL_NOTE

@@ -16,8 +16,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from xiaohongshu_server.writing.pictures import Pictures
 
+from tests.stand_in.platforms.xiaohongshu.calls import Caller, logged_in
 from tests.stand_in.running import StandIn, free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, logged_in
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 FILES = {

@@ -11,9 +11,9 @@ from dyber_kit.browser.pool import BrowserSettings
 from dyber_kit.serving.server import build_server
 from xiaohongshu_server.service import build_app
 
-from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import Caller, stand_in_settings
 from tests.stand_in.running import free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, stand_in_settings
 
 #: Longer than the time limit of a test, so that a test that waits for the page's deadline fails.
 PAGE_SECONDS = 300

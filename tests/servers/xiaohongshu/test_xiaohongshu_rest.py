@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.platforms.xiaohongshu import data
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 

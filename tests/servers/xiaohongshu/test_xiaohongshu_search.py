@@ -9,9 +9,9 @@ from dyber_kit.serving.server import build_server
 from xiaohongshu_server.model.filters import PANEL, SearchFilters
 from xiaohongshu_server.service import build_app
 
-from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import Caller, stand_in_settings
 from tests.stand_in.running import free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, stand_in_settings
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 USER_REF = f"{data.USER}:{data.USER_TOKEN}"

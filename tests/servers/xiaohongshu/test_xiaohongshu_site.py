@@ -14,9 +14,9 @@ from xiaohongshu_server.browsing.platform import PLATFORM
 from xiaohongshu_server.config import SiteSettings
 from xiaohongshu_server.service import build_app
 
-from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import Caller, stand_in_settings
 from tests.stand_in.running import free_port, running
-from tests.stand_in.xiaohongshu_calls import Caller, stand_in_settings
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 

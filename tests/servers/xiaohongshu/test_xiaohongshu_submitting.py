@@ -21,8 +21,8 @@ from xiaohongshu_server.model.references import NoteReference
 from xiaohongshu_server.reading.reader import SiteReader
 from xiaohongshu_server.writing.writer import SiteWriter
 
-from tests.stand_in import xiaohongshu_data as data
-from tests.stand_in.xiaohongshu_calls import Caller, logged_in, stand_in_settings
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import Caller, logged_in, stand_in_settings
 
 # One browser serves all tests of this file.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,7 +9,7 @@ from dyber_kit import ErrorCode
 from dyber_kit.browser.walls import Wall
 from xiaohongshu_server.browsing.walls import WALLS
 
-from tests.stand_in.xiaohongshu_data import REFUSALS
+from tests.stand_in.platforms.xiaohongshu.data import REFUSALS
 
 BASE = "https://www.xiaohongshu.com"
 

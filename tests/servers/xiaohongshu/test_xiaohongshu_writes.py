@@ -14,9 +14,9 @@ from mcp.types import ElicitRequestFormParams, ElicitResult
 from xiaohongshu_server.service import build_app
 from xiaohongshu_server.writing.publishing import files_to_publish, listed, topics_to_publish
 
-from tests.stand_in import xiaohongshu_data as data
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.calls import Caller, logged_in
 from tests.stand_in.running import free_port
-from tests.stand_in.xiaohongshu_calls import Caller, logged_in
 
 REF = f"{data.NORMAL_NOTE}:{data.TOKEN}"
 NOTE = "《手冲咖啡入门》（作者 用户7）"

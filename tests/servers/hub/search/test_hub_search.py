@@ -28,7 +28,7 @@ from tests.servers.hub.asking import (
     until,
 )
 from tests.servers.hub.conftest import ONCE, Hub, serving_hub
-from tests.stand_in import hub_services
+from tests.stand_in.hub import services as hub_services
 
 SEARCH = "/search"
 NAMES = ["find_tools", "call_tool", "list_services"]

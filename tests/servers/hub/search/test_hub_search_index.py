@@ -12,7 +12,7 @@ from dyber_hub.search.index import SearchIndex
 from dyber_hub.search.words import index_words, query_words
 from dyber_hub.views import ShownTool, View
 
-from tests.stand_in.hub_catalogues import real_catalogue
+from tests.stand_in.hub.catalogues import real_catalogue
 
 #: Questions about the services in this repository, each with the tools of which any is a right answer.
 QUESTIONS = {

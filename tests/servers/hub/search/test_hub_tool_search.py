@@ -17,7 +17,7 @@ from dyber_hub.views import View
 from dyber_kit.errors import ServiceError
 from dyber_kit.language import using_language
 
-from tests.stand_in.hub_catalogues import real_catalogue
+from tests.stand_in.hub.catalogues import real_catalogue
 
 
 def search_of(catalogue: Catalogue) -> ToolSearch:

@@ -11,7 +11,7 @@ import pytest
 from dyber_hub.tokens.endpoint import FILE_SETTING, PATH, TokenEndpoint
 
 from tests.servers.hub.conftest import ONCE, serving_hub
-from tests.stand_in.hub_gateway import TOKEN, HubGateway
+from tests.stand_in.hub.gateway import TOKEN, HubGateway
 from tests.stand_in.identity_provider import IdentityProvider
 
 

@@ -10,7 +10,7 @@ from dyber_kit import ErrorCode
 from dyber_kit.browser.platforms import Calls, Layout, Platform
 from dyber_kit.browser.walls import COMMON_STATUSES, Refusal, Walls
 
-from tests.stand_in import small_platform
+from tests.stand_in.platforms import small_platform
 from tests.stand_in.running import StandIn, free_port, running
 
 INN = Platform(

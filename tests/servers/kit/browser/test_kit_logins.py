@@ -23,9 +23,9 @@ from dyber_kit.browser.sessions import SessionStore
 from dyber_kit.language import using_language
 
 from tests.servers.kit.browser.conftest import INN
+from tests.stand_in.platforms.small_platform import ENDED, MEMBER_COOKIE
+from tests.stand_in.platforms.xiaohongshu.login import QR_ROWS
 from tests.stand_in.running import StandIn
-from tests.stand_in.small_platform import ENDED, MEMBER_COOKIE
-from tests.stand_in.xiaohongshu_login import QR_ROWS
 
 # One browser serves all tests of this file.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

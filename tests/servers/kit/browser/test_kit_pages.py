@@ -17,8 +17,8 @@ from dyber_kit.calling.scopes import CallerScope, applied_scope
 
 from tests.servers.kit.browser.conftest import INN
 from tests.servers.kit.browser.test_kit_browser import session_of
+from tests.stand_in.platforms.small_platform import MEMBER_COOKIE
 from tests.stand_in.running import StandIn
-from tests.stand_in.small_platform import MEMBER_COOKIE
 
 # One browser serves all tests of this file.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

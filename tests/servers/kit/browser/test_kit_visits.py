@@ -17,8 +17,8 @@ from dyber_kit.browser.visits import Paths, Snapshot, Visit, visiting
 from prometheus_client import generate_latest
 
 from tests.servers.kit.browser.conftest import INN
+from tests.stand_in.platforms.small_platform import TOTAL
 from tests.stand_in.running import StandIn
-from tests.stand_in.small_platform import TOTAL
 
 # One browser serves all tests of this file.
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,7 +13,7 @@ from dyber_kit.upstream.api.client import ApiClient
 from dyber_kit.upstream.api.requests import ApiLimits
 from starlette.applications import Starlette
 
-from tests.stand_in.api_platform import ApiState, create_platform
+from tests.stand_in.platforms.api_platform import ApiState, create_platform
 from tests.stand_in.running import free_port, running
 
 MakeClient = Callable[..., ApiClient]

@@ -12,7 +12,7 @@ from dyber_kit.upstream.cache import Cache
 from dyber_kit.upstream.caching import cached
 from pydantic import BaseModel, Field
 
-from tests.stand_in import api_platform
+from tests.stand_in.platforms import api_platform
 
 HELLO = {"owner": "octocat", "repo": "hello"}
 PATH = "/repos/{owner}/{repo}"

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from dyber_kit import ErrorCode
 from dyber_kit.upstream.http import create_client
 
-from tests.stand_in.api_platform import create_platform
+from tests.stand_in.platforms.api_platform import create_platform
 from tests.stand_in.proxy import running_proxy
 from tests.stand_in.running import free_port, running
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 
-from tests.stand_in import small_platform
+from tests.stand_in.platforms import small_platform
 from tests.stand_in.running import StandIn, free_port, running
 
 

@@ -14,7 +14,7 @@ import pytest
 from cli.deployment import deployment, reading
 from cli.deployment.deployment import Deployment
 from cli.deployment.events import DeployError
-from cli.deployment.state_without_secrets import IS_SECRET, SIGNATURE
+from cli.deployment.state.without_secrets import IS_SECRET, SIGNATURE
 from cli.system.errors import StackError
 
 REPOSITORY = Path(__file__).resolve().parents[4]

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.stand_in.xiaohongshu_login import picture
+from tests.stand_in.platforms.xiaohongshu.login import picture
 
 TOTAL, PAGE = 25, 10
 COOKIE = "member"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.deployment import state_import
+from cli.deployment.state import importing as state_import
 from cli.system.errors import StackError
 
 SALTED = b"encryptionsalt: v1:abc=\nconfig:\n  dyber:logLevel: info\n"

@@ -17,7 +17,7 @@ from cli.commands.data import restore
 from cli.commands.data.restore import Restorable
 from cli.deployment import deployment
 from cli.deployment.deployment import Deployment
-from cli.deployment.state_import import TrialImport
+from cli.deployment.state.importing import TrialImport
 from cli.recovery import way_back
 from cli.recovery.backup_file import Manifest
 from infra.schema.problems import ConfigurationError

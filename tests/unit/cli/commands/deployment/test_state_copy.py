@@ -11,7 +11,7 @@ import typer
 
 from cli.app import app
 from cli.commands.deployment import plan
-from cli.deployment.state_without_secrets import IS_SECRET, SIGNATURE, without_secrets
+from cli.deployment.state.without_secrets import IS_SECRET, SIGNATURE, without_secrets
 from cli.previews import copy_preview
 from cli.previews.copy_preview import Failed, compared, isolated
 from cli.previews.model import UNKNOWN, steps

@@ -1,6 +1,6 @@
 """Takes the place of GitHub: its REST API with headers, pages and refusals, and its page of trending repositories.
 
-`python -m tests.stand_in.github --port 8100` runs it alone; set GITHUB_API_URL to its address.
+`python -m tests.stand_in.platforms.github.site --port 8100` runs it alone; set GITHUB_API_URL to its address.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from tests.stand_in import github_files as files
-from tests.stand_in import github_reading as reading
-from tests.stand_in import github_writing as writing
+from tests.stand_in.platforms.github import files, reading, writing
 
 TOKEN = "github_pat_of_a_test_11AAAA"
 _LIMITS = {"core": (60, 5000), "search": (10, 30), "code_search": (0, 10)}

@@ -10,9 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 _HERE = Path(__file__).parent
-_SCRIPTS = {
-    name: (_HERE / f"xiaohongshu_{name}.js").read_text(encoding="utf-8") for name in ("page", "note", "publish")
-}
+_SCRIPTS = {name: (_HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("page", "note", "publish")}
 
 FILTERS = {
     "排序依据": ("综合", "最新", "最多点赞", "最多评论", "最多收藏"),

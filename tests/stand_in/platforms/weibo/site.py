@@ -1,6 +1,6 @@
 """Stands in for Weibo in tests: the site, the mobile site, the site of logins, short links and the official API.
 
-`python -m tests.stand_in.weibo --port 8100` runs it alone. `state.weibo` of the application is a `WeiboState`, whose
+`python -m tests.stand_in.platforms.weibo.site --port 8100` runs it alone. `state.weibo` of the application is a `WeiboState`, whose
 `case` chooses what the sites show in place of their data.
 """
 
@@ -17,10 +17,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.stand_in import weibo_data as data
-from tests.stand_in import weibo_login as login
-from tests.stand_in import weibo_official as official
-from tests.stand_in.weibo_state import VISITOR, WeiboState, is_member, state_of
+from tests.stand_in.platforms.weibo import data, login, official
+from tests.stand_in.platforms.weibo.state import VISITOR, WeiboState, is_member, state_of
 
 #: By case, what the calls of the sites answer in place of their data: HTTP status and body.
 REFUSED_CALLS: dict[str, tuple[int, object]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from tests.stand_in.github_files import API, HIDDEN, SITE
+from tests.stand_in.platforms.github.files import API, HIDDEN, SITE
 
 #: Login of the token's account.
 ACCOUNT = "mona"

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.stand_in import xiaohongshu_data as data
-from tests.stand_in.xiaohongshu_html import config, logged_in, page
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.html import config, logged_in, page
 
 BUTTON = "<div class='publish-page-publish-btn'><button class='bg-red' disabled>发布</button></div>"
 # This element draws two buttons; only the right one publishes.

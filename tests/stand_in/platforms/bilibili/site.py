@@ -1,6 +1,6 @@
 """Stands in for bilibili.com in tests: pages that make their own signed calls, with a switch for every wall.
 
-`python -m tests.stand_in.bilibili --port 8100` runs it alone. `state.case` of the application is the wall, `state.opened`
+`python -m tests.stand_in.platforms.bilibili.site --port 8100` runs it alone. `state.case` of the application is the wall, `state.opened`
 the paths of the pages that were opened. Calls that the site wants signed are answered only with the signature that the
 stand-in's own pages make, so that a service that makes such calls itself fails.
 """
@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.stand_in import bilibili_data as data
-from tests.stand_in.bilibili_data import REFUSED_CALLS, WALL_PAGES, envelope
-from tests.stand_in.xiaohongshu_login import picture
+from tests.stand_in.platforms.bilibili import data
+from tests.stand_in.platforms.bilibili.data import REFUSED_CALLS, WALL_PAGES, envelope
+from tests.stand_in.platforms.xiaohongshu.login import picture
 
 COOKIE = "SESSDATA"
 SIGNATURE = "made-by-the-page"

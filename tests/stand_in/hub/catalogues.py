@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from dyber_hub.catalogue import Catalogue, parse_catalogue
 
-SERVERS = Path(__file__).resolve().parents[2] / "mcp-servers"
+SERVERS = Path(__file__).resolve().parents[3] / "mcp-servers"
 
 
 def real_services() -> list[dict[str, Any]]:

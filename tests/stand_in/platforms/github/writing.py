@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
-from tests.stand_in import github_data as data
+from tests.stand_in.platforms.github import data
 
 #: Fields that GitHub's public description has in the bodies of these requests.
 WRITTEN = {"issue": {"title", "body", "assignee", "milestone", "labels", "assignees", "type"}, "comment": {"body"}}

@@ -1,7 +1,7 @@
 """Stands in for douyin.com and its share pages: the same paths, calls and walls, with invented data.
 
 `state.douyin` of the application is a `DouyinState`, whose fields choose the behaviour. A guest logs in by a QR code,
-which is scanned when `scanned` becomes true. Run it with `python -m tests.stand_in.douyin --port N [--case CASE]`; HOST
+which is scanned when `scanned` becomes true. Run it with `python -m tests.stand_in.platforms.douyin.site --port N [--case CASE]`; HOST
 sets the address.
 """
 
@@ -21,10 +21,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.stand_in import douyin_data as data
-from tests.stand_in.xiaohongshu_login import picture as qr_picture
+from tests.stand_in.platforms.douyin import data
+from tests.stand_in.platforms.xiaohongshu.login import picture as qr_picture
 
-_SCRIPT = (Path(__file__).parent / "douyin_page.js").read_text(encoding="utf-8")
+_SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
 SESSION = "sessionid"
 #: What the calls for data are answered instead, by case: HTTP status and body.
 REFUSED_CALLS: dict[str, tuple[int, Any]] = {

@@ -8,8 +8,8 @@ import base64
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from tests.stand_in.weibo_state import MEMBER, is_member, state_of
-from tests.stand_in.xiaohongshu_login import picture
+from tests.stand_in.platforms.weibo.state import MEMBER, is_member, state_of
+from tests.stand_in.platforms.xiaohongshu.login import picture
 
 _LOGIN = """
 fetch("/sso/v2/qrcode/image?entry=miniblog&size=180").then((answer) => answer.json()).then(({data}) => {

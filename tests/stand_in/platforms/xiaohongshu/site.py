@@ -1,7 +1,7 @@
 """Stands in for xiaohongshu.com: it has the same paths, state objects and walls, with invented data.
 
 Keywords and note ids select the behaviour; see `SEARCHES` and `xiaohongshu_data`. A guest logs in by a QR code, which
-`POST /stand-in/scan` scans. Run it with `python -m tests.stand_in.xiaohongshu --port N`; HOST sets the address.
+`POST /stand-in/scan` scans. Run it with `python -m tests.stand_in.platforms.xiaohongshu.site --port N`; HOST sets the address.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.stand_in import xiaohongshu_data as data
-from tests.stand_in.xiaohongshu_html import NOTE_BODY, config, filter_panel, logged_in, member, page
-from tests.stand_in.xiaohongshu_login import PROOFS, login_routes
-from tests.stand_in.xiaohongshu_writing import write_routes
+from tests.stand_in.platforms.xiaohongshu import data
+from tests.stand_in.platforms.xiaohongshu.html import NOTE_BODY, config, filter_panel, logged_in, member, page
+from tests.stand_in.platforms.xiaohongshu.login import PROOFS, login_routes
+from tests.stand_in.platforms.xiaohongshu.writing import write_routes
 
 # Behaviour of the search page by keyword; any other keyword is an ordinary search.
 SEARCHES: dict[str, dict[str, Any]] = {

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.stand_in import zhihu_data as data
-from tests.stand_in.xiaohongshu_login import QR_ROWS
+from tests.stand_in.platforms.xiaohongshu.login import QR_ROWS
+from tests.stand_in.platforms.zhihu import data
 
 if TYPE_CHECKING:
-    from tests.stand_in.zhihu import ZhihuState
+    from tests.stand_in.platforms.zhihu.site import ZhihuState
 
 COOKIE = "z_c0"
 _SIGN_IN = """

@@ -1,6 +1,6 @@
 """Takes the place of Zhihu: its official API with quotas and refusals, and its site with a login by QR code.
 
-`python -m tests.stand_in.zhihu --port 8100` runs it alone; set ZHIHU_API_URL and ZHIHU_BASE_URL to its address.
+`python -m tests.stand_in.platforms.zhihu.site --port 8100` runs it alone; set ZHIHU_API_URL and ZHIHU_BASE_URL to its address.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.stand_in import zhihu_data as data
-from tests.stand_in.zhihu_pages import page_routes
+from tests.stand_in.platforms.zhihu import data
+from tests.stand_in.platforms.zhihu.pages import page_routes
 
 SECRET = "zh1_secret_of_a_test_5f2c9a"
 TOTALS = {"zhihu_search": 5000, "global_search": 5000, "hot_list": 100, "question_answers": 100}

@@ -7,8 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tests.stand_in import weibo_data as data
-from tests.stand_in.weibo_state import WeiboState, state_of
+from tests.stand_in.platforms.weibo import data
+from tests.stand_in.platforms.weibo.state import WeiboState, state_of
 
 APP_ID, APP_SECRET = "2882303761", "a-secret-of-the-app"
 

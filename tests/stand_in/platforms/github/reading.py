@@ -8,9 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tests.stand_in import github_data as data
-from tests.stand_in import github_files as files
-from tests.stand_in import github_writing as writing
+from tests.stand_in.platforms.github import data, files, writing
 
 ISSUES = 25
 COMMENTS = {1: 25, 3: 2}

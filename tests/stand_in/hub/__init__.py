@@ -1,0 +1,1 @@
+"""Stands in for the gateway and the services around a hub under test."""
