@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dyber_console.intake.deployment import Deployment
+from dyber_console.intake.files import Event
 from dyber_console.records import changes, usage
 from dyber_console.state import Console
 from dyber_console.tools import contracts
-from dyber_console.verdicts.facts import Account, Facts, ServiceFacts
+from dyber_console.verdicts.facts import Account, End, Facts, ServiceFacts
 
 #: The usual order of stacks; others come before them.
 _ORDER = ("dev", "test", "prod")
@@ -16,11 +17,12 @@ def facts(console: Console) -> Facts:
     """Return the facts of this moment."""
     now = console.live.clock()
     names = sorted({*console.live.services, *console.files.deployment.services})
+    ends = {name: _end(event) for name, event in console.files.ends().items()}
     backup, drift = console.files.newest("backup"), console.files.newest("drift")
     return Facts(
         now=now,
         stack=console.settings.stack,
-        services=tuple(_service(console, name) for name in names),
+        services=tuple(_service(console, name, ends.get(name)) for name in names),
         status_age=console.live.status_age(),
         lost_since=console.live.lost_since,
         certificate_end=console.live.metrics.value("dyber_gateway_certificate_end_seconds"),
@@ -28,6 +30,7 @@ def facts(console: Console) -> Facts:
         drift=len(drift.content.get("differences") or ()) if drift else None,
         drift_at=drift.at if drift else None,
         hub=console.live.hub,
+        part_ends={name: end for name, end in ends.items() if name not in names},
         counted_since=usage.first_known(console.store),
     )
 
@@ -49,7 +52,7 @@ def _place(name: str) -> tuple[int, str]:
     return (_ORDER.index(name) if name in _ORDER else -1, name)
 
 
-def _service(console: Console, name: str) -> ServiceFacts:
+def _service(console: Console, name: str, end: End | None) -> ServiceFacts:
     deployed = console.files.deployment.services.get(name)
     status = console.live.services.get(name)
     last = changes.last_state(console.store, name)
@@ -63,10 +66,18 @@ def _service(console: Console, name: str) -> ServiceFacts:
         qr_login=console.logins.login_tools(name) is not None,
         secrets=deployed.secrets if deployed else (),
         changed_tools=changed_tools(console, name),
+        grave_findings=sum(finding.is_grave for finding in console.files.findings().get(name, ())),
         is_foreign=deployed.is_foreign if deployed else False,
         memory_mib=deployed.memory_mib if deployed else None,
         digest=deployed.digest if deployed else None,
+        end=end,
     )
+
+
+def _end(event: Event) -> End:
+    memory = event.content.get("memory_mib")
+    out_of_memory = event.content.get("reason") == "out_of_memory"
+    return End(event.at, out_of_memory, memory if isinstance(memory, int) else None)
 
 
 def changed_tools(console: Console, name: str) -> int | None:

@@ -12,7 +12,7 @@ from dyber_console.intake.board import Board
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
 from dyber_console.records.day import Day
-from dyber_console.records.store import Store
+from dyber_console.records.store import FILE_NAME, Store
 from dyber_console.settings import Settings
 from dyber_console.tools.calling import Tools
 from dyber_console.tools.logins import Logins
@@ -48,7 +48,7 @@ class Console:
             ValueError: The password's hash cannot be used.
         """
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = Store(settings.data_dir / "console.sqlite", settings.longest_store_mib)
+        store = Store(settings.data_dir / FILE_NAME, settings.longest_store_mib)
         password = Password(settings.password_hash)
         tools = Tools(settings)
         return cls(

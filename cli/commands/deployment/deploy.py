@@ -23,6 +23,7 @@ from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
 from cli.previews import table as preview_table
 from cli.previews.tool_lists import tool_lists
+from cli.records import recording
 from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
@@ -77,21 +78,23 @@ def deploy(
     ports.refuse_low_ports_of_file(ROOT, stack)
     with Activities(home.logs / "deploy.log") as display:
         set_up(home, display)
-        deployment = Deployment.open(stack)
-        if chosen:
-            deployment = _choose(deployment, chosen)
-        check(deployment)
-        env_values.show_taken(stack)
-        deployment.recover(display)
-        rest = repair(deployment)
-        mounted_before = stored_data.mounted(deployment.resources())
-        with graceful_interrupt():
-            outputs, changes = deployment.up(display, replace=rest.replace, refresh=rest.refresh)
+        with recording.attempt(stack) as attempt:
+            deployment = Deployment.open(stack)
+            if chosen:
+                deployment = _choose(deployment, chosen)
+            check(deployment)
+            env_values.show_taken(stack)
+            deployment.recover(display)
+            rest = repair(deployment)
+            mounted_before = stored_data.mounted(deployment.resources())
+            attempt.begin(deployment)
+            with graceful_interrupt():
+                outputs, attempt.changes = deployment.up(display, replace=rest.replace, refresh=rest.refresh)
     for volume in sorted(mounted_before - stored_data.mounted(deployment.resources())):
         err.print(tr("• data kept: {volume}", volume=volume), markup=False)
     env_values.complete(stack, outputs["tokens"])
     select_if_none(stack)
-    _summary(stack, outputs, changes, time.monotonic() - started)
+    _summary(stack, outputs, attempt.changes, time.monotonic() - started)
 
 
 @commands.command(epilog=examples("./deploy.sh setup"))

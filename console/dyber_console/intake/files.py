@@ -24,6 +24,12 @@ In the folder of DYBER_FILES, all of it optional:
      "outcome": "ok" | "failed" | "refused", "reason": "…"}
     {"kind": "drift", "at": "…", "differences": [{"resource": "…", "details": "…", "way_back": "…"}]}
     {"kind": "backup", "at": "…", "bytes": 123}
+    {"kind": "promotion", "at": "…", "from": "dev", "to": "test", "parts": ["zhihu"], "who": "…", "commit": "…"}
+    {"kind": "ended", "at": "…", "service": "zhihu", "container": "…", "reason": "out_of_memory" | "exit",
+     "exit_code": 1 | null, "memory_mib": 256 | null}
+
+A deployment's `at` is its start. `ended` is a container that ended by itself and was started again by the engine;
+`service` is also `hub`, `gateway` or another part, and `memory_mib` is the limit that the container had.
 
 `contracts/<service>.json`: the service's `tools.lock.json`.
 
@@ -59,7 +65,7 @@ Content = TypeVar("Content")
 
 @dataclass(frozen=True)
 class Event:
-    """Holds one line of the history: a deployment, a search for drift, or a backup."""
+    """Holds one line of the history: a deployment, a search for drift, a backup, a promotion, an ended container."""
 
     kind: str
     at: float
@@ -192,6 +198,14 @@ class Files:
     def newest(self, kind: str) -> Event | None:
         """Return the newest event of a kind, or None."""
         return next((event for event in self.history if event.kind == kind), None)
+
+    def ends(self) -> dict[str, Event]:
+        """Return the newest end of a container of each service and part that had such, by name."""
+        ends: dict[str, Event] = {}
+        for event in self.history:
+            if event.kind == "ended":
+                ends.setdefault(str(event.content.get("service", "")), event)
+        return ends
 
 
 def read_history(text: str) -> list[Event]:

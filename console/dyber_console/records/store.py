@@ -9,6 +9,8 @@ from pathlib import Path
 
 from dyber_console.records.model import HALF_HOUR, Call, Span, bucket, half_hour, result_of
 
+#: Name of the file in the folder of the console's data.
+FILE_NAME = "console.sqlite"
 _DAY = 86_400
 _CALLS_SECONDS = _DAY
 _SUMS_SECONDS = 30 * _DAY

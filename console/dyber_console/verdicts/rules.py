@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 
 from dyber_console.intake.live import STATUS_STALE
 from dyber_console.language import tr, tr_plural
 from dyber_console.verdicts.codes import meaning
 from dyber_console.verdicts.facts import Facts, ServiceFacts
+from dyber_console.verdicts.memory import lacks_memory, out_of_memory
 from dyber_console.verdicts.times import clock
+from dyber_console.verdicts.todo import Grade as Grade
+from dyber_console.verdicts.todo import Todo as Todo
 
 _DAY = 86_400.0
 #: Failures of the same kind in a row from which they are somebody's task.
@@ -19,48 +20,8 @@ _REPEATED = 3
 _WAITING_SECONDS = 900.0
 _CERTIFICATE_DAYS = 14
 _BACKUP_DAYS = 7
-
-
-class Grade(IntEnum):
-    """Says who acts, the worst first; `OFF` is unknown."""
-
-    BAD = 0
-    WARN = 1
-    WAIT = 2
-    OK = 3
-    OFF = 4
-
-    @property
-    def icon(self) -> str:
-        """Return the name of the grade in classes and icons."""
-        return self.name.lower()
-
-
-@dataclass(frozen=True)
-class Todo:
-    """Holds one thing to do or to wait for.
-
-    Attributes:
-        service: The service that it is about, or "".
-        title: What is the matter, as a sentence.
-        state: The same in few words, for the service's row.
-        why: Cause and next step.
-        commands: Commands to run where the deployment was made.
-        page: The page with more: overview, service, tools, changes.
-        part: The section of that page.
-        button: Words of the link there, or "".
-    """
-
-    grade: Grade
-    rule: str
-    title: str
-    state: str
-    why: str
-    service: str = ""
-    commands: tuple[str, ...] = ()
-    page: str = "service"
-    part: str = ""
-    button: str = ""
+#: How long before a service was seen down its container may have ended for it.
+_BEFORE_DOWN_SECONDS = 900.0
 
 
 def todos(facts: Facts) -> list[Todo]:
@@ -81,8 +42,8 @@ def is_lost(facts: Facts) -> bool:
 
 
 _ORDER = (
-    "gateway", "hub", "down", "tools", "login", "captcha", "setting", "upstream", "failing", "replicas", "certificate",
-    "backup", "drift", "breaker", "waiting",
+    "gateway", "hub", "down", "memory", "finding", "tools", "login", "captcha", "setting", "upstream", "failing",
+    "replicas", "certificate", "backup", "drift", "breaker", "waiting",
 )  # fmt: skip
 
 
@@ -104,6 +65,10 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
     if status is not None and status.total and status.ready == 0 and status.state != "unknown":
         yield _down(facts, service)
         return
+    if service.end is not None and lacks_memory(facts, service.end, service.memory_mib):
+        yield out_of_memory(facts, service.end, service.short, Grade.WARN, service.name)
+    if service.grave_findings:
+        yield _grave_findings(service)
     if service.changed_tools:
         yield _changed_tools(service)
     lost = [account for account in service.accounts if account.logged_in is False and account.was_in]
@@ -141,6 +106,10 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
 
 
 def _down(facts: Facts, service: ServiceFacts) -> Todo:
+    end = service.end
+    if end is not None and lacks_memory(facts, end, service.memory_mib):
+        if service.down_since is None or end.at >= service.down_since - _BEFORE_DOWN_SECONDS:
+            return out_of_memory(facts, end, service.short, Grade.BAD, service.name)
     since = tr("since {time}, ", time=clock(service.down_since, facts.now)) if service.down_since else ""
     return Todo(
         Grade.BAD,
@@ -150,6 +119,24 @@ def _down(facts: Facts, service: ServiceFacts) -> Todo:
         tr("{since}no replica answers, and the gateway refuses its calls. See what it said last:", since=since),
         service.name,
         (f"./deploy.sh logs {service.name} --tail 50 -s {facts.stack}",),
+    )
+
+
+def _grave_findings(service: ServiceFacts) -> Todo:
+    return Todo(
+        Grade.WARN,
+        "finding",
+        tr("The tools of {service} may mislead agents", service=service.short),
+        tr("suspicious tools"),
+        tr_plural(
+            "{count} grave finding in its contract. Review it; until then it is better switched off.",
+            "{count} grave findings in its contract. Review them; until then it is better switched off.",
+            service.grave_findings,
+        ),
+        service.name,
+        page="tools",
+        part="findings",
+        button=tr("Show the findings"),
     )
 
 
@@ -304,6 +291,16 @@ def _deployment_todos(facts: Facts) -> Iterator[Todo]:
             commands=(f"./deploy.sh logs hub --tail 50 -s {facts.stack}",),
             page="overview",
         )
+    titles = {
+        "hub": tr("The hub"),
+        "gateway": tr("The gateway"),
+        "cache": tr("The cache"),
+        "monitoring": tr("Monitoring"),
+        "console": tr("The console"),
+    }
+    for part, end in facts.part_ends.items():
+        if part in titles and lacks_memory(facts, end, None):
+            yield out_of_memory(facts, end, titles[part], Grade.WARN, part=part)
     if facts.certificate_end is not None and facts.certificate_end - facts.now < _CERTIFICATE_DAYS * _DAY:
         days = max(0, int((facts.certificate_end - facts.now) // _DAY))
         yield Todo(

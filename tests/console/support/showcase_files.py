@@ -262,8 +262,8 @@ def _history(now: float) -> list[dict[str, Any]]:
     """Return the lines, the newest first."""
     return [
         {
-            "kind": "ended", "at": _time(now - 3390), "service": "douyin", "reason": "out_of_memory", "exit_code": 137,
-            "count": 6, "memory_mib": 512,
+            "kind": "ended", "at": _time(now - 3390), "service": "douyin", "container": "dyber-prod-douyin-1",
+            "reason": "out_of_memory", "exit_code": 137, "memory_mib": 512,
         },
         {
             "kind": "drift", "at": _time(now - 60_000),
