@@ -15,6 +15,7 @@ from dyber_console.records.logs import LogLine
 _LONGEST_MESSAGE = 600
 _LONGEST_VALUE = 200
 _MOST_FIELDS = 20
+_NANOSECONDS = 1_000_000_000
 #: What a service's name has at its end.
 _SUFFIX = "-mcp"
 #: Fields of the services' lines that are shown elsewhere, or say the same for every line.
@@ -52,14 +53,15 @@ def _line(record: LogRecord, service: str) -> LogLine:
     body = record.body.string_value
     content = _object(body)
     message = str(content.get("message", "")) if content else body
+    request = content.get("request_id")
     fields = [(name, value) for name, value in content.items() if name not in _LEFT_OUT and value not in ("-", None)]
     return LogLine(
-        at=record.time_unix_nano / 1e9,
+        at=record.time_unix_nano / _NANOSECONDS,
         service=service,
         severity=int(record.severity_number),
         level=(record.severity_text or str(content.get("level", "")))[:12].upper(),
         message=message[:_LONGEST_MESSAGE],
-        request_id=_text(content.get("request_id")) if content.get("request_id") != "-" else "",
+        request_id=_text(request) if request not in ("-", None) else "",
         fields={str(name)[:40]: _text(value) for name, value in fields[:_MOST_FIELDS]},
     )
 

@@ -130,7 +130,7 @@ def _summary(view: Frame) -> str:
     well = sum(entry.grade is Grade.OK for entry in view.entries)
     waiting = [entry.short for entry in view.entries if entry.grade is Grade.WAIT]
     if view.to_do:
-        parts = [todo.title for todo in view.to_do[:3]]
+        parts = [_inside(todo.title) if index else todo.title for index, todo in enumerate(view.to_do[:3])]
         text = tr(", ").join(parts)
         rest = [tr("{services} recovers by itself", services=tr(" and ").join(waiting))] if waiting else []
         if well:
@@ -145,6 +145,11 @@ def _summary(view: Frame) -> str:
             well,
         )
     return tr_plural("{count} service is well.", "{count} services are well.", well)
+
+
+def _inside(title: str) -> str:
+    """Return a sentence of the list as it is written inside another."""
+    return "t" + title[1:] if title.startswith("The ") else title
 
 
 def _axis(whole: usage.Usage) -> list[str]:

@@ -49,6 +49,23 @@ class RunningConsole:
         )
         urllib.request.urlopen(request, timeout=10).close()
 
+    def send_logs(self, service: str, message: str, **fields: str) -> None:
+        """Send a line of a service's log as an OTLP export."""
+        record = {
+            "timeUnixNano": str(time.time_ns()),
+            "severityNumber": 9,
+            "severityText": "INFO",
+            "body": {"stringValue": json.dumps({"message": message, **fields})},
+        }
+        resource = {"attributes": [{"key": "service.name", "value": {"stringValue": f"{service}-mcp"}}]}
+        content = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.settings.spans_port}/v1/logs",
+            json.dumps(content).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
 
 def send_datagram(line: str, port: int) -> None:
     """Send a line as Nginx sends it over syslog."""
