@@ -20,6 +20,8 @@ STATUS_SECONDS = 2.0
 METRICS_SECONDS = 15.0
 _TIMEOUT_SECONDS = 5.0
 _LONGEST_BODY = 2 * 2**20
+#: The metrics of the gateway that pages show; the others are not kept.
+GATEWAY_METRICS = frozenset({"dyber_gateway_build_info", "dyber_gateway_certificate_end_seconds"})
 #: The metrics of services that pages show; the others are not kept.
 SERVICE_METRICS = frozenset(
     {
@@ -79,7 +81,7 @@ class Poller:
         """Read the metrics of the gateway and of all replicas once; what cannot be read is left as it was."""
         base = self._settings.metrics_url
         try:
-            self._live.metrics = read_samples((await self._get(f"{base}/metrics")).decode())
+            self._live.metrics = read_samples((await self._get(f"{base}/metrics")).decode(), GATEWAY_METRICS)
         except (httpx2.HTTPError, ValueError):
             return
         self._live.metrics_at = self._live.clock()

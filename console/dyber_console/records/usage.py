@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from dyber_console.records.calls import call_of
-from dyber_console.records.model import HALF_HOUR, Call, Result, half_hour, percentile
+from dyber_console.records.model import HALF_HOUR, Call, Durations, Result, half_hour, percentile
 from dyber_console.records.store import Store
 
 #: Half hours of the last day, the current one included.
@@ -36,13 +36,13 @@ class Usage:
     halves: int = 1
     good: list[int] = field(default_factory=list)
     bad: list[int] = field(default_factory=list)
-    durations: list[Counter[int]] = field(default_factory=list)
+    durations: list[Durations] = field(default_factory=list)
     known_p95: dict[int, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.good = [0] * self.periods
         self.bad = [0] * self.periods
-        self.durations = [Counter() for _ in range(self.periods)]
+        self.durations = [Durations({})] * self.periods
 
     @property
     def count(self) -> int:
@@ -62,14 +62,14 @@ class Usage:
         """
         whole: Counter[int] = Counter()
         for counts in self.durations:
-            whole.update(counts)
+            whole.update(counts.counter())
         return percentile(whole, 0.95)
 
     def percentiles(self, share: float) -> list[float | None]:
         """Return that percentile of the durations per period, in seconds."""
         if share == 0.95 and self.known_p95:
             return [self.known_p95.get(place) for place in range(self.periods)]
-        return [percentile(counts, share) for counts in self.durations]
+        return [percentile(counts.counter(), share) for counts in self.durations]
 
     @property
     def start(self) -> float:
@@ -94,12 +94,15 @@ def long_range(store: Store, now: float, service: str, days: int) -> Usage:
         place = usage.place(half)
         if place is not None:
             (usage.bad if result in _BAD else usage.good)[place] += count
+    counted: dict[int, Counter[int]] = {}
     for half, bucket, count in store.db.execute(
         "SELECT half, bucket, count FROM durations WHERE service = ? AND half >= ?", (service, usage.first)
     ):
         place = usage.place(half)
         if place is not None:
-            usage.durations[place][bucket] += count
+            counted.setdefault(place, Counter())[bucket] += count
+    for place, counts in counted.items():
+        usage.durations[place] = Durations(counts)
     return usage
 
 

@@ -39,6 +39,7 @@ class StandInGateway:
         step: The step of its login.
         refusal: Code with which it refuses a code, or "".
         calls: The tools that were called, with their arguments.
+        with_tools: The services that list and call tools: all of them those of `notes`.
     """
 
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class StandInGateway:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     status_requests: int = 0
+    with_tools: tuple[str, ...] = ("notes",)
 
     def __post_init__(self) -> None:
         self.details = {
@@ -106,7 +108,7 @@ class StandInGateway:
             Route("/api/status", status),
             Route("/metrics", metrics),
             Route("/services/{name}/{replica:int}", service_metrics),
-            Mount("/api/notes", mounted),
+            *(Mount(f"/api/{name}", mounted) for name in self.with_tools),
         ]
         return Starlette(routes=routes, lifespan=lifespan)
 
