@@ -86,6 +86,12 @@ def resident(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def private(pid: int) -> float:
+    """Return the memory of a process that no file holds, in MiB; it is nearly all that `docker stats` counts."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["RssAnon"].split()[0]) / 1024
+
+
 def tree_memory(pid: int) -> float:
     """Return the memory of a process and its descendants in MiB; shared memory is counted once (PSS)."""
     fields = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()

@@ -17,14 +17,13 @@ import argparse
 import asyncio
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +32,7 @@ import uvicorn
 from mcp import Client
 from mcp.client.sse import sse_client
 
+from bench.processes import command, descendants, first_and_last_medians, memory
 from tests.support.service_packages import make_importable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,36 +99,6 @@ class ServiceUnderLoad:
         self.samples["processes"].append(len(processes))
         pages = re.search(r"^browser_pages_open\{.*\} (\S+)$", metrics, re.MULTILINE)
         self.samples["pages"].append(float(pages[1]) if pages else 0)
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """Yield the ids of a process's descendants."""
-    with suppress(OSError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            yield int(child)
-            yield from descendants(int(child))
-
-
-def command(pid: int) -> str:
-    """Return the path of a process's program; empty if the process has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
-    except OSError:
-        return ""
-
-
-def memory(pid: int) -> float:
-    """Return the memory of a process in MiB, with its share of shared memory (PSS); 0 if it has ended.
-
-    RSS is used where PSS cannot be read, as for the processes in Chromium's sandbox.
-    """
-    for file, field_name in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
-        try:
-            lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
-        except OSError:
-            continue
-        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(field_name)), 0.0)
-    return 0.0
 
 
 async def call(client: Client, service: ServiceUnderLoad, number: int) -> None:
@@ -199,13 +169,6 @@ async def soak(services: list[ServiceUnderLoad], minutes: float, rate: float) ->
         left = await left_open(service)
         print(f"{service.name}: {'; '.join(left) or 'nothing left open'}", file=sys.stderr)
         service.outcomes["wrong"] += len(left)
-
-
-def first_and_last_medians(values: list[float]) -> tuple[float, float]:
-    """Return the medians of the first and the last quarter, without the first tenth."""
-    settled = values[len(values) // 10 :]
-    quarter = max(1, len(settled) // 4)
-    return statistics.median(settled[:quarter]), statistics.median(settled[-quarter:])
 
 
 def first_and_last_minimums(values: list[float]) -> tuple[float, float]:

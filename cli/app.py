@@ -74,6 +74,10 @@ LISTED = {
         "operation.calls:calls",
         tr("Show who called what, when, with which outcome, and how long it took"),
     ),
+    "alerts": Listed(
+        "operation.alerts:alerts_app",
+        tr("Notifications: test them, list what fires, silence an alert"),
+    ),
     "exec": Listed(
         "operation.logs:execute",
         tr("Run a command in a service's container (sh by default)"),

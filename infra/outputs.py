@@ -41,7 +41,8 @@ def export(
     - images: by name, the image's id
     - images_interface: the interface that these images were built for (infra.parts.image_interface)
     - with the profile cache: cache: {url, container}, cache_password (secret)
-    - with the profile monitoring: monitoring: {url, container, configuration_version}
+    - with the profile monitoring: monitoring: {url, container, configuration_version; where alerts are sent also alerts:
+      {receivers: their names, alertmanager, sender: containers}}
     """
     settings, specs = composition.settings, composition.services
     urls = gateway_urls(settings.gateway)
@@ -90,6 +91,7 @@ def export(
                 "url": _url("http", "127.0.0.1", settings.gateway.public(MONITORING_PORT)),
                 "container": profiles.monitoring.container.name,
                 "configuration_version": profiles.monitoring.configuration_version,
+                **_alerts(composition, profiles),
             },
         )
     pulumi.export("tokens", pulumi.Output.secret({client: token.token for client, token in tokens.items()}))
@@ -99,6 +101,14 @@ def export(
             lambda chosen: sorted(client for client, is_chosen in chosen.items() if is_chosen)
         ),
     )
+
+
+def _alerts(composition: Composition, profiles: Profiles) -> dict[str, Any]:
+    settings = composition.settings.monitoring.alerts
+    if not settings or not profiles.alerts:
+        return {}
+    containers = {"alertmanager": profiles.alerts.alertmanager.name, "sender": profiles.alerts.sender.name}
+    return {"alerts": {"receivers": list(settings.receivers), **containers}}
 
 
 def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
@@ -142,7 +152,12 @@ def hub_urls(gateway: Mapping[str, str], groups: Mapping[str, str], *, search: b
         **{kind: f"{gateway[kind]}/mcp" for kind in ("http", "https", "development") if kind in gateway},
         **({"search": f"{base}/search/mcp"} if search else {}),
         "groups": {
-            name: {"title": title, "mcp": f"{base}/groups/{name}/mcp", "sse": f"{base}/groups/{name}/mcp/sse"}
+            name: {
+                "title": title,
+                "mcp": f"{base}/groups/{name}/mcp",
+                "sse": f"{base}/groups/{name}/mcp/sse",
+                **({"search": f"{base}/groups/{name}/search/mcp"} if search else {}),
+            }
             for name, title in groups.items()
         },
     }

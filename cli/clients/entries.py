@@ -13,8 +13,8 @@ from cli.clients.formats import LONGEST_CALL_SECONDS
 from infra.settings.names import HUB_NAME
 from messages import tr
 
-#: The name under which programs show the hub's search. No group may have the name `search`.
-SEARCH_NAME = f"{HUB_NAME}-search"
+#: The end of the name under which programs show a search of tools. No group may have the name `search`.
+SEARCH = "search"
 
 
 class NoSuchEntryError(Exception):
@@ -30,6 +30,12 @@ def group_entry(
     hub: Mapping[str, Any] | None, services: Mapping[str, Any], group: str, option: str = ""
 ) -> dict[str, dict[str, Any]]:
     """Return the server of a group; `option` selects the stack in suggested commands. Raises NoSuchEntryError."""
+    address = _group(hub, group, option)
+    return {f"{HUB_NAME}-{group}": _entry(hub or {}, services, address["title"], address["mcp"], address["sse"])}
+
+
+def _group(hub: Mapping[str, Any] | None, group: str, option: str) -> Mapping[str, Any]:
+    """Return the addresses and the title of a group. Raises NoSuchEntryError."""
     groups = _required(hub, option).get("groups", {})
     if group not in groups:
         known = ", ".join(sorted(groups))
@@ -38,18 +44,19 @@ def group_entry(
             if groups
             else tr("the stack has no groups; they are the setting groups, see docs/hub.en.md")
         )
-    address = groups[group]
-    return {f"{HUB_NAME}-{group}": _entry(hub or {}, services, address["title"], address["mcp"], address["sse"])}
+    addresses: Mapping[str, Any] = groups[group]
+    return addresses
 
 
 def search_entry(
-    hub: Mapping[str, Any] | None, services: Mapping[str, Any], option: str = ""
+    hub: Mapping[str, Any] | None, services: Mapping[str, Any], option: str = "", group: str | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Return the server that has tools for searching tools; `option` as for `group_entry`.
+    """Return the server that has tools for searching all tools, or those of a group; `option` as for `group_entry`.
 
     Raises NoSuchEntryError.
     """
-    address = _required(hub, option).get("search")
+    place = _required(hub, option) if group is None else _group(hub, group, option)
+    address = place.get(SEARCH)
     if not address:
         raise NoSuchEntryError(
             tr(
@@ -58,7 +65,9 @@ def search_entry(
                 option=option,
             )
         )
-    return {SEARCH_NAME: _entry(hub or {}, services, tr("DyberPet, search of tools"), address, f"{address}/sse")}
+    name = f"{HUB_NAME}-{SEARCH}" if group is None else f"{HUB_NAME}-{group}-{SEARCH}"
+    title = tr("DyberPet, search of tools") if group is None else tr("{title}, search of tools", title=place["title"])
+    return {name: _entry(hub or {}, services, title, address, f"{address}/sse")}
 
 
 def no_hub_hint(option: str = "", hub_is_written: bool = False) -> str:

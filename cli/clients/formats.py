@@ -320,6 +320,8 @@ FILES = {
 LEGACY_TRANSPORT = ("qwen-agent", "dyberpet")
 #: Formats in which no header can be written.
 WITHOUT_LANGUAGE = ("dyberpet", "n8n")
+#: By format, the name of the program in the budgets of cli.previews.tool_lists.
+PROGRAMS_WITH_LIMITS = {"cursor": "Cursor", "vscode": "VS Code", "claude-code": "Claude Code"}
 #: Programs that usually run in a container.
 IN_CONTAINERS = ("dify", "n8n", "lobechat")
 #: What a program needs besides its configuration.

@@ -41,7 +41,8 @@ class ToolList:
     """The tools at an address of the hub, for a client or, if `client` is "", for everybody who may use all of them.
 
     `tokens` is the estimate of what the list costs a model; `is_complete` is false if more is not known. `exceeded` are
-    sentences about the programs for which the list is too large.
+    sentences about the programs for which the list is too large, each of which begins with the program's names;
+    `programs` are those that do not pass all tools on to a model.
     """
 
     address: str
@@ -50,6 +51,7 @@ class ToolList:
     tokens: int
     is_complete: bool
     exceeded: tuple[str, ...]
+    programs: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the list as `preview --json` prints it."""
@@ -99,7 +101,50 @@ def _list(address: str, client: str, server: str, tools: Iterable[ListedTool], c
     is_complete = len(described) == len(listed) and all(
         offers.known or offers.tools for offers in content.offers.values()
     )
-    return ToolList(address, client, listed, tokens_of(described, *SEEN), is_complete, tuple(_exceeded(server, listed)))
+    exceeded = tuple(_exceeded(server, listed))
+    programs = tuple(program for program, most in MOST_TOOLS.items() if len(listed) > most)
+    return ToolList(address, client, listed, tokens_of(described, *SEEN), is_complete, exceeded, programs)
+
+
+def too_large(lists: Iterable[ToolList], option: str = "") -> str | None:
+    """Return a sentence about the lists that programs do not pass on whole; None if there are none.
+
+    `option` selects the stack in suggested commands.
+    """
+    largest: dict[str, ToolList] = {}
+    for item in lists:
+        before = largest.get(item.address)
+        if item.programs and (before is None or len(item.tools) > len(before.tools)):
+            largest[item.address] = item
+    if not largest:
+        return None
+    texts = (
+        tr(
+            "{address} ({count} tools) for {programs}",
+            address=address,
+            count=len(item.tools),
+            programs=", ".join(item.programs),
+        )
+        for address, item in largest.items()
+    )
+    return tr(
+        "too many tools for some programs: {lists}; ./deploy.sh preview{option} has the details, and a group, the search "
+        "or a narrower client helps (docs/hub.en.md)",
+        lists="; ".join(texts),
+        option=option,
+    )
+
+
+def hints_for(program: str, lists: Iterable[ToolList], address: str, client: str | None) -> tuple[str, ...]:
+    """Return the sentences about a program at an address; `client` is whose token it uses, None if that is not known.
+
+    The list of a group is the same for each client.
+    """
+    fitting = [item for item in lists if item.address == address and (not item.client or client in (None, item.client))]
+    if not fitting:
+        return ()
+    largest = max(fitting, key=lambda item: len(item.tools))
+    return tuple(sentence for sentence in largest.exceeded if program in sentence.partition(":")[0].partition("：")[0])
 
 
 def _exceeded(server: str, tools: tuple[ListedTool, ...]) -> Iterator[str]:

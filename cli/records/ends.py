@@ -67,23 +67,32 @@ def _kind(entry: Mapping[str, Any]) -> tuple[Any, Any]:
     return entry["container"], entry["reason"]
 
 
-def with_exit_codes(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entries with the exit codes that the engine still remembers, among its last few hundred events."""
-    return [{**entry, "exit_code": _exit_code(entry)} if entry["exit_code"] is None else entry for entry in entries]
+def with_events(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries with what the engine's last few hundred events still say: exit codes, and lacks of memory.
+
+    The engine may note a lack of memory after the end of the container, and its description then does not have it.
+    """
+    return [{**entry, **_from_events(entry)} for entry in entries]
 
 
-def _exit_code(entry: Mapping[str, Any]) -> int | None:
+def _from_events(entry: Mapping[str, Any]) -> dict[str, Any]:
     at = int(datetime.fromisoformat(entry["at"]).timestamp())
-    filters = {"type": ["container"], "event": ["die"], "container": [entry["container"]]}
+    filters = {"type": ["container"], "event": ["die", "oom"], "container": [entry["container"]]}
     try:
         with engine.asking(10) as client:
             found = list(
                 client.events(since=at - _AROUND_SECONDS, until=at + _AROUND_SECONDS, filters=filters, decode=True)
             )
     except EngineError:
-        return None
-    code = found[-1]["Actor"]["Attributes"].get("exitCode", "") if found else ""
-    return int(code) if code.isdigit() else None
+        return {}
+    told: dict[str, Any] = {}
+    for event in found:
+        code = event["Actor"]["Attributes"].get("exitCode", "")
+        if event["Action"] == "oom":
+            told["reason"] = "out_of_memory"
+        elif code.isdigit():
+            told["exit_code"] = int(code)
+    return told
 
 
 def _time(text: str) -> datetime | None:

@@ -131,7 +131,7 @@ def promotion(source: str, target: str, parts: Sequence[str]) -> dict[str, Any]:
 def _record_ends(place: History) -> None:
     found = ends.ended(engine.containers(engine.deployment_filter(place.deployment)))
     if found and (fresh := ends.unrecorded(found, place.read())):
-        place.append(ends.with_exit_codes(fresh))
+        place.append(ends.with_events(fresh))
 
 
 def _operations(changes: Mapping[str, int]) -> dict[str, int]:

@@ -96,10 +96,10 @@ def build_app(console: Console, background: bool = True) -> FastAPI:
 async def _running(console: Console) -> AsyncIterator[None]:
     """Take in logs and spans, poll the gateway and list tools until the context ends."""
     settings = console.settings
-    receiver = Receiver(console.store, console.live, console.files, console.board)
+    receiver = Receiver(console.store, console.live, console.files, console.board, console.export)
     spans = uvicorn.Server(
         uvicorn.Config(
-            spans_app(receiver.take_spans, receiver.take_logs),
+            spans_app(receiver.take_spans, console.export.take if console.export else None, receiver.take_logs),
             host=settings.host,
             port=settings.spans_port,
             log_level="warning",
@@ -117,11 +117,14 @@ async def _running(console: Console) -> AsyncIterator[None]:
         work: list[Callable[[], Awaitable[object]]] = [poller.run, receiver.run, spans._serve]
         if settings.token:
             work.append(lambda: _list_tools(console))
+        if console.export is not None:
+            work.append(console.export.run)
         tasks = [asyncio.ensure_future(each()) for each in work]
         try:
             yield
         finally:
             spans.should_exit = True
+            receiver.write()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

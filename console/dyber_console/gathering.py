@@ -30,6 +30,7 @@ def facts(console: Console) -> Facts:
         drift=len(drift.content.get("differences") or ()) if drift else None,
         drift_at=drift.at if drift else None,
         hub=console.live.hub,
+        export=console.export.state if console.export else None,
         part_ends={name: end for name, end in ends.items() if name not in names},
         counted_since=usage.first_known(console.store),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dyber_console.language import LANGUAGES, Language
@@ -37,6 +39,8 @@ class Settings:
         language: Language for browsers that prefer neither Chinese nor English (DYBER_LANGUAGE).
         timezone: Time zone in which times are shown (DYBER_TIMEZONE).
         longest_store_mib: Size of the store above which the oldest calls are dropped (DYBER_STORE_MIB).
+        export_endpoint: Address of a collector that gets all spans over OTLP/HTTP (DYBER_EXPORT_ENDPOINT), or "".
+        export_headers: Headers of the requests to it (DYBER_EXPORT_HEADERS_FILE names a file with a JSON object).
     """
 
     password_hash: str
@@ -54,6 +58,8 @@ class Settings:
     language: Language = "zh"
     timezone: ZoneInfo = _SHANGHAI
     longest_store_mib: int = 256
+    export_endpoint: str = ""
+    export_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -77,6 +83,8 @@ class Settings:
             language=_language(values),
             timezone=_timezone(values),
             longest_store_mib=_number(values, "DYBER_STORE_MIB", cls.longest_store_mib, 65536),
+            export_endpoint=_endpoint(values),
+            export_headers=_headers(values),
         )
 
 
@@ -100,6 +108,32 @@ def _number(values: Mapping[str, str], name: str, default: int, highest: int) ->
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= highest:
         raise ValueError(f"{name}={text}: write a whole number from 1 to {highest}")
     return int(text)
+
+
+def _endpoint(values: Mapping[str, str]) -> str:
+    text = values.get("DYBER_EXPORT_ENDPOINT") or ""
+    try:
+        address = urlsplit(text)
+        usable = not text or (address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"DYBER_EXPORT_ENDPOINT={text}: write an address such as https://collector.example:4318")
+    return text
+
+
+def _headers(values: Mapping[str, str]) -> Mapping[str, str]:
+    name = "DYBER_EXPORT_HEADERS_FILE"
+    if not values.get(name):
+        return {}
+    try:
+        content = json.loads(_secret(values, name))
+        usable = isinstance(content, dict) and all(isinstance(value, str) for value in content.values())
+    except json.JSONDecodeError:
+        usable = False
+    if not usable:  # The content is not shown, as it is secret.
+        raise ValueError(f"{name}={values[name]}: the file must have a JSON object of texts; deploy again")
+    return {str(key): str(value) for key, value in content.items()}
 
 
 def _language(values: Mapping[str, str]) -> Language:

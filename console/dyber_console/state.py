@@ -9,6 +9,7 @@ from dyber_console.identity.passwords import Password
 from dyber_console.identity.sessions import Sessions
 from dyber_console.identity.tries import Tries
 from dyber_console.intake.board import Board
+from dyber_console.intake.export import Export
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
 from dyber_console.records.day import Day
@@ -23,6 +24,7 @@ class Console:
     """Holds the parts of a running console.
 
     Attributes:
+        export: Passes spans on to the user's collector; None without any.
         kept: The newest frame of the pages, with what it was made from and when.
     """
 
@@ -37,6 +39,7 @@ class Console:
     password: Password
     sessions: Sessions
     tries: Tries
+    export: Export | None = None
     kept: tuple[object, float, Any] | None = None
 
     @classmethod
@@ -63,4 +66,7 @@ class Console:
             password,
             Sessions(store, password.mark),
             Tries(),
+            Export(settings.export_endpoint, settings.export_headers, settings.stack)
+            if settings.export_endpoint
+            else None,
         )

@@ -32,7 +32,7 @@ from dyber_hub.views import View
 #: Beginnings of the addresses beside that of the whole stack.
 GROUPS_PREFIX, SEARCH_PREFIX = "/groups", "/search"
 
-_MOUNTED = re.compile(rf"(?:{GROUPS_PREFIX}/[^/]+|{SEARCH_PREFIX})(?=/)")
+_MOUNTED = re.compile(rf"(?:{GROUPS_PREFIX}/[^/]+(?:{SEARCH_PREFIX})?|{SEARCH_PREFIX})(?=/)")
 _MCP_PATHS = {MCP_PATH, SSE_PATH, MESSAGE_PATH.rstrip("/")}
 # The gateway checks Host and Origin.
 _GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protection=False)

@@ -118,7 +118,11 @@ def build_app(
     whole = view_address(parts, View(live))
     others = {f"{GROUPS_PREFIX}/{name}": view_address(parts, View(live, group)) for name, group in live.groups.items()}
     if live.search:
-        others[SEARCH_PREFIX] = search_address(parts)
+        others[SEARCH_PREFIX] = search_address(parts, View(live))
+        others |= {
+            f"{GROUPS_PREFIX}/{name}{SEARCH_PREFIX}": search_address(parts, View(live, group))
+            for name, group in live.groups.items()
+        }
 
     async def ready() -> str | None:
         return None if refresher.has_asked_all else tr("The services are being asked for their tools")
@@ -174,9 +178,8 @@ def view_address(parts: Parts, view: View) -> Address:
     return Address(view, server, stored)
 
 
-def search_address(parts: Parts) -> Address:
-    """Return the address at which tools are found by search."""
-    view = View(parts.live)
+def search_address(parts: Parts, view: View) -> Address:
+    """Return the address at which the tools of a view are found by search."""
     lists = Lists(view, server_info(view, VERSION), parts.cursors, parts.store)
     required = parts.settings.require_scope
     return Address(view, SearchServer(view, lists, parts.gateway, parts.calls, version=VERSION, require_scope=required))

@@ -12,7 +12,8 @@ from dyber_hub.scopes import HubScope, allows
 
 #: What metrics and stored lists call the address of the whole stack.
 HUB = "hub"
-#: What clients call it, in `serverInfo`; the command writes the same name into their configurations.
+#: What clients call it, in `serverInfo`, with `-<group>` for a group; the command writes the same names into their
+#: configurations.
 HUB_NAME = "dyber"
 HUB_TITLE = "DyberPet"
 
@@ -117,7 +118,7 @@ class View:
     def __init__(self, live: LiveCatalogue, group: Group | None = None) -> None:
         self.live = live
         self.group = group
-        self.name = group.name if group else HUB_NAME
+        self.name = f"{HUB_NAME}-{group.name}" if group else HUB_NAME
         self.place = f"group:{group.name}" if group else HUB
         self.title = group.title if group else HUB_TITLE
         self._contents = Contents()

@@ -36,6 +36,8 @@ PRINT_LOCK = (*PYTHON, "-c", "print(open('/opt/dyber/app/tools.lock.json', encod
 SECRETS_FOLDER = "/run/dyber-secrets"
 #: The file with the password of Redis among a service's secrets; names of secrets cannot begin with DYBER_.
 CACHE_SECRET = "DYBER_REDIS_PASSWORD"
+#: The file with the key with which all replicas of a service encrypt the states of questions to users.
+STATE_KEY_SECRET = "DYBER_STATE_KEY"
 PROBE = Probe(("/opt/dyber/healthcheck",), start_seconds=30)
 
 
@@ -74,7 +76,8 @@ def service(
         subnet=subnets.service(spec.port, internal=not spec.internet),
     )
     environment = _environment(spec, log_level)
-    names = sorted({*secrets, *([CACHE_SECRET] if cache_user else [])})
+    made = [*([CACHE_SECRET] if cache_user else []), *([STATE_KEY_SECRET] if spec.replicas > 1 else [])]
+    names = sorted({*secrets, *made})
     mounts = [Mount(data_volume(spec.name), DATA_FOLDER)] if data else []
     if names:
         mounts.append(Mount(secrets_volume(spec.name), SECRETS_FOLDER, read_only=True))

@@ -144,6 +144,17 @@ MESSAGES: dict[str, str] = {
         "the scope of client {client} names tools that service {service} does not have: {unknown}; known: {known}"
     ),
     **HUB_MESSAGES,
+    # Alerts
+    "alert_receiver_form": mark(
+        "must be lower-case letters, digits and -, beginning with a letter, at most 31 characters"
+    ),
+    "alert_visible": mark("must be 1 to 1000 visible ASCII characters"),
+    "alert_repeat": mark("must be 5m to 7d, such as 30m, 12h or 1d"),
+    "alert_secret_unfit": mark("secret is only for {kinds}, not for {kind}; leave it out"),
+    "alert_url": mark(
+        "url must be a whole address such as {example}; it may begin with http only with privateAddresses: true"
+    ),
+    "alert_url_without_key": mark("url has no key; write the whole address of the webhook, such as {example}"),
     # Secrets
     "secret_empty": mark("must not be empty"),
     "secret_text": mark("must be text of at most {bytes} bytes"),

@@ -6,6 +6,8 @@ REDIS_PORT = 6379
 MONITORING_PORT = 9090
 #: On this port the gateway serves its own metrics and those of the services to Prometheus.
 METRICS_PORT = 10090
+#: On these ports Alertmanager and the sender of alerts listen, in the network of Prometheus.
+ALERTMANAGER_PORT, ALERT_SENDER_PORT = 9093, 8094
 #: On this port the hub's containers listen.
 HUB_PORT = 8070
 #: On this port the gateway passes the hub's calls to the services.

@@ -13,6 +13,7 @@ PARTS = (
     *("gateway-front", "gateway-loader", "gateway-certificate", "gateway-acme"),
     *("hub-secrets", *(f"hub-{replica}" for replica in range(1, 9))),
     *("cache-metrics", "cache-password", "cache-exporter", "monitoring-loader", "monitoring-direct"),
+    *("alerts", "alertmanager", "alerts-secrets"),
 )
 #: The first segments of the gateway's own paths.
 PATHS = ("api", "mcp", "groups", "search", "health", "metrics")

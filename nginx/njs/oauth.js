@@ -19,7 +19,7 @@ const DESCRIPTIONS = {
 };
 const METADATA = '/.well-known/oauth-protected-resource';
 // The path of an MCP address: of the hub, a group, the search, a service, or of a service without /api.
-const RESOURCE = /^(?:\/api\/[a-z0-9-]+|\/groups\/[a-z0-9_-]+|\/search|\/(?!api\/|groups\/|search\/)[a-z0-9-]+)?\/mcp$/;
+const RESOURCE = /^(?:\/api\/[a-z0-9-]+|(?:\/groups\/[a-z0-9_-]+)?\/search|\/groups\/[a-z0-9_-]+|\/(?!api\/|groups\/|search\/)[a-z0-9-]+)?\/mcp$/;
 
 // Returns the key of a token's outcome, which is forgotten when the settings of logins change.
 function key(hash) {
@@ -38,10 +38,11 @@ function path(requestUri) {
 // Returns the path of the MCP address to which an address belongs, in the form in which callers know it.
 function resourcePath(v, address) {
     // Below its direct port, a service has no prefix.
-    const parts = Array.from(logins.direct_ports).includes(v.server_port) ? [] : address.split('/').slice(1, 4);
+    const parts = Array.from(logins.direct_ports).includes(v.server_port) ? [] : address.split('/').slice(1, 5);
     let prefix = '';
     if (parts.length > 2 && (parts[0] === 'api' || parts[0] === 'groups')) {
-        prefix = `/${parts[0]}/${parts[1]}`;
+        const isSearch = parts[0] === 'groups' && parts[2] === 'search' && parts.length > 3;
+        prefix = `/${parts[0]}/${parts[1]}${isSearch ? '/search' : ''}`;
     } else if (parts.length > 1 && (parts[0] === 'search' || Array.from(logins.services).includes(parts[0]))) {
         prefix = `/${parts[0]}`;
     }

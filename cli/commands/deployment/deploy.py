@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +22,7 @@ from cli.drift.repair import repair
 from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
 from cli.previews import table as preview_table
-from cli.previews.tool_lists import tool_lists
+from cli.previews.tool_lists import ToolList, too_large, tool_lists
 from cli.records import recording
 from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
@@ -94,7 +94,13 @@ def deploy(
         err.print(tr("• data kept: {volume}", volume=volume), markup=False)
     env_values.complete(stack, outputs["tokens"])
     select_if_none(stack)
-    _summary(stack, outputs, attempt.changes, time.monotonic() - started)
+    _summary(
+        stack,
+        outputs,
+        attempt.changes,
+        time.monotonic() - started,
+        tool_lists(deployment.settings, deployment.hub_content()),
+    )
 
 
 @commands.command(epilog=examples("./deploy.sh setup"))
@@ -190,7 +196,9 @@ def _choose(deployment: Deployment, chosen: Choices) -> Deployment:
     return deployment
 
 
-def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], seconds: float) -> None:
+def _summary(
+    stack: str, outputs: dict[str, Any], changes: Mapping[str, int], seconds: float, lists: Sequence[ToolList] = ()
+) -> None:
     option = "" if stack == "dev" else f" -s {stack}"
     count = changed(changes)
     amount = tr("{count} changes", count=count) if count else tr("no changes")
@@ -213,3 +221,5 @@ def _summary(stack: str, outputs: dict[str, Any], changes: Mapping[str, int], se
     out.print(formats.render("claude-code", servers, None), markup=False)
     if hint := client_addresses.trust_hint(gateway, option):
         out.print("  " + hint, markup=False)
+    if warning := too_large(lists, option):
+        out.print(Text(f"  ⚠️ {warning}", style="yellow"))

@@ -13,9 +13,11 @@ from cli.clients import addresses, entries, formats
 from cli.commands.reading import StackOption, client_token, deployed
 from cli.terminal.console import err
 from cli.terminal.usage import examples
+from infra.schema.problems import ConfigurationError
 from messages import chosen_language, tr
 
 if TYPE_CHECKING:
+    from cli.deployment.deployment import Deployment
     from infra.settings.stack import StackSettings
 
 commands = typer.Typer()
@@ -28,6 +30,7 @@ commands = typer.Typer()
         "./deploy.sh clients qwen-agent --with-token",
         "./deploy.sh clients cursor --group pet",
         "./deploy.sh clients claude-code --search",
+        "./deploy.sh clients vscode --group pet --search",
         "./deploy.sh clients vscode --per-service",
         "./deploy.sh clients n8n --from-container",
         "./deploy.sh clients --certificate > dyber.pem",
@@ -73,8 +76,8 @@ def client_configuration(
         raise typer.BadParameter(
             tr("there is no format {format!r}; known: {formats}", format=format, formats=", ".join(formats.FORMATS))
         )
-    if (group is not None) + search + per_service > 1:
-        raise typer.BadParameter(tr("choose only one of --group, --search and --per-service"))
+    if per_service and (group is not None or search):
+        raise typer.BadParameter(tr("--per-service cannot be used with --group or --search"))
     deployment, outputs = deployed(stack, with_settings=True, ask_engine=certificate)
     gateway = outputs["gateway"]
     if certificate:
@@ -109,12 +112,30 @@ def client_configuration(
     if language and format in formats.WITHOUT_LANGUAGE:
         _hint(tr("{format} cannot ask for English: set DYBER_LANGUAGE=en in the services' environment", format=format))
     sys.stdout.write(formats.render(format, services, token if with_token else None, language) + "\n")
+    if not search and not per_service and outputs.get("hub"):
+        _hint_at_limits(deployment, format, group, client)
     for hint in (formats.note(format, services), addresses.trust_hint(gateway, option)):
         if hint:
             _hint(hint)
     if sys.stdout.isatty():
         place = formats.FILES[format]
         _hint(tr("where it goes: {place}", place=place))
+
+
+def _hint_at_limits(deployment: Deployment, format: str, group: str | None, client: str | None) -> None:
+    """Say what the hub lists and the program does not pass on to a model."""
+    from cli.previews.tool_lists import hints_for, tool_lists
+
+    program = formats.PROGRAMS_WITH_LIMITS.get(format)
+    if program is None:
+        return
+    try:
+        lists = tool_lists(deployment.settings, deployment.hub_content())
+    except ConfigurationError:
+        # The deployed stack has an address all the same; a preview tells what is wrong in the file.
+        return
+    for sentence in hints_for(program, lists, f"/groups/{group}/mcp" if group else "/mcp", client):
+        _hint(sentence)
 
 
 def refuse_undeployed(
@@ -131,7 +152,8 @@ def refuse_undeployed(
         raise typer.BadParameter(
             tr("the group {group} is not deployed yet: run ./deploy.sh{option} first", group=group, option=option)
         )
-    if search and settings.hub.search and not hub.get("search"):
+    place = hub if group is None else hub.get("groups", {}).get(group)
+    if search and settings.hub.search and place is not None and not place.get("search"):
         raise typer.BadParameter(
             tr("the search of tools is not deployed yet: run ./deploy.sh{option} first", option=option)
         )
@@ -153,10 +175,10 @@ def servers(
     """
     hub, services = outputs.get("hub"), outputs["services"]
     try:
+        if search:
+            return entries.search_entry(hub, services, option, group)
         if group is not None:
             return entries.group_entry(hub, services, group, option)
-        if search:
-            return entries.search_entry(hub, services, option)
     except entries.NoSuchEntryError as error:
         raise typer.BadParameter(str(error)) from None
     if per_service:

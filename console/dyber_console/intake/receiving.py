@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from dyber_console.intake.access_log import call_from_line
 from dyber_console.intake.board import Board
+from dyber_console.intake.export import Export
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
 from dyber_console.intake.logs import newest
@@ -29,11 +30,12 @@ logger = logging.getLogger("dyber_console")
 class Receiver:
     """Takes lines and spans, and writes them to the store in batches."""
 
-    def __init__(self, store: Store, live: Live, files: Files, board: Board) -> None:
+    def __init__(self, store: Store, live: Live, files: Files, board: Board, export: Export | None = None) -> None:
         self._store = store
         self._live = live
         self._files = files
         self._board = board
+        self._export = export
         self._calls: list[Call] = []
         self._spans: list[Span] = []
         self._lines: list[LogLine] = []
@@ -66,6 +68,8 @@ class Receiver:
         if lines and logs.add(self._store, lines):
             self._board.changed("logs")
         calls, self._calls = self._calls, []
+        if self._export is not None:
+            self._export.take_calls(calls)
         spans, self._spans = self._spans, []
         if self._store.add_calls(calls) + self._store.add_spans(spans):
             self._board.changed("calls")

@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
@@ -28,7 +28,13 @@ _LONGEST_TEXT = 200
 _PROTOBUF = "application/x-protobuf"
 _NANOSECONDS = 1_000_000_000
 #: Attributes that pages show; all others are dropped, as arguments and answers are not stored.
-_SHOWN = ("http.response.status_code", "server.address", "http.request.method", "cache.hit", "queue")
+_SHOWN = (
+    "http.response.status_code", "server.address", "http.request.method", "cache.hit", "queue", "error.type",
+    "mcp.method.name",
+)  # fmt: skip
+_KINDS = {SentSpan.SPAN_KIND_SERVER: "server", SentSpan.SPAN_KIND_CLIENT: "client"}
+#: A call inside another, whose outcome is not that of the request.
+_INNER_CALL = "execute_tool "
 #: What a service's name has at its end in its spans.
 _SUFFIX = "-mcp"
 
@@ -38,38 +44,46 @@ class BodyTooLarge(ValueError):
 
 
 def spans_app(
-    take: Callable[[Sequence[Span]], None], take_logs: Callable[[Sequence[LogLine]], None] = lambda lines: None
+    take: Callable[[Sequence[Span]], None],
+    pass_on: Callable[[bytes, int], None] | None = None,
+    take_logs: Callable[[Sequence[LogLine]], None] = lambda lines: None,
 ) -> Starlette:
-    """Return the application that takes spans at /v1/traces, and lines of logs at /v1/logs."""
+    """Return the application that takes spans at /v1/traces, and lines of logs at /v1/logs.
 
-    async def traces(request: Request) -> Response:
-        return await _taken(request, spans_from_json, spans_from_protobuf, take)
+    Args:
+        take: Gets the spans as they are recorded.
+        pass_on: Gets each export as protobuf, with everything in it, and the number of its spans.
+        take_logs: Gets the lines of logs.
+    """
 
-    async def logs(request: Request) -> Response:
-        return await _taken(request, logs_from_json, logs_from_protobuf, take_logs)
+    def traces(body: bytes, is_json: bool) -> None:
+        export = export_from_json(body) if is_json else export_from_protobuf(body)
+        spans = spans_of(export)
+        take(spans)
+        if pass_on is not None:
+            pass_on(export.SerializeToString() if is_json else body, len(spans))
 
-    return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"]), Route("/v1/logs", logs, methods=["POST"])])
+    def logs(body: bytes, is_json: bool) -> None:
+        take_logs(logs_from_json(body) if is_json else logs_from_protobuf(body))
+
+    def route(path: str, read: Callable[[bytes, bool], None]) -> Route:
+        async def receive(request: Request) -> Response:
+            return await _received(request, read)
+
+        return Route(path, receive, methods=["POST"])
+
+    return Starlette(routes=[route("/v1/traces", traces), route("/v1/logs", logs)])
 
 
-Content = TypeVar("Content")
-
-
-async def _taken(
-    request: Request,
-    from_json: Callable[[bytes], list[Content]],
-    from_protobuf: Callable[[bytes], list[Content]],
-    take: Callable[[Sequence[Content]], None],
-) -> Response:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    is_json = kind == "application/json"
+async def _received(request: Request, read: Callable[[bytes, bool], None]) -> Response:
+    """Give the body of an export to a function, with whether it is JSON, and return the answer."""
+    is_json = request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
     try:
-        body = await _body(request)
-        content = from_json(body) if is_json else from_protobuf(body)
+        read(await _body(request), is_json)
     except BodyTooLarge:
         return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
     except (ValueError, TypeError, AttributeError, DecodeError, json_format.ParseError, zlib.error):
         return JSONResponse({"message": "the body is no OTLP export"}, 400)
-    take(content)
     return JSONResponse({}) if is_json else Response(b"", media_type=_PROTOBUF)
 
 
@@ -88,13 +102,13 @@ async def _body(request: Request) -> bytes:
     return bytes(received)
 
 
-def spans_from_protobuf(body: bytes) -> list[Span]:
-    """Return the spans of an export; raise DecodeError when it is none."""
-    return _spans(ExportTraceServiceRequest.FromString(body))
+def export_from_protobuf(body: bytes) -> ExportTraceServiceRequest:
+    """Return an export; raise DecodeError when it is none."""
+    return ExportTraceServiceRequest.FromString(body)
 
 
-def spans_from_json(body: bytes) -> list[Span]:
-    """Return the spans of an export in OTLP's JSON, whose ids are hexadecimal; raise ValueError when it is none."""
+def export_from_json(body: bytes) -> ExportTraceServiceRequest:
+    """Return an export in OTLP's JSON, whose ids are hexadecimal; raise ValueError when it is none."""
     content = json.loads(body)
     for resource in content.get("resourceSpans", []):
         for scope in resource.get("scopeSpans", []):
@@ -103,10 +117,11 @@ def spans_from_json(body: bytes) -> list[Span]:
                     if name in span:
                         span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
                 span.pop("links", None)
-    return _spans(json_format.ParseDict(content, ExportTraceServiceRequest(), ignore_unknown_fields=True))
+    return json_format.ParseDict(content, ExportTraceServiceRequest(), ignore_unknown_fields=True)
 
 
-def _spans(export: ExportTraceServiceRequest) -> list[Span]:
+def spans_of(export: ExportTraceServiceRequest) -> list[Span]:
+    """Return the spans of an export as they are recorded, with few of their attributes."""
     spans = []
     for resource in export.resource_spans:
         service = _attributes(resource.resource.attributes).get("service.name", "").removesuffix(_SUFFIX)
@@ -117,7 +132,11 @@ def _spans(export: ExportTraceServiceRequest) -> list[Span]:
 
 def _span(sent: SentSpan, service: str) -> Span:
     attributes = _attributes(sent.attributes)
-    is_call = "mcp.outcome" in attributes
+    tool = attributes.get("gen_ai.tool.name") or attributes.get("mcp.tool", "")
+    is_call = bool(tool) and "mcp.outcome" in attributes and not sent.name.startswith(_INNER_CALL)
+    details = {name: attributes[name] for name in _SHOWN if name in attributes}
+    if sent.kind in _KINDS:
+        details["kind"] = _KINDS[sent.kind]
     return Span(
         trace_id=sent.trace_id.hex(),
         span_id=sent.span_id.hex(),
@@ -127,9 +146,9 @@ def _span(sent: SentSpan, service: str) -> Span:
         start=sent.start_time_unix_nano / _NANOSECONDS,
         seconds=max(0, sent.end_time_unix_nano - sent.start_time_unix_nano) / _NANOSECONDS,
         failed=sent.status.code == Status.STATUS_CODE_ERROR,
-        tool=attributes.get("mcp.tool", "") if is_call else "",
-        outcome=attributes.get("mcp.outcome", ""),
-        details={name: attributes[name] for name in _SHOWN if name in attributes},
+        tool=tool if is_call else "",
+        outcome=attributes["mcp.outcome"] if is_call else "",
+        details=details,
     )
 
 

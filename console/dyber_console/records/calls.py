@@ -1,4 +1,4 @@
-"""Reads recorded calls: one page of a filtered list, its counts, and one call with its spans."""
+"""Reads recorded calls: one page of a filtered list, its counts, and single calls."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from dyber_console.records.model import Call, Result, Span, percentile
+from dyber_console.records.model import Call, Result, percentile
 from dyber_console.records.store import Store
 
 #: Calls on one page of the list.
 PAGE = 50
-#: Spans of one call that are shown; of more, the longest.
-MOST_SPANS = 200
 
 
 @dataclass(frozen=True)
@@ -126,22 +124,6 @@ def by_trace(store: Store, trace_id: str, service: str) -> Call | None:
     return call_of(found) if found else None
 
 
-def spans_of(store: Store, call: Call) -> list[Span]:
-    """Return the spans of a call by their start; of more than MOST_SPANS the longest."""
-    rows = store.db.execute(
-        "SELECT * FROM spans WHERE trace_id = ? AND service = ? AND start BETWEEN ? AND ? ORDER BY seconds DESC LIMIT ?",
-        (call.trace_id, call.service, call.at - 2, call.at + call.seconds + 2, MOST_SPANS),
-    )
-    spans = [
-        Span(
-            row["trace_id"], row["span_id"], row["parent_id"], row["service"], row["name"], row["start"],
-            row["seconds"], bool(row["failed"]), row["tool"], row["outcome"], json.loads(row["details"]),
-        )
-        for row in rows
-    ]  # fmt: skip
-    return sorted(spans, key=lambda span: span.start)
-
-
 def call_of(row: sqlite3.Row) -> Call:
     """Return the call of a row."""
     details = json.loads(row["details"])
@@ -167,6 +149,9 @@ def call_of(row: sqlite3.Row) -> Call:
         remote=details["remote"],
         user_agent=details["user_agent"],
         via=details["via"],
+        upstream_statuses=tuple(details.get("upstream_statuses", ())),
+        span_id=details.get("span_id", ""),
+        parent_id=details.get("parent_id", ""),
         id=row["id"],
     )
 

@@ -52,6 +52,10 @@ class Call:
         is_call: False for requests that are no calls of tools as far as is known, such as the list of tools.
         upstreams: The addresses that were tried, in order.
         upstream_seconds: How long each of them took; None without an answer.
+        upstream_statuses: The HTTP status of each of them, "" without an answer.
+        span_id: The id that the gateway gave the service as the parent of its spans; "" when it gave none.
+        parent_id: The id of the caller's span, or "".
+        sampled: Whether the caller wants spans to be sent on.
         breaker: What the breaker counted.
         via: `direct` for the service's own address, else the address of the hub that it came by.
     """
@@ -77,6 +81,10 @@ class Call:
     remote: str = ""
     user_agent: str = ""
     via: str = ""
+    upstream_statuses: tuple[str, ...] = ()
+    span_id: str = ""
+    parent_id: str = ""
+    sampled: bool = True
     id: int = 0
 
     @property

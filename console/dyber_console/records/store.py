@@ -99,12 +99,15 @@ class Store:
             for call in calls:
                 identifier = self.db.execute(_INSERT_CALL, _call_row(call)).lastrowid
                 self.changed_halves.add(half_hour(call.at))
-                for row in self.db.execute(
-                    "SELECT name, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ?",
+                rows = self.db.execute(
+                    "SELECT parent_id, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ? "
+                    "AND outcome != ''",
                     (call.trace_id, call.service),
-                ).fetchall():
-                    if row["outcome"] and _is_during(row["start"], call.at, call.seconds):
-                        self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
+                ).fetchall()
+                during = [row for row in rows if _is_during(row["start"], call.at, call.seconds)]
+                below = [row for row in rows if call.span_id and row["parent_id"] == call.span_id]
+                for row in below or during:
+                    self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
                 count += 1
         self.version += count
         return count
@@ -128,12 +131,14 @@ class Store:
         return count
 
     def _join(self, span: Span) -> None:
-        """Give the call of a span its tool and outcome: of the trace's calls to the service, the one at that time."""
+        """Give the call of a span its tool and outcome: the call that is its parent, else the one at that time."""
         rows = self.db.execute(
-            "SELECT id, at, seconds, outcome FROM calls WHERE trace_id = ? AND service = ?",
+            "SELECT id, at, seconds, outcome, json_extract(details, '$.span_id') AS span_id FROM calls "
+            "WHERE trace_id = ? AND service = ?",
             (span.trace_id, span.service),
         ).fetchall()
-        during = [row for row in rows if _is_during(span.start, row["at"], row["seconds"])]
+        above = [row for row in rows if span.parent_id and row["span_id"] == span.parent_id]
+        during = above or [row for row in rows if _is_during(span.start, row["at"], row["seconds"])]
         if during:
             nearest = min(during, key=lambda row: abs(row["at"] - span.start))
             self._set_outcome(nearest["id"], span.tool, span.outcome, nearest["outcome"])
@@ -225,6 +230,9 @@ def _call_row(call: Call) -> tuple[object, ...]:
         "remote": call.remote,
         "user_agent": call.user_agent,
         "via": call.via,
+        "upstream_statuses": call.upstream_statuses,
+        "span_id": call.span_id,
+        "parent_id": call.parent_id,
     }
     return (
         call.at, half_hour(call.at), call.request_id, call.trace_id, call.client, call.service, call.tool, call.outcome,

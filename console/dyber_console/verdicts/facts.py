@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dyber_console.intake.export import ExportState
 from dyber_console.intake.live import ServiceStatus
 from dyber_console.records.usage import Failure
 
@@ -98,6 +99,7 @@ class Facts:
         drift: How many differences the last search for drift found; None when none was made.
         drift_at: When that was.
         hub: What the gateway said last about the hub; None without a hub.
+        export: How passing spans on to the user's collector goes; None without a collector.
         part_ends: The newest end of a container by itself, by part that is no service, such as the hub.
     """
 
@@ -113,3 +115,4 @@ class Facts:
     hub: ServiceStatus | None = None
     part_ends: Mapping[str, End] = field(default_factory=dict)
     counted_since: float | None = field(default=None)
+    export: ExportState | None = None

@@ -20,6 +20,8 @@ _REPEATED = 3
 _WAITING_SECONDS = 900.0
 _CERTIFICATE_DAYS = 14
 _BACKUP_DAYS = 7
+#: How long a collector may be away before it is somebody's task; it may be restarting.
+_EXPORT_SECONDS = 60.0
 #: How long before a service was seen down its container may have ended for it.
 _BEFORE_DOWN_SECONDS = 900.0
 
@@ -43,7 +45,7 @@ def is_lost(facts: Facts) -> bool:
 
 _ORDER = (
     "gateway", "hub", "down", "memory", "finding", "tools", "login", "captcha", "setting", "upstream", "failing",
-    "replicas", "certificate", "backup", "drift", "breaker", "waiting",
+    "replicas", "certificate", "backup", "drift", "export", "breaker", "waiting",
 )  # fmt: skip
 
 
@@ -340,6 +342,24 @@ def _deployment_todos(facts: Facts) -> Iterator[Todo]:
             page="changes",
             part="drift",
             button=tr("Show the difference"),
+        )
+    export = facts.export
+    if export is not None and export.failing_since is not None and facts.now - export.failing_since > _EXPORT_SECONDS:
+        lost = tr_plural("{count} span was lost.", "{count} spans were lost.", export.dropped)
+        yield Todo(
+            Grade.WARN,
+            "export",
+            tr("The collector of spans takes nothing"),
+            "",
+            tr(
+                "{host} has taken no spans since {time} ({reason}). {lost} Check the address and the headers:",
+                host=export.host,
+                time=clock(export.failing_since, facts.now),
+                reason=export.reason,
+                lost=lost,
+            ),
+            commands=(f"./deploy.sh config get console.export -s {facts.stack}",),
+            page="calls",
         )
 
 

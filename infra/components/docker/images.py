@@ -242,8 +242,9 @@ def cache_image(
 def monitoring_image(
     settings: StackSettings, monitoring: Path, uid: int, opts: pulumi.ResourceOptions, log: Path | None = None
 ) -> Image:
-    """Return the image of Prometheus: by its digest, or built from `monitoring` (the folder monitoring/)."""
-    parts = {"Dockerfile", "bin", "bootstrap"}
+    """Return the image of Prometheus and Alertmanager: by its digest, or built from `monitoring` (the folder
+    monitoring/)."""
+    parts = {".dockerignore", "Dockerfile", "bin", "bootstrap", "dyber_alerts"}
     return _part_image(
         "monitoring", settings.monitoring_image, settings, monitoring, parts, uid, opts, SERVER_SUITE, log=log
     )

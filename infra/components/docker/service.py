@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_docker as docker
+import pulumi_random as random
 from pydantic import SecretStr
 
 from infra.components.docker import containers, defaults
@@ -15,8 +16,18 @@ from infra.components.docker.contract_check import ContractCheck, ContractCheckA
 from infra.components.docker.images import Image
 from infra.components.docker.secret_files import SecretFiles, SecretFilesArgs
 from infra.parts.data_volumes import DATA_FOLDER
-from infra.parts.service import CACHE_SECRET, MAX_PROCESSES, SECRETS_FOLDER, data_volume, secrets_volume, service
+from infra.parts.service import (
+    CACHE_SECRET,
+    MAX_PROCESSES,
+    SECRETS_FOLDER,
+    STATE_KEY_SECRET,
+    data_volume,
+    secrets_volume,
+    service,
+)
 from infra.services.catalog import ServiceSpec
+
+STATE_KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class McpService(pulumi.ComponentResource):
 
     Creates:
     - a network that only this service and the gateway share, without internet access unless the service declares it
-    - files with the secrets that the stack gives to it, if there are any
+    - files with the secrets that the stack gives to it, if there are any, and with the key that several replicas share
     - if contracts are enforced, the check of its image's tools, on which its containers depend
     - its containers, one per replica: with generated names, no published port, and the aliases `<service>-mcp` and
       `<service>-mcp-<replica>`; a new container is healthy before the old one is removed
@@ -97,6 +108,9 @@ def _secret_files(name: str, args: McpServiceArgs, opts: pulumi.ResourceOptions)
     contents: dict[str, pulumi.Input[str]] = {key: secret.get_secret_value() for key, secret in args.secrets.items()}
     if args.cache:
         contents[CACHE_SECRET] = args.cache.password
+    if args.spec.replicas > 1:
+        key = random.RandomBytes(f"{name}-state-key", length=STATE_KEY_BYTES, opts=opts)
+        contents[STATE_KEY_SECRET] = pulumi.Output.secret(key.hex)
     return SecretFiles(
         f"{name}-secrets",
         SecretFilesArgs(

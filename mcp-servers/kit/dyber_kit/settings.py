@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from dyber_kit.language import LANGUAGE_SETTING, LANGUAGES, Language, tr
 from dyber_kit.observing.log_shipping import keep_secret
 
+#: The variable with the key of the states of questions, or with `_FILE` the path of its file.
+STATE_KEY_SETTING = "DYBER_STATE_KEY"
+_SHORTEST_KEY = 32
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -36,6 +39,8 @@ class Settings:
         allowed_hosts: Host names in Host and Origin that are accepted (ALLOWED_HOSTS, separated by commas; `*` for
             all). None for the default: all, except for a server that listens on this machine only, which accepts only
             the names of this machine.
+        state_key: Encrypts what a client sends back with the answer to a question (DYBER_STATE_KEY_FILE); replicas with
+            the same key continue each other's calls. None: a random key of this process.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +56,7 @@ class Settings:
     require_scope: bool = False
     expect_scope: bool = False
     allowed_hosts: tuple[str, ...] | None = None
+    state_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, default_port: int = 8000) -> Settings:
@@ -75,6 +81,7 @@ class Settings:
             require_scope=environment_flag("DYBER_REQUIRE_SCOPE", False),
             expect_scope=environment_flag("DYBER_EXPECT_SCOPE", False),
             allowed_hosts=tuple(name for name in hosts if name) or None,
+            state_key=_environment_key(STATE_KEY_SETTING),
         )
 
 
@@ -139,6 +146,15 @@ def environment_flag(name: str, default: bool) -> bool:
             value=repr(raw),
         )
     )
+
+
+def _environment_key(name: str) -> str | None:
+    key = environment_secret(name)
+    if key is not None and len(key.encode()) < _SHORTEST_KEY:
+        raise ValueError(
+            tr("The key in {name} is too short; it must have at least {count} bytes", name=name, count=_SHORTEST_KEY)
+        )
+    return key
 
 
 def environment_secret(name: str) -> str | None:

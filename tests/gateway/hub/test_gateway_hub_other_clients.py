@@ -18,7 +18,7 @@ TEXT = {"text": "你好"}
 ARGUMENTS = json.dumps(TEXT, ensure_ascii=False)
 AUTHORIZATION = authorization("everything")["Authorization"]
 #: By address, the name of the server and the name of the tool that repeats a text.
-ADDRESSES = {"": ("dyber", "alpha_echo"), "/groups/pet": ("pet", "say")}
+ADDRESSES = {"": ("dyber", "alpha_echo"), "/groups/pet": ("dyber-pet", "say")}
 
 
 @pytest.fixture(scope="module")

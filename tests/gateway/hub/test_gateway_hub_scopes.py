@@ -103,6 +103,14 @@ def test_39_a_scope_applies_to_the_tools_real_name(gateway: GatewayUnderTest, er
     assert reached(CALLS[era](gateway, "find", "/groups/pet/mcp", client="publisher")) == "hub"
 
 
+@pytest.mark.parametrize("era", CALLS)
+@pytest.mark.parametrize("path", ["/search/mcp", "/groups/pet/search/mcp"])
+def test_the_hub_alone_answers_at_addresses_of_the_search(gateway: GatewayUnderTest, path: str, era: str) -> None:
+    for name in ("find_tools", "find", "alpha_search"):
+        answer = CALLS[era](gateway, name, path, client="reader")
+        assert (reached(answer), seen_headers(answer)["x-dyber-scope"]) == ("hub", TOLD["reader"])
+
+
 def test_prompts_and_resources_of_a_group_are_those_of_its_services(gateway: GatewayUnderTest) -> None:
     for method, name, target in (
         ("prompts/get", "alpha_greet", "alpha"),
@@ -124,6 +132,11 @@ def test_38_a_group_in_which_the_client_may_use_nothing_is_as_an_unknown_one(gat
             ("reader", "unknown"),
             ("desktop-pet", "unknown/mcp"),
             ("desktop-pet", "PET/mcp"),
+            ("nobody", "pet/search/mcp"),
+            ("reader", "writers/search/mcp"),
+            ("desktop-pet", "unknown/search/mcp"),
+            ("desktop-pet", "search/mcp"),
+            ("desktop-pet", "pet/search/search/mcp"),
         )
     ]
     assert {answer.status for answer in answers} == {404}

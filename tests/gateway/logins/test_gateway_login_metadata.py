@@ -19,6 +19,7 @@ WHOLE = ["mcp", "mcp:read"]
         ("/mcp", "/mcp", [*WHOLE, "alpha", "alpha:read"]),
         ("/mcp/sse", "/mcp/sse", [*WHOLE, "alpha", "alpha:read"]),
         ("/search/mcp", "/search/mcp", [*WHOLE, "alpha", "alpha:read"]),
+        ("/groups/pet/search/mcp", "/groups/pet/search/mcp", [*WHOLE, "alpha", "alpha:read"]),
         ("/groups/pet/mcp", "/groups/pet/mcp", [*WHOLE, "alpha", "alpha:read"]),
         ("/api/alpha/mcp", "/api/alpha/mcp", [*WHOLE, "alpha", "alpha:read"]),
         ("/api/beta/mcp", "/api/beta/mcp", WHOLE),

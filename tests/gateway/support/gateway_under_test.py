@@ -151,9 +151,10 @@ class GatewayUnderTest:
         clients: tuple[GatewayClient, ...] = (CLIENT,),
         networks: GatewayNetworks = GatewayNetworks(),
         hub: GatewayHub | None = None,
+        makes_spans: bool = False,
     ) -> str:
         """Deliver a configuration and return its version."""
-        loaded = self.load(render(settings, services, clients, networks, hub=hub))
+        loaded = self.load(render(settings, services, clients, networks, hub=hub, makes_spans=makes_spans))
         assert loaded.exit_code == 0, loaded.stderr
         return loaded.stdout.strip()
 

@@ -150,7 +150,24 @@ def test_replicas_are_containers_with_an_alias_of_their_own(monkeypatch: pytest.
         for name in ("template-server", "template-server-2", "template-server-3")
     ]
     assert aliases == [["template-mcp", f"template-mcp-{number}"] for number in (1, 2, 3)]
-    assert containers["template-server"] == before.inputs("Container")["template-server"]
+    old = before.inputs("Container")["template-server"]
+    assert {name for name in containers["template-server"] if containers["template-server"][name] != old.get(name)} == {
+        "envs",
+        "mounts",
+    }
+
+
+def test_replicas_continue_the_calls_of_each_other_with_a_key_of_their_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = declare(monkeypatch, profiles=["dev"], services={"template": {"replicas": 2}})
+    keys = [name for name in declared.inputs("RandomBytes") if name.endswith("state-key")]
+    assert keys == ["template-state-key"]
+    containers = declared.inputs("Container")
+    files = [
+        [entry for entry in containers[name]["envs"] if entry.startswith("DYBER_STATE_KEY_FILE=/run/dyber-secrets/")]
+        for name in ("template-server", "template-server-2")
+    ]
+    assert len(files[0]) == 1 and files[0] == files[1]
+    assert not any(name.endswith("state-key") for name in declare(monkeypatch).inputs("RandomBytes"))
 
 
 def test_the_new_and_the_old_token_both_exist_until_the_old_one_is_revoked(monkeypatch: pytest.MonkeyPatch) -> None:

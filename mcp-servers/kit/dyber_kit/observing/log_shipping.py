@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import logging
 import os
 import threading
 from collections import deque
@@ -68,11 +67,18 @@ class LogShipper:
         self._lines: deque[tuple[float, int, str, str]] = deque(maxlen=_MOST_WAITING)
         self._stop = threading.Event()
 
-    def take(self, record: logging.LogRecord, line: str) -> None:
-        """Keep a written line for the next request; the oldest is lost when too many wait."""
+    def take(self, at: float, number: int, level: str, line: str) -> None:
+        """Keep a written line for the next request; the oldest is lost when too many wait.
+
+        Args:
+            at: When it was written, in seconds since 1970.
+            number: Its level as Python's logging numbers it.
+            level: Its level's name.
+            line: The line, a JSON object as text.
+        """
         if self.is_running:
             self.lost += len(self._lines) == _MOST_WAITING
-            self._lines.append((record.created, record.levelno, record.levelname, line[:_LONGEST_LINE]))
+            self._lines.append((at, number, level, line[:_LONGEST_LINE]))
 
     def run(self, service: str, address: SplitResult) -> None:
         """Send lines until `stop`, and once more then; blocks, so it has a thread of its own."""

@@ -29,6 +29,7 @@ from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
 from dyber_kit.serving.docs import DOCS_PATH, Docs
 from dyber_kit.serving.hosts import default_hosts
+from dyber_kit.serving.mcp.direct_calls import DirectCalls
 from dyber_kit.serving.mcp.exchanges import Exchanges
 from dyber_kit.serving.mcp.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.serving.mcp.mcp_server import KitServer
@@ -135,6 +136,7 @@ def create_app(
         tools=[built[declared.name] for declared in offered],
         withheld=built.keys() - {declared.name for declared in offered},
         require_scope=settings.require_scope,
+        state_key=settings.state_key,
         prompts=list(built_prompts.values()),
         resources=list(built_resources.values()),
         completions=suggestions.build(calls) if suggestions else Completions(completions, declared_offers, calls),
@@ -142,7 +144,8 @@ def create_app(
         subscriptions=False,
     )
     configure_logging(name, settings.log_level)  # Again, because MCPServer installs its own handlers.
-    exchanges = Exchanges(mcp.protocol, {tool.name: tool.parameters for tool in built.values()}, mcp.shows_tool)
+    schemas = {tool.name: tool.parameters for tool in built.values()}
+    exchanges = Exchanges(mcp.protocol, schemas, mcp.shows_tool, direct=DirectCalls(mcp))
     if sessions is None:
         sessions = any(built[declared.name].resolved_params for declared in offered)
     sessions_manager = _sessions_manager(mcp, settings) if sessions else None

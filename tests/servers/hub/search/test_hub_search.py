@@ -305,6 +305,6 @@ async def test_the_server_has_the_name_of_the_address(hub):
     discovered = (await ask(hub, "server/discover"))["result"]
     listed = (await ask(hub, "tools/list"))["result"]
     for result in (discovered, listed):
-        assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "search"
+        assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "dyber-search"
     async with sdk_client(hub, "legacy") as client:
-        assert client.server_info.name == "search"
+        assert client.server_info.name == "dyber-search"

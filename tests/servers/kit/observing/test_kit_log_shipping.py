@@ -139,7 +139,7 @@ def test_a_receiver_that_takes_nothing_is_left_alone_for_a_while(receiver: Recei
     receiver.status = status
     shipper = LogShipper()
     shipper.restart()
-    shipper.take(logging.makeLogRecord({"levelno": 20, "levelname": "INFO", "created": 1.0}), "line")
+    shipper.take(1.0, logging.INFO, "INFO", "line")
     address = log_shipping.urlsplit(f"{receiver.url}/v1/logs")
     assert shipper._send("demo", address) == pause
     assert shipper.lost == (status != 200)
@@ -149,7 +149,7 @@ def test_of_too_many_lines_the_oldest_are_lost() -> None:
     shipper = LogShipper()
     shipper.restart()
     for number in range(1005):
-        shipper.take(logging.makeLogRecord({"levelno": 20, "levelname": "INFO"}), str(number))
+        shipper.take(1.0, logging.INFO, "INFO", str(number))
     assert shipper.lost == 5
     assert shipper._lines[0][3] == "5"
 

@@ -55,6 +55,12 @@ def test_the_addresses_are_those_that_the_gateway_has() -> None:
     ]
     assert entries.group_entry(HUB, SERVICES, "pet")["dyber-pet"]["mcp"] == f"{BASE}/groups/pet/mcp"
     assert entries.search_entry(HUB, SERVICES)["dyber-search"]["mcp"] == f"{BASE}/search/mcp"
+    in_group = entries.search_entry(HUB, SERVICES, group="pet")["dyber-pet-search"]
+    assert (in_group["mcp"], in_group["sse"]) == (
+        f"{BASE}/groups/pet/search/mcp",
+        f"{BASE}/groups/pet/search/mcp/sse",
+    )
+    assert "桌宠" in in_group["title"]
 
 
 def test_the_names_that_programs_show_are_short_and_tell_the_addresses_apart() -> None:
@@ -78,14 +84,18 @@ def test_a_program_waits_as_long_as_the_longest_call_of_all_services() -> None:
 def test_an_unknown_group_is_answered_with_those_there_are() -> None:
     with pytest.raises(entries.NoSuchEntryError, match=r"'cat'.*pet"):
         entries.group_entry(HUB, SERVICES, "cat")
+    with pytest.raises(entries.NoSuchEntryError, match=r"'cat'.*pet"):
+        entries.search_entry(HUB, SERVICES, group="cat")
     with pytest.raises(entries.NoSuchEntryError, match="groups"):
         entries.group_entry({**HUB, "groups": {}}, SERVICES, "pet")
 
 
 def test_a_search_that_is_off_is_answered_with_the_commands_that_turn_it_on() -> None:
     without = {key: value for key, value in HUB.items() if key != "search"}
-    with pytest.raises(entries.NoSuchEntryError, match="config set hub.search true -s test"):
-        entries.search_entry(without, SERVICES, " -s test")
+    group = {"pet": {key: value for key, value in HUB["groups"]["pet"].items() if key != "search"}}
+    for name in (None, "pet"):
+        with pytest.raises(entries.NoSuchEntryError, match="config set hub.search true -s test"):
+            entries.search_entry({**without, "groups": group}, SERVICES, " -s test", name)
 
 
 def test_a_stack_without_a_hub_has_no_groups_and_no_search() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from cli.engine import processes
 from cli.records import calls
 from cli.records.calls import Query, moment
 
@@ -54,7 +55,7 @@ def test_following_goes_on_where_the_program_ended(monkeypatch: pytest.MonkeyPat
         asked.append(command)
         yield from map(json.dumps, next(runs))
 
-    monkeypatch.setattr(calls.processes, "lines", lines)
+    monkeypatch.setattr(processes, "lines", lines)
     following = calls.follow("c", Query())
     assert [next(following)["id"], next(following)["id"]] == [3, 8]
     assert [[item for item in command if item.startswith("--after")] for command in asked] == [

@@ -70,26 +70,32 @@ def test_an_end_is_recorded_once_and_one_of_many_in_a_row() -> None:
     assert ends.unrecorded([ENTRY], []) == [ENTRY]
 
 
-def test_the_exit_code_comes_from_the_engines_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[dict[str, Any]] = []
+class Events:
+    """An engine that still knows these events: the action and the attributes of each."""
 
-    class Events:
-        def events(self, **arguments: Any) -> list[dict[str, Any]]:
-            asked.append(arguments)
-            return [{"Actor": {"Attributes": {"exitCode": "137"}}}]
+    def __init__(self, *events: tuple[str, dict[str, str]]) -> None:
+        self.known = [{"Action": action, "Actor": {"Attributes": attributes}} for action, attributes in events]
+        self.asked: dict[str, Any] = {}
 
-    use_engine(monkeypatch, Events())
-    known = {**ENTRY, "exit_code": 1}
-    assert ends.with_exit_codes([ENTRY, known]) == [{**ENTRY, "exit_code": 137}, known]
-    (arguments,) = asked
-    assert arguments["filters"]["container"] == ["zhihu-1"]
-    assert arguments["since"] < 1_795_993_750 <= arguments["until"]
+    def events(self, **arguments: Any) -> list[dict[str, Any]]:
+        self.asked = arguments
+        return self.known
 
 
-def test_an_event_that_the_engine_forgot_leaves_the_code_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Nothing:
-        def events(self, **arguments: Any) -> list[dict[str, Any]]:
-            return []
-
-    use_engine(monkeypatch, Nothing())
-    assert ends.with_exit_codes([ENTRY]) == [ENTRY]
+@pytest.mark.parametrize(
+    ("events", "changes"),
+    [
+        ([("die", {"exitCode": "7"})], {"exit_code": 7}),
+        ([("die", {"exitCode": "137"}), ("oom", {})], {"exit_code": 137, "reason": "out_of_memory"}),
+        ([], {}),
+    ],
+    ids=["exit code", "lack of memory that was noted late", "forgotten"],
+)
+def test_the_engines_events_complete_what_its_description_lacks(
+    monkeypatch: pytest.MonkeyPatch, events: list[tuple[str, dict[str, str]]], changes: dict[str, Any]
+) -> None:
+    engine = Events(*events)
+    use_engine(monkeypatch, engine)
+    assert ends.with_events([ENTRY]) == [{**ENTRY, **changes}]
+    assert engine.asked["filters"]["container"] == ["zhihu-1"]
+    assert engine.asked["since"] < 1_795_993_750 < engine.asked["until"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cli.deployment.events import RULES_REFUSED, Cancelled, DeployError
+from cli.engine import engine
 from cli.engine.errors import EngineError
 from cli.records import ends, history, recording
 from cli.system.errors import StackError
@@ -41,7 +42,7 @@ class OpenDeployment:
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYBER_LANG", "en")
-    monkeypatch.setattr(recording.engine, "containers", lambda *filters: [])
+    monkeypatch.setattr(engine, "containers", lambda *filters: [])
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_ends_of_containers_are_recorded_before_a_deployment_replaces_them(
 ) -> None:
     end = {"kind": "ended", "at": "2026-11-29T23:09:10+00:00", "container": "zhihu-1", "reason": "exit"}
     monkeypatch.setattr(ends, "ended", lambda containers: [end])
-    monkeypatch.setattr(ends, "with_exit_codes", lambda entries: entries)
+    monkeypatch.setattr(ends, "with_events", lambda entries: entries)
     attempt_that_raises(None)
     assert [entry["kind"] for entry in written.entries] == ["ended", "deployment"]
     recording.record_all_ends()

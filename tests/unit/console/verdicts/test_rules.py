@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from dyber_console.intake.export import ExportState
 from dyber_console.intake.live import ServiceStatus
 from dyber_console.language import using_language
 from dyber_console.records.model import Call
@@ -139,6 +140,15 @@ def test_a_certificate_that_ends_within_two_weeks_is_a_task(days: int, found: in
 @pytest.mark.parametrize(("days", "found"), [(8, 1), (6, 0)])
 def test_a_backup_of_more_than_a_week_ago_is_a_task(days: int, found: int) -> None:
     assert len(todos(facts(WELL, backup_at=NOW - days * 86_400))) == found
+
+
+def test_a_collector_that_takes_no_spans_is_named_after_a_while() -> None:
+    away = ExportState("collector.example", NOW - 61, "HTTP 401", dropped=12)
+    todo = only(todos(facts(WELL, export=away)))
+    assert (todo.rule, todo.grade, todo.page) == ("export", Grade.WARN, "calls")
+    assert "collector.example" in todo.why and "HTTP 401" in todo.why and "12 spans were lost" in todo.why
+    assert todos(facts(WELL, export=replace(away, failing_since=NOW - 59))) == []
+    assert todos(facts(WELL, export=replace(away, failing_since=None))) == []
 
 
 KILLED = End(NOW - 600, True, 256)

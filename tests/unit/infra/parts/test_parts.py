@@ -40,13 +40,24 @@ def test_a_service_is_reached_in_its_network_by_its_name_and_each_replica_by_a_n
 
 def test_secrets_are_files_that_a_service_can_only_read() -> None:
     made = weibo(("API_KEY",), cache_user="service-weibo")
-    assert made.secrets == ("API_KEY", "DYBER_REDIS_PASSWORD")
+    assert made.secrets == ("API_KEY", "DYBER_REDIS_PASSWORD", "DYBER_STATE_KEY")
     assert made.servers[0].mounts == (
         Mount("weibo-data", "/data"),
         Mount("weibo-secrets", "/run/dyber-secrets", read_only=True),
     )
     assert made.servers[0].environment[-1] == ("DYBER_REDIS_USER", "service-weibo")
-    assert "weibo-secrets" not in {mount.volume for mount in weibo().servers[0].mounts}
+    alone = service.service(
+        SPEC.model_copy(update={"replicas": 1}),
+        log_level="info", subnets=Subnets(), data=True, secrets=(), cache_user=None,
+    )  # fmt: skip
+    assert alone.secrets == ()
+    assert "weibo-secrets" not in {mount.volume for mount in alone.servers[0].mounts}
+
+
+def test_replicas_share_a_key_for_the_states_of_questions() -> None:
+    made = weibo()
+    assert made.secrets == ("DYBER_STATE_KEY",)
+    assert all(Mount("weibo-secrets", "/run/dyber-secrets", read_only=True) in server.mounts for server in made.servers)
 
 
 def test_replicas_with_redis_know_how_many_they_are() -> None:

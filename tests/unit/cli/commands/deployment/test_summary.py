@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cli.commands.deployment import deploy
+from cli.previews.tool_lists import ListedTool, ToolList
 
 BASE = "http://127.0.0.1"
 OUTPUTS: dict[str, Any] = {
@@ -50,3 +51,17 @@ def test_the_address_of_the_search_is_told_where_it_is_on(capsys: pytest.Capture
     search = f"{BASE}/search/mcp"
     assert f"工具搜索: {search}" in printed(capsys, hub={**HUB, "search": search})[0]
     assert not [line for line in printed(capsys, hub=HUB)[0] if "/search/" in line]
+
+
+def test_lists_that_are_too_large_for_a_program_are_told_once_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    tools = tuple(ListedTool(f"tool_{number}", "template", f"tool_{number}", {}) for number in range(41))
+    lists = [
+        ToolList("/mcp", client, tools[:number], 0, True, (), programs)
+        for client, number, programs in (("phone", 41, ("Cursor",)), ("pet", 40, ()), ("tv", 41, ("Cursor",)))
+    ]
+    deploy._summary("test", {**OUTPUTS, "hub": HUB}, {}, 5.0, lists)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.count("Cursor") == 1
+    assert "41" in shown and "preview -s test" in shown
+    deploy._summary("test", {**OUTPUTS, "hub": HUB}, {}, 5.0, lists[1:2])
+    assert "Cursor" not in capsys.readouterr().out

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from cli.commands.operation import calls
+from cli.records import calls as records
 from cli.records.calls import Query
 
 CALL: dict[str, Any] = {
@@ -44,8 +45,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Query]]:
             if then:
                 raise then
 
-        monkeypatch.setattr(calls.recorded, "read", read)
-        monkeypatch.setattr(calls.recorded, "follow", read)
+        monkeypatch.setattr(records, "read", read)
+        monkeypatch.setattr(records, "follow", read)
         return queries
 
     return give

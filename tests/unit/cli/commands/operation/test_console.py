@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     """A browser, and a desktop that has none of the variables that matter."""
     for name in ("SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(console.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     browser = Opened([])
     monkeypatch.setattr(webbrowser, "open", browser.addresses.append)
     return browser
@@ -101,7 +102,7 @@ def test_a_browser_opens_only_before_the_person_who_runs_the_command(
     stack()
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(console.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     run(only_print)
     assert opened.addresses == ([ADDRESS] if opens else [])
 

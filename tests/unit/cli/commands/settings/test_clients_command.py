@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from cli.commands.settings import clients
+from cli.previews.tool_lists import ToolList
 from infra.settings.gateway import GatewaySettings
 from infra.settings.hub import HubSettings
 
@@ -29,6 +30,12 @@ HUB = {
     "search": f"{BASE}/search/mcp",
     "max_call_seconds": 60,
 }
+
+#: What the hub lists: too many tools for Cursor, and a name that is too long for it.
+LISTS = [
+    ToolList("/mcp", "phone", (), 0, True, ("Cursor: 3 tools",), ("Cursor",)),
+    ToolList("/groups/pet/mcp", "", (), 0, True, ("Cursor: long names", "Claude Code, VS Code: long names")),
+]
 
 
 class Printed:
@@ -53,7 +60,9 @@ class Printed:
             },
         )
         everything = {"gateway": gateway, "services": SERVICES, "tokens": {"phone": TOKEN}, **outputs}
-        monkeypatch.setattr(clients, "deployed", lambda *_, **__: (SimpleNamespace(settings=settings), everything))
+        deployment = SimpleNamespace(settings=settings, hub_content=lambda: None)
+        monkeypatch.setattr(clients, "deployed", lambda *_, **__: (deployment, everything))
+        monkeypatch.setattr("cli.previews.tool_lists.tool_lists", lambda *_: LISTS)
         self._capsys = capsys
 
     def servers(self, format: str = "claude-code", **options: Any) -> tuple[dict[str, Any], str]:
@@ -116,7 +125,7 @@ def test_a_program_of_the_legacy_transport_gets_the_hubs_address_for_it(printed:
 
 @pytest.mark.parametrize(
     "options",
-    [{"group": "pet", "search": True}, {"search": True, "per_service": True}, {"group": "pet", "per_service": True}],
+    [{"search": True, "per_service": True}, {"group": "pet", "per_service": True}],
 )
 def test_only_one_address_can_be_chosen(printed: Printed, options: dict[str, Any]) -> None:
     with pytest.raises(typer.BadParameter, match="--per-service"):
@@ -159,3 +168,32 @@ def test_a_deployed_group_that_was_deleted_from_the_file_is_still_there(printed:
     servers, said = printed.servers(client=client, group="deleted")
     assert list(servers) == ["dyber-deleted"]
     assert "./deploy.sh" in said
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "expected"),
+    [
+        ("cursor", {}, "Cursor: 3 tools"),
+        ("cursor", {"group": "pet"}, "Cursor: long names"),
+        ("claude-code", {"group": "pet"}, "Claude Code, VS Code: long names"),
+        ("claude-code", {}, ""),
+        ("cursor", {"search": True}, ""),
+        ("cursor", {"per_service": True}, ""),
+        ("gemini", {"group": "pet"}, ""),
+    ],
+)
+def test_the_limits_of_the_program_are_told_for_the_address_it_gets(
+    printed: Printed, format: str, options: dict[str, Any], expected: str
+) -> None:
+    said = printed.servers(format, **options)[1]
+    told = [sentence for item in LISTS for sentence in item.exceeded if sentence in said]
+    assert told == ([expected] if expected else [])
+
+
+def test_the_search_of_a_group_is_an_entry_of_its_own(monkeypatch: Any, capsys: Any) -> None:
+    address = f"{BASE}/groups/pet/search/mcp"
+    groups = {**HUB["groups"], "pet": {**HUB["groups"]["pet"], "search": address}}
+    printed = Printed(monkeypatch, capsys, hub={**HUB, "groups": groups})
+    assert urls(printed.servers(group="pet", search=True)[0]) == {"dyber-pet-search": address}
+    with pytest.raises(typer.BadParameter, match="--per-service"):
+        printed.servers(group="pet", per_service=True)
