@@ -168,6 +168,10 @@ MESSAGES: dict[str, str] = {
     "alert_url": mark(
         "url must be a whole address such as {example}; it may begin with http only with privateAddresses: true"
     ),
+    "alert_url_missing": mark(
+        "this key is missing: the webhook's whole address, such as {example}; write it (the command reads the value from "
+        "its input): {command}"
+    ),
     "alert_url_without_key": mark("url has no key; write the whole address of the webhook, such as {example}"),
     # Secrets
     "secret_empty": mark("must not be empty"),

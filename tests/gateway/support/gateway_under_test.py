@@ -128,12 +128,18 @@ class GatewayUnderTest:
         docker("rm", name)
         self.others.remove(name)
 
-    def load(self, files: Mapping[str, str], command: str = "/usr/local/bin/apply-config /staging") -> Loaded:
-        """Run the loader with these files."""
+    def load(
+        self,
+        files: Mapping[str, str],
+        command: str = "/usr/local/bin/apply-config /staging",
+        memory_mib: int | None = None,
+    ) -> Loaded:
+        """Run the loader with these files, and with a limit of its memory."""
+        limit = [f"--memory={memory_mib}m", f"--memory-swap={memory_mib}m"] if memory_mib else []
         name = unique("loader")
         docker(
             "create", "--name", name, "--label", LABEL, "--network", "none", "--pid", f"container:{self.name}",
-            "--volume", f"{self.volume}:/etc/dyber", *CONFINED, self.image, "bash", "-c", command,
+            "--volume", f"{self.volume}:/etc/dyber", *CONFINED, *limit, self.image, "bash", "-c", command,
         )  # fmt: skip
         try:
             docker("cp", "-", f"{name}:/", stdin=archive({f"staging/{path}": text for path, text in files.items()}))
