@@ -154,25 +154,6 @@ async def test_a_call_that_fails_has_its_code_at_every_level_that_knows_it(stack
     assert not any(b"PRIVATE-WORDS" in span.SerializeToString() for _, span in stack.collector.spans)
 
 
-async def test_a_call_that_is_sent_again_has_a_span_for_each_try(stack: TracedStack) -> None:
-    with breaking_replica(stack.gateway):
-        async with caller(stack) as calling:
-            tries = 0
-            while tries < 2:
-                trace, request, is_error = await calling.call("template_echo", {"text": "a"})
-                assert not is_error
-                tries = stack.gateway.logged(request)["upstream"].count(":9000")
-    assert stack.tree(trace, 4) == [
-        (0, "gateway", "POST /api/template/mcp"),
-        (1, "gateway", "POST"),
-        (1, "gateway", "POST"),
-        (2, "template-mcp", "tools/call template_echo"),
-    ]
-    recorded, spans = shown(stack, request)
-    assert recorded.outcome == "ok"
-    assert [waterfall.kind(span) for span in spans] == ["gw", "lost", "gw", "svc"]
-
-
 @pytest.mark.parametrize("path", ["/api/template/mcp", "/search/mcp"])
 async def test_a_trace_that_only_the_body_names_is_that_of_the_gateway_too(stack: TracedStack, path: str) -> None:
     trace, request = uuid.uuid4().hex, uuid.uuid4().hex
@@ -208,3 +189,23 @@ async def test_what_the_hub_asks_in_its_own_name_makes_no_spans(stack: TracedSta
     assert services[trace] == {"gateway", "template-mcp"}
     # The hub listed the tools of the service at its start, which is not in the gateway's log.
     assert [found for found in services.values() if "gateway" not in found] == []
+
+
+# The last, as it leaves the configuration with two replicas.
+async def test_a_call_that_is_sent_again_has_a_span_for_each_try(stack: TracedStack) -> None:
+    with breaking_replica(stack.gateway):
+        async with caller(stack) as calling:
+            tries = 0
+            while tries < 2:
+                trace, request, is_error = await calling.call("template_echo", {"text": "a"})
+                assert not is_error
+                tries = stack.gateway.logged(request)["upstream"].count(":9000")
+    assert stack.tree(trace, 4) == [
+        (0, "gateway", "POST /api/template/mcp"),
+        (1, "gateway", "POST"),
+        (1, "gateway", "POST"),
+        (2, "template-mcp", "tools/call template_echo"),
+    ]
+    recorded, spans = shown(stack, request)
+    assert recorded.outcome == "ok"
+    assert [waterfall.kind(span) for span in spans] == ["gw", "lost", "gw", "svc"]

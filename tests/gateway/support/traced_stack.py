@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from template_server.service import build_app
 
-from infra.rendering.gateway.model import GatewayClient, GatewayHub, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayConsole, GatewayHub, GatewayService
 from infra.services.ports import HUB_PORT
 from tests.console.support.gateway import StandInGateway
 from tests.console.support.running import RunningConsole, console_on
@@ -206,7 +206,7 @@ def configure(gateway: GatewayUnderTest, replicas: int) -> None:
         hashlib.sha256(HUB_TOKEN.encode()).hexdigest(), tools={"template": TOOLS}, search=True, requests_per_second=10_000
     )  # fmt: skip
     client = GatewayClient("desktop-pet", (hashlib.sha256(TOKEN.encode()).hexdigest(),))
-    gateway.configure(PATIENT, (service,), (client,), hub=hub, makes_spans=True)
+    gateway.configure(PATIENT, (service,), (client,), hub=hub, console=GatewayConsole())
 
 
 @contextmanager
@@ -229,7 +229,6 @@ def breaking_replica(gateway: GatewayUnderTest) -> Iterator[None]:
         yield
     finally:
         gateway.remove_backend(name, grace_seconds=0)
-        configure(gateway, replicas=1)
 
 
 def _port(base: str) -> int:
