@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.servers import resident, used_seconds, wait_for
+from bench.servers import private, resident, used_seconds, wait_for
 from tests.support.service_packages import make_importable
 
 make_importable()
@@ -72,6 +72,7 @@ class Row:
     rates: dict[int, list[float]] = field(default_factory=lambda: {number: [] for number in CONCURRENCY})
     cpu: dict[int, list[float]] = field(default_factory=lambda: {number: [] for number in CONCURRENCY})
     memory: float = 0
+    private: float = 0
 
 
 class BareServer:
@@ -314,7 +315,7 @@ def run_rounds(server: tuple[str, ...], calls: int, rounds: int) -> list[Row]:
                     before = used_seconds(pid)
                     note(rows[name], number, asyncio.run(through_http(base, number, made)))
                     rows[name].cpu[number].append((used_seconds(pid) - before) / made)
-                rows[name].memory = resident(pid)
+                rows[name].memory, rows[name].private = resident(pid), private(pid)
     return list(rows.values())
 
 
@@ -335,19 +336,21 @@ async def through_http(base: str, number: int, calls: int) -> tuple[list[float],
 
 def show(rows: list[Row]) -> None:
     bare = statistics.median(rows[0].seconds[1]) * 1000
-    ours = statistics.median(rows[1].rates[16])
+    ours, ours_cpu = statistics.median(rows[1].rates[16]), statistics.median(rows[1].cpu[16])
     print(
-        "| way | p50 ms at 1 | added p50 ms | calls/s at 1 | p50 ms at 16 | calls/s at 16 | bridge to it | CPU ms a call | RSS |"
+        "| way | p50 ms at 1 | added p50 ms | calls/s at 1 | p50 ms at 16 | calls/s at 16 | bridge to it | CPU ms a call "
+        "| to bridge | RSS | private |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         p50, p50_many = (statistics.median(row.seconds[number]) * 1000 for number in CONCURRENCY)
         rate, rate_many = (statistics.median(row.rates[number]) for number in CONCURRENCY)
-        cpu = f"{statistics.median(row.cpu[16]) * 1000:.2f}" if row.cpu[16] else "–"
-        memory = f"{row.memory:.0f} MiB" if row.memory else "–"
+        cpu = statistics.median(row.cpu[16]) if row.cpu[16] else 0
+        costs = f"{cpu * 1000:.2f} | {cpu / ours_cpu:.2f}" if cpu else "– | –"
+        memory = f"{row.memory:.0f} MiB | {row.private:.0f} MiB" if row.memory else "– | –"
         print(
             f"| {row.name} | {p50:.2f} | {p50 - bare:.2f} | {rate:.0f} | {p50_many:.2f} | {rate_many:.0f} "
-            f"| {ours / rate_many:.2f} | {cpu} | {memory} |"
+            f"| {ours / rate_many:.2f} | {costs} | {memory} |"
         )
 
 

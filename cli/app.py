@@ -66,6 +66,18 @@ LISTED = {
     "ps": Listed("operation.status:ps", tr("List this stack's containers")),
     "list": Listed("operation.status:list_services", tr("List all available services")),
     "logs": Listed("operation.logs:logs", tr("Show the logs of a service, or of all containers")),
+    "console": Listed(
+        "operation.console:console_app",
+        tr("Open the console, the web page of the deployment, or print its address; console password: its password"),
+    ),
+    "calls": Listed(
+        "operation.calls:calls",
+        tr("Show who called what, when, with which outcome, and how long it took"),
+    ),
+    "alerts": Listed(
+        "operation.alerts:alerts_app",
+        tr("Notifications: test them, list what fires, silence an alert"),
+    ),
     "exec": Listed(
         "operation.logs:execute",
         tr("Run a command in a service's container (sh by default)"),

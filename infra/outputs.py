@@ -8,7 +8,8 @@ from typing import Any
 import pulumi
 
 from infra.access import ClientToken
-from infra.components.docker.gateway import Gateway
+from infra.components.docker.console import Console
+from infra.components.docker.edge.gateway import Gateway
 from infra.components.docker.hub import Hub
 from infra.components.docker.images import Image
 from infra.components.docker.profiles import Profiles
@@ -28,6 +29,7 @@ def export(
     tokens: Mapping[str, ClientToken],
     profiles: Profiles,
     hub: Hub | None = None,
+    console: Console | None = None,
 ) -> None:
     """Register the stack's outputs.
 
@@ -36,12 +38,14 @@ def export(
     - services: by name {title, url, mcp, sse, direct, max_call_seconds, enforces_scopes, containers}
     - with a hub: hub: {url, mcp, sse: of `url`, by gateway's base URL http, https, development: its /mcp; search where
       it is on; groups: by name {title, mcp, sse}; max_call_seconds, containers}
+    - with a console: console: {url, container}, console_password (secret)
     - tokens (secret): by client
     - chosen_tokens: the clients whose token a person chose
     - images: by name, the image's id
     - images_interface: the interface that these images were built for (infra.parts.image_interface)
     - with the profile cache: cache: {url, container}, cache_password (secret)
-    - with the profile monitoring: monitoring: {url, container, configuration_version}
+    - with the profile monitoring: monitoring: {url, container, configuration_version; where alerts are sent also alerts:
+      {receivers: their names, alertmanager, sender: containers}}
     """
     settings, specs = composition.settings, composition.services
     urls = gateway_urls(settings.gateway)
@@ -77,6 +81,9 @@ def export(
                 "containers": [container.name for container in hub.containers],
             },
         )
+    if console:
+        pulumi.export("console", {"url": f"{urls['url']}/console/", "container": console.container.name})
+        pulumi.export("console_password", console.password)
     pulumi.export("images", {name: image.image_id for name, image in images.items()})
     pulumi.export("images_interface", image_interface.INTERFACE)
     if profiles.cache and profiles.access:
@@ -90,6 +97,7 @@ def export(
                 "url": _url("http", "127.0.0.1", settings.gateway.public(MONITORING_PORT)),
                 "container": profiles.monitoring.container.name,
                 "configuration_version": profiles.monitoring.configuration_version,
+                **_alerts(composition, profiles),
             },
         )
     pulumi.export("tokens", pulumi.Output.secret({client: token.token for client, token in tokens.items()}))
@@ -99,6 +107,14 @@ def export(
             lambda chosen: sorted(client for client, is_chosen in chosen.items() if is_chosen)
         ),
     )
+
+
+def _alerts(composition: Composition, profiles: Profiles) -> dict[str, Any]:
+    settings = composition.settings.monitoring.alerts
+    if not settings or not profiles.alerts:
+        return {}
+    containers = {"alertmanager": profiles.alerts.alertmanager.name, "sender": profiles.alerts.sender.name}
+    return {"alerts": {"receivers": list(settings.receivers), **containers}}
 
 
 def gateway_urls(settings: GatewaySettings) -> dict[str, str]:

@@ -34,6 +34,9 @@ _KINDS = {
 #: Seconds that creating one takes about, the first time and on two cores.
 _EXPECTED_SECONDS = {IMAGE: 120.0}
 
+#: What happened when a rule of the stack refused an update.
+RULES_REFUSED = mark("the rules of this stack do not allow the change")
+
 #: Known failures: (pattern in the output of Pulumi, its plugins or the engine, what happened, the next step).
 _KNOWN_FAILURES: list[tuple[str, str, str]] = [
     *STATE_FAILURES,
@@ -75,7 +78,7 @@ _KNOWN_FAILURES: list[tuple[str, str, str]] = [
     ),
     (
         r"^(违反规则：|against the rules: )",
-        mark("the rules of this stack do not allow the change"),
+        RULES_REFUSED,
         mark(
             "correct the errors above; the rules are in policy/, and stop only stacks where dyber:policy is "
             "mandatory (by default prod)"

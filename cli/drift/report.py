@@ -12,6 +12,7 @@ from rich.text import Text
 from cli.drift.differences import Condition, Difference
 from cli.previews.comment import MAX_CHARACTERS, plain
 from cli.previews.model import KINDS
+from cli.records import recording
 from messages import mark, tr
 
 #: The first line of the issue, by which the next report finds and updates it.
@@ -92,6 +93,23 @@ def as_json(reports: Sequence[Report]) -> dict[str, Any]:
                 ],
             }
             for report in reports
+        ],
+    }
+
+
+def as_record(report: Report) -> dict[str, Any]:
+    """Return the report as an entry of the console's history."""
+    return {
+        "kind": "drift",
+        "at": recording.now(),
+        "differences": [
+            {
+                "resource": difference.name,
+                "details": plain(what).replace("\n", ", "),
+                "way_back": way_back(report.stack, difference),
+            }
+            for difference in report.differences
+            for _, _, what in [_described(difference)]
         ],
     }
 

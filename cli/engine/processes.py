@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from typing import Any
 
 from cli.engine import engine
@@ -28,6 +28,37 @@ def execute(container: str, command: Sequence[str], *, seconds: float = 120) -> 
         # The engine writes to the standard output that there is no such program.
         raise CommandFailed(_text(errors or output) or f"{command[0]}: exit code {code}")
     return output.decode("utf-8", errors="replace")
+
+
+def lines(container: str, command: Sequence[str], *, seconds: float = 120) -> Iterator[str]:
+    """Run a command in a running container and yield each line of its standard output as it comes.
+
+    `seconds` is how long it may be silent. Raises CommandFailed at its end when its exit code is not 0, and EngineError.
+    """
+    with engine.asking(seconds) as client:
+        execution = str(client.exec_create(container, list(command))["Id"])
+        parts = client.exec_parts(execution)
+    rest, errors = b"", b""
+    with closing(parts):
+        while True:
+            # What the caller does with a line must not count as a failure of the engine.
+            with engine.asking(seconds):
+                part = next(parts, None)
+            if part is None:
+                break
+            is_error, text = part
+            if is_error:
+                errors += text
+                continue
+            *whole, rest = (rest + text).split(b"\n")
+            for line in whole:
+                yield line.decode("utf-8", errors="replace")
+    if rest:
+        yield rest.decode("utf-8", errors="replace")
+    with engine.asking(seconds) as client:
+        code = client.exec_inspect(execution)["ExitCode"]
+    if code:
+        raise CommandFailed(_text(errors or rest) or f"{command[0]}: exit code {code}")
 
 
 def run_to_end(container: str, *, seconds: float = 120) -> None:

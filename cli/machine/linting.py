@@ -25,9 +25,9 @@ ACTIONLINT_PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 SHELL_LINES = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "# shellcheck shell=")
 #: Endings of the names of files without English text, which codespell skips.
 NOT_SPELLED = ("requirements.txt", "go.sum", "go.mod", ".lock.json", ".svg", ".png")
-#: The packages of the hub and the console are in folders of their own, which are no part of the distribution.
+#: The packages of the hub, the console and monitoring are in folders of their own, which are no part of the distribution.
 IMPORT_LINTER = (
-    "import sys; sys.path += ['hub', 'console']; "
+    "import sys; sys.path += ['hub', 'console', 'monitoring']; "
     "from importlinter.cli import lint_imports_command as check; check(['--no-logo'])"
 )
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dyber_console.intake.deployment import Deployment
+from dyber_console.intake.files import Event
 from dyber_console.records import changes, usage
 from dyber_console.state import Console
 from dyber_console.tools import contracts
-from dyber_console.verdicts.facts import Account, Facts, ServiceFacts
+from dyber_console.verdicts.facts import Account, End, Facts, ServiceFacts
+
+#: The usual order of stacks; others come before them.
+_ORDER = ("dev", "test", "prod")
 
 
 def facts(console: Console) -> Facts:
     """Return the facts of this moment."""
     now = console.live.clock()
     names = sorted({*console.live.services, *console.files.deployment.services})
+    ends = {name: _end(event) for name, event in console.files.ends().items()}
     backup, drift = console.files.newest("backup"), console.files.newest("drift")
     return Facts(
         now=now,
         stack=console.settings.stack,
-        services=tuple(_service(console, name) for name in names),
+        services=tuple(_service(console, name, ends.get(name)) for name in names),
         status_age=console.live.status_age(),
         lost_since=console.live.lost_since,
         certificate_end=console.live.metrics.value("dyber_gateway_certificate_end_seconds"),
@@ -24,6 +30,8 @@ def facts(console: Console) -> Facts:
         drift=len(drift.content.get("differences") or ()) if drift else None,
         drift_at=drift.at if drift else None,
         hub=console.live.hub,
+        export=console.export.state if console.export else None,
+        part_ends={name: end for name, end in ends.items() if name not in names},
         counted_since=usage.first_known(console.store),
     )
 
@@ -34,7 +42,18 @@ def title(console: Console, name: str) -> str:
     return deployed.title if deployed else name
 
 
-def _service(console: Console, name: str) -> ServiceFacts:
+def stacks(console: Console) -> dict[str, Deployment]:
+    """Return all stacks that this machine knows by name, in the order in which changes go through them."""
+    here = console.settings.stack
+    known = {**console.files.stacks(), here: console.files.deployment}
+    return {name: known[name] for name in sorted(known, key=_place)}
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else -1, name)
+
+
+def _service(console: Console, name: str, end: End | None) -> ServiceFacts:
     deployed = console.files.deployment.services.get(name)
     status = console.live.services.get(name)
     last = changes.last_state(console.store, name)
@@ -48,10 +67,18 @@ def _service(console: Console, name: str) -> ServiceFacts:
         qr_login=console.logins.login_tools(name) is not None,
         secrets=deployed.secrets if deployed else (),
         changed_tools=changed_tools(console, name),
+        grave_findings=sum(finding.is_grave for finding in console.files.findings().get(name, ())),
         is_foreign=deployed.is_foreign if deployed else False,
         memory_mib=deployed.memory_mib if deployed else None,
         digest=deployed.digest if deployed else None,
+        end=end,
     )
+
+
+def _end(event: Event) -> End:
+    memory = event.content.get("memory_mib")
+    out_of_memory = event.content.get("reason") == "out_of_memory"
+    return End(event.at, out_of_memory, memory if isinstance(memory, int) else None)
 
 
 def changed_tools(console: Console, name: str) -> int | None:
@@ -59,7 +86,7 @@ def changed_tools(console: Console, name: str) -> int | None:
     locked, listing = console.files.contracts().get(name), console.tools.listings.get(name)
     if locked is None or listing is None:
         return None
-    return len(contracts.differences(locked, listing.tools))
+    return len({change.tool for change in contracts.differences(locked, listing.tools)})
 
 
 def account(console: Console, service: str, name: str) -> Account:

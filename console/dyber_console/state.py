@@ -11,8 +11,9 @@ from dyber_console.identity.tries import Tries
 from dyber_console.intake.board import Board
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
+from dyber_console.intake.otlp_export import Export
 from dyber_console.records.day import Day
-from dyber_console.records.store import Store
+from dyber_console.records.store import FILE_NAME, Store
 from dyber_console.settings import Settings
 from dyber_console.tools.calling import Tools
 from dyber_console.tools.logins import Logins
@@ -23,6 +24,7 @@ class Console:
     """Holds the parts of a running console.
 
     Attributes:
+        export: Passes spans on to the user's collector; None without any.
         kept: The newest frame of the pages, with what it was made from and when.
     """
 
@@ -37,6 +39,7 @@ class Console:
     password: Password
     sessions: Sessions
     tries: Tries
+    export: Export | None = None
     kept: tuple[object, float, Any] | None = None
 
     @classmethod
@@ -48,7 +51,7 @@ class Console:
             ValueError: The password's hash cannot be used.
         """
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = Store(settings.data_dir / "console.sqlite", settings.longest_store_mib)
+        store = Store(settings.data_dir / FILE_NAME, settings.longest_store_mib)
         password = Password(settings.password_hash)
         tools = Tools(settings)
         return cls(
@@ -63,4 +66,7 @@ class Console:
             password,
             Sessions(store, password.mark),
             Tries(),
+            Export(settings.export_endpoint, settings.export_headers, settings.stack)
+            if settings.export_endpoint
+            else None,
         )

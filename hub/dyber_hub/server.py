@@ -9,6 +9,7 @@ from typing import Any
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.errors import ERROR_META, ServiceError
+from dyber_kit.serving.mcp.spans import use_spans_of_kit
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
@@ -85,6 +86,7 @@ class HubServer(Server[Any]):
             "completion/complete": self._complete,
         }
         self.add_request_handler("server/discover", RequestParams, self._discover)
+        use_spans_of_kit(self.middleware)
         self.middleware.append(self._answer)
 
     def scope_of(self, ctx: Context) -> HubScope:

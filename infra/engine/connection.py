@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 from docker import APIClient
@@ -71,6 +72,16 @@ class Client(APIClient):
         url = self._url("/exec/{0}/start", execution)  # type: ignore[attr-defined] # the stubs have public names only
         answer = self._post_json(url, data={"Detach": False, "Tty": False})  # type: ignore[attr-defined]
         return split_streams(self._result(answer, binary=True))  # type: ignore[attr-defined]
+
+    def exec_parts(self, execution: str) -> Generator[tuple[bool, bytes]]:
+        """Start a command that `exec_create` prepared, and yield each part as it comes: whether it is error output."""
+        url = self._url("/exec/{0}/start", execution)  # type: ignore[attr-defined] # the stubs have public names only
+        answer = self._post_json(url, data={"Detach": False, "Tty": False}, stream=True)  # type: ignore[attr-defined]
+        self._raise_for_status(answer)  # type: ignore[attr-defined]
+        with closing(answer):
+            while len(head := answer.raw.read(_PART_HEAD.size)) == _PART_HEAD.size:
+                stream, size = _PART_HEAD.unpack(head)
+                yield stream == _STANDARD_ERROR, answer.raw.read(size)
 
 
 def connect(seconds: float, find_proxy: FindProxy = environment_proxy, start: StartProgram = start_program) -> Client:

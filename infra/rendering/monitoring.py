@@ -8,8 +8,9 @@ from pathlib import Path
 
 import jinja2
 
+from infra.rendering.alerts import ALERTMANAGER_HOST
 from infra.services.catalog import ServiceSpec
-from infra.services.ports import METRICS_PORT
+from infra.services.ports import ALERTMANAGER_PORT, METRICS_PORT
 
 MONITORING_FOLDER = Path(__file__).resolve().parents[2] / "monitoring"
 #: The folder in which Prometheus and the loader mount the configuration volume.
@@ -21,16 +22,20 @@ GATEWAY_HOST, EXPORTER_HOST = "gateway", "cache-exporter"
 HUB_HOST = "hub"
 
 
-def render(services: Iterable[ServiceSpec], *, cache: bool, hub_replicas: int = 0) -> dict[str, str]:
+def render(
+    services: Iterable[ServiceSpec], *, cache: bool, hub_replicas: int = 0, alerts: bool = False
+) -> dict[str, str]:
     """Return the text of each file by its path in the configuration's folder; Prometheus starts with `prometheus.yml`.
 
-    `cache`: the stack has Redis with its exporter. `hub_replicas` is how many containers the hub has. The result does not depend on the order of the services.
+    `cache`: the stack has Redis with its exporter. `hub_replicas` is how many containers the hub has. `alerts`: there is
+    an Alertmanager. The result does not depend on the order of the services.
     """
     scraped = [(service.name, service.replicas) for service in sorted(services, key=lambda service: service.port)]
     context = {
         "scraped": [*scraped, (HUB_HOST, hub_replicas)],
         "gateway": f"{GATEWAY_HOST}:{METRICS_PORT}",
         "cache": f"{EXPORTER_HOST}:{EXPORTER_PORT}" if cache else "",
+        "alertmanager": f"{ALERTMANAGER_HOST}:{ALERTMANAGER_PORT}" if alerts else "",
     }
     files = {"prometheus.yml": _environment().get_template("prometheus.yml.j2").render(context)}
     for rules in sorted((MONITORING_FOLDER / "rules").glob("*.yml")):

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
+from infra.settings.alerts import AlertsSettings
 from messages import mark
 
 CACHE, MONITORING = "cache", "monitoring"
@@ -59,6 +60,7 @@ class MonitoringSettings(StrictSettings):
         description=mark("How many MiB samples may take; the oldest are deleted first"),
     )
     memory_mib: int = Field(256, ge=128, le=65536, description=mark("The container's memory, in MiB"))
+    alerts: AlertsSettings | None = Field(None, description=mark("Where alerts go; unset: they are only shown"))
 
     @field_validator("retention")
     @classmethod

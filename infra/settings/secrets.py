@@ -19,6 +19,10 @@ from infra.services.catalog import ServiceSpec
 SERVICES_KEY = "dyber:services"
 #: The key below which the secrets for identity providers are.
 GATEWAY_KEY = "dyber:gateway"
+#: The key below which the addresses and secrets of those who get alerts are.
+MONITORING_KEY = "dyber:monitoring"
+#: The key below which the headers for a collector of spans are.
+CONSOLE_KEY = "dyber:console"
 #: Larger than any key or certificate, and small enough for a request to the engine.
 MOST_BYTES = 64 * 1024
 
@@ -45,7 +49,7 @@ def _command(stack: str, key: str) -> str:
 
 
 def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collection[str], file: Path) -> None:
-    """Raise ConfigurationError naming each secret of a service that the stack's `file` has in clear text.
+    """Raise ConfigurationError naming each secret that the stack's `file` has in clear text.
 
     `values` is Pulumi's decrypted configuration, as JSON text by key. Pulumi only tells which keys hold anything
     encrypted (`secret_keys`); which values are encrypted is read from the file.
@@ -54,7 +58,12 @@ def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collec
     def written(key: str) -> Any:
         return _yaml(file).get(key) if key in secret_keys else _json(values.get(key))
 
-    given = [*_secrets(written(SERVICES_KEY)), *_login_secrets(written(GATEWAY_KEY))]
+    given = [
+        *_secrets(written(SERVICES_KEY)),
+        *_login_secrets(written(GATEWAY_KEY)),
+        *_alert_secrets(written(MONITORING_KEY)),
+        *_export_headers(written(CONSOLE_KEY)),
+    ]
     if in_clear := [
         Problem("secret_in_clear", file.name, path, parameters={"command": _command(stack, ".".join(path))})
         for path, value in given
@@ -125,6 +134,20 @@ def _login_secrets(gateway: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
         for name, value in _items(dict(_items(issuer)).get("introspection")):
             if name == "clientSecret":
                 yield ("gateway", "oauth", "issuers", alias, "introspection", name), value
+
+
+def _alert_secrets(monitoring: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield keys and value of every address and secret of those who get alerts in the value of `monitoring`."""
+    for receiver, settings in _items(dict(_items(dict(_items(monitoring)).get("alerts"))).get("receivers")):
+        for name, value in _items(settings):
+            if name in ("url", "secret"):
+                yield ("monitoring", "alerts", "receivers", receiver, name), value
+
+
+def _export_headers(console: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield keys and value of every header for a collector of spans in the value of `console`."""
+    for name, value in _items(dict(_items(dict(_items(console)).get("export"))).get("headers")):
+        yield ("console", "export", "headers", name), value
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:

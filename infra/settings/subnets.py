@@ -12,7 +12,9 @@ POOL_PREFIX = 15
 EXAMPLE = "10.200.0.0/15"
 #: In each half of the pool, the first ranges belong to the services, by their ports, and the rest to other parts.
 _SERVICE_PREFIX, _EDGE_PREFIX = 26, 22
-_PARTS = {"cache": len(SERVICE_PORTS), "monitoring": len(SERVICE_PORTS) + 1, "hub": len(SERVICE_PORTS) + 2}
+_PARTS = {
+    name: len(SERVICE_PORTS) + number for number, name in enumerate(("cache", "monitoring", "hub", "console", "alerts"))
+}
 
 
 def parse_pool(text: str) -> IPv4Network:
@@ -50,7 +52,7 @@ class Subnets:
         return self._range(port - SERVICE_PORTS.start, upper=not internal)
 
     def part(self, name: str, *, internal: bool = True) -> str | None:
-        """Return the range of `cache`, `monitoring` or `hub`: 62 addresses."""
+        """Return the range of a part, such as `cache` or `hub`: 62 addresses."""
         return self._range(_PARTS[name], upper=not internal)
 
     def edge(self) -> str | None:

@@ -4,16 +4,13 @@
 // services that enforce the scope which the gateway tells them (X-Dyber-Scope). These alone decide about accounts.
 import breaker from 'njs/breaker.js';
 import grants from 'njs/grants.js';
+import mcp from 'njs/mcp.js';
 
-const MODERN = '2026-07-28';
-// One more than the longest name of a method or tool, so that a longer name, cut to this length, never matches one.
-const LONGEST_NAME = 129;
 // Methods that describe a service and call no tool.
 const LISTS = [
     'server/discover', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list',
     'subscriptions/listen',
 ];
-const READS = ['prompts/get', 'resources/read'];
 // The end of the mark of an address for searching, in front of which is the group, if it belongs to a group.
 const SEARCH = /\/search$/;
 // The verdict on a call at an address of the hub that is sent on to a service; only the breaker is left to ask.
@@ -46,12 +43,12 @@ function whole(v, instead) {
 
 // Returns whether a scope of some tools includes the call.
 function includes(scope, service, method, tool) {
-    if (scope === 'read' && READS.includes(method)) {
+    if (scope === 'read' && mcp.READS.includes(method)) {
         return true;
     }
     const tools = scope === 'read' ? grants.ownProperty(scopes.read_tools, service) : scope;
     // The tools are lines of a text, which takes much less memory than an object. A header cannot contain a line end.
-    return method === 'tools/call' && tools.includes(`\n${tool}\n`);
+    return method === mcp.CALL && tools.includes(`\n${tool}\n`);
 }
 
 // Returns whether the client may make this call of a service, which is named by the headers, or else by the body only;
@@ -78,7 +75,7 @@ function offers(offered, scope, service) {
     if (scope === 'all' || (scope === 'read' && offered.reads)) {
         return true;
     }
-    return offered.tools.split('\n').some((tool) => tool && includes(scope, service, 'tools/call', tool));
+    return offered.tools.split('\n').some((tool) => tool && includes(scope, service, mcp.CALL, tool));
 }
 
 // Returns the group of an address of the hub; '' for the addresses of all tools.
@@ -115,7 +112,7 @@ function leftToService(v, method, address) {
         return false;
     }
     if (address === '/mcp' || address === '/mcp/') {
-        return method === 'POST' ? v.http_mcp_protocol_version !== MODERN : OLD_METHODS.includes(method);
+        return method === 'POST' ? v.http_mcp_protocol_version !== mcp.MODERN : OLD_METHODS.includes(method);
     }
     const old = grants.ownProperty(OLD_ADDRESSES, method);
     return old !== undefined && (address === old || address === `${old}/`);
@@ -154,10 +151,10 @@ function missing(v, instead) {
         return null;
     }
     const isMcp = address === '/mcp' || address === '/mcp/';
-    if (method !== 'POST' || !isMcp || v.http_mcp_protocol_version !== MODERN) {
+    if (method !== 'POST' || !isMcp || v.http_mcp_protocol_version !== mcp.MODERN) {
         const only = enforcing(service)
             ? { zh: '仅可用 MCP', en: 'MCP is allowed' }
-            : { zh: `仅可用 MCP ${MODERN} 调用 /mcp`, en: `calls of /mcp by MCP ${MODERN} are allowed` };
+            : { zh: `仅可用 MCP ${mcp.MODERN} 调用 /mcp`, en: `calls of /mcp by MCP ${mcp.MODERN} are allowed` };
         return {
             zh: `服务 ${service} 的全部权限 all（只有部分工具或账号的权限时，${only.zh}）`,
             en: `all of service ${service} (with a scope of some tools or accounts, only ${only.en})`,
@@ -166,12 +163,12 @@ function missing(v, instead) {
     if (scope === 'all') {
         return null;
     }
-    const call = (v.http_mcp_method || '').slice(0, LONGEST_NAME);
-    const tool = (v.http_mcp_name || '').slice(0, LONGEST_NAME);
+    const call = (v.http_mcp_method || '').slice(0, mcp.LONGEST_NAME);
+    const tool = (v.http_mcp_name || '').slice(0, mcp.LONGEST_NAME);
     if (LISTS.includes(call) || includes(scope, service, call, tool)) {
         return null;
     }
-    if (call !== 'tools/call') {
+    if (call !== mcp.CALL) {
         return { zh: `服务 ${service} 的 ${call || 'Mcp-Method'}`, en: `${call || 'Mcp-Method'} of service ${service}` };
     }
     return { zh: `服务 ${service} 的工具 ${tool}`, en: `tool ${tool} of service ${service}` };
@@ -185,7 +182,7 @@ function neededScope(v, service, allows) {
     }
     const scope = service && !isHub(service) ? service : 'mcp';
     // The tool of an older call is not known here.
-    return v.http_mcp_protocol_version === MODERN && allows('read') ? `${scope}:read` : scope;
+    return v.http_mcp_protocol_version === mcp.MODERN && allows('read') ? `${scope}:read` : scope;
 }
 
 // Refuses a call at an address of the hub that only the token of a login does not allow. Returns whether it did.

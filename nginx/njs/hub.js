@@ -3,17 +3,9 @@
 // this module reads the body, if it is small.
 import access from 'njs/access.js';
 import grants from 'njs/grants.js';
+import mcp from 'njs/mcp.js';
 
-const MODERN = '2026-07-28';
-const OLD_REVISIONS = ['', '2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'];
-const CALL = 'tools/call';
-// The methods whose name or URI tells the service.
-const NAMED = [CALL, 'prompts/get', 'resources/read'];
-// One more than the longest name, so that a longer name, cut to this length, never matches one.
-const LONGEST_NAME = 129;
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]{0,62}:/;
-// Nginx keeps bodies of this size in memory. Reading larger ones would hold up the other calls of the worker.
-const LARGEST_READ_BODY = 131072;
 
 // Returns what the client may use of each service, as the hub is told it.
 function scope(r) {
@@ -24,13 +16,13 @@ function scope(r) {
 function namedByHeaders(v) {
     const method = v.http_mcp_method;
     const name = v.http_mcp_name;
-    return NAMED.includes(method) && name ? { method, name } : null;
+    return name && (method === mcp.CALL || mcp.READS.includes(method)) ? { method, name } : null;
 }
 
 // Returns the same for a call whose body alone names the tool.
 async function namedByBody(r) {
     const length = r.variables.content_length;
-    if (!length || !(Number(length) <= LARGEST_READ_BODY)) {
+    if (!length || !(Number(length) <= mcp.LARGEST_READ_BODY)) {
         return null;
     }
     let message;
@@ -39,47 +31,63 @@ async function namedByBody(r) {
     } catch (error) {
         return null;
     }
-    if (!message || message.method !== CALL || message.id === undefined || !message.params) {
+    if (!message || message.method !== mcp.CALL || message.id === undefined || !message.params) {
         return null;
     }
     const name = message.params.name;
-    return typeof name === 'string' ? { method: CALL, name } : null;
+    return typeof name === 'string' ? { method: mcp.CALL, name } : null;
 }
 
 function called(r) {
     const v = r.variables;
     const revision = v.http_mcp_protocol_version || '';
-    if (revision === MODERN) {
+    if (revision === mcp.MODERN) {
         return namedByHeaders(v);
     }
-    return OLD_REVISIONS.includes(revision) ? namedByBody(r) : null;
+    return mcp.OLD_REVISIONS.includes(revision) ? namedByBody(r) : null;
 }
 
-// Returns the service to which the call goes, with what it is told of the tool; '' if the hub has to answer it; null if
-// the call was refused.
-function serviceFor(r, named) {
-    const v = r.variables;
-    const scheme = named.method === 'resources/read' ? SCHEME.exec(named.name) : null;
-    const subject = scheme ? scheme[0] : named.name.slice(0, LONGEST_NAME);
-    v.asked = `${v.hub_group || ''}|${named.method}|${subject}`;
+// Returns what a call asks for, by its name at the address and at its service: {service, method, name, exposed}; null if
+// the address does not have this name.
+function routeOf(v, named) {
+    const method = named.method;
+    const scheme = method === 'resources/read' ? SCHEME.exec(named.name) : null;
+    const exposed = scheme ? scheme[0] : named.name.slice(0, mcp.LONGEST_NAME);
+    v.asked = `${v.hub_group || ''}|${method}|${exposed}`;
     const entry = (v.hub_entry || '').split(' ');
-    const service = entry[0];
-    const name = entry[1];
-    const byHeaders = v.http_mcp_protocol_version === MODERN;
-    if (!service || entry[2] !== subject) {
+    return entry[0] && entry[2] === exposed ? { service: entry[0], method, name: entry[1], exposed } : null;
+}
+
+function admits(v, route, byHeaders) {
+    return access.admits(v, route.service, route.method, route.name, byHeaders);
+}
+
+// Stores what the service is told of a call that is admitted.
+function admit(v, route) {
+    v.verdict = access.ADMITTED;
+    if (route.method === mcp.CALL) {
+        v.canonical_tool = route.name;
+        v.alias_tool = route.name === route.exposed ? '' : route.name;
+    }
+}
+
+// Returns the service of a call that its headers name and that the client may make; '' for every other request. Runs in
+// the rewrite phase, because such a call needs no body and no second pass through the phases of Nginx.
+function straight(r) {
+    const v = r.variables;
+    if (r.method !== 'POST' || v.http_mcp_protocol_version !== mcp.MODERN || !v.client) {
         return '';
     }
-    if (!access.admits(v, service, named.method, name, byHeaders)) {
-        return access.refusesLogin(r, service, named.method, name, byHeaders) ? null : '';
+    const named = namedByHeaders(v);
+    const route = named && routeOf(v, named);
+    if (!route || !admits(v, route, true)) {
+        return '';
     }
-    if (named.method === CALL) {
-        v.canonical_tool = name;
-        v.alias_tool = name === subject ? '' : name;
-    }
-    return service;
+    admit(v, route);
+    return route.service;
 }
 
-// Runs in the access phase of the hub's addresses for MCP, after the limits on callers.
+// Decides about all other requests, in the access phase of the hub's addresses for MCP, after the limits on callers.
 async function enter(r) {
     const v = r.variables;
     if (!access.passes(r)) {
@@ -91,14 +99,14 @@ async function enter(r) {
         return;
     }
     const named = await called(r);
-    const service = named ? serviceFor(r, named) : '';
-    if (service === null) {
-        return;
+    const route = named && routeOf(v, named);
+    const byHeaders = v.http_mcp_protocol_version === mcp.MODERN;
+    if (route && admits(v, route, byHeaders)) {
+        admit(v, route);
+        r.internalRedirect(`@call-${route.service}`);
+    } else if (!route || !access.refusesLogin(r, route.service, route.method, route.name, byHeaders)) {
+        r.internalRedirect('@hub');
     }
-    if (service) {
-        v.verdict = access.ADMITTED;
-    }
-    r.internalRedirect(service ? `@call-${service}` : '@hub');
 }
 
-export default { enter, scope };
+export default { enter, scope, straight };

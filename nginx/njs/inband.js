@@ -1,12 +1,10 @@
 // Answers a call at an address of the hub that failed: as the result of the tool, so that the model reads it and the
 // client keeps the connection. Other requests get an error with the seconds after which to try again.
+import mcp from 'njs/mcp.js';
+
 const REFUSALS = ngx.shared.refusals;
-// As in hub.js.
-const LARGEST_READ_BODY = 131072;
 // The most that the line and the headers of a request can have: Nginx's default, large_client_header_buffers.
 const LARGEST_HEADERS = 32768;
-const MODERN = '2026-07-28';
-const READS = ['prompts/get', 'resources/read'];
 const META = 'cn.dyberpet/error';
 const INTERNAL_ERROR = -32603;
 
@@ -15,12 +13,12 @@ async function request(r) {
     const length = r.variables.content_length;
     // Without an announced length, what has arrived so far tells the least that the body has.
     const least = length ? Number(length) : Number(r.variables.request_length) - LARGEST_HEADERS;
-    if (least > LARGEST_READ_BODY) {
+    if (least > mcp.LARGEST_READ_BODY) {
         return null;
     }
     try {
         const text = await r.readRequestText();
-        if (text.length > LARGEST_READ_BODY) {
+        if (text.length > mcp.LARGEST_READ_BODY) {
             return null;
         }
         const message = JSON.parse(text);
@@ -71,7 +69,7 @@ async function answer(r) {
     };
     const message = floods(v) ? null : await request(r);
     const method = message ? message.method : '';
-    if (method !== 'tools/call' && !READS.includes(method)) {
+    if (method !== mcp.CALL && !mcp.READS.includes(method)) {
         send(r, failure.sent_status, seconds, plain);
         return;
     }
@@ -81,9 +79,9 @@ async function answer(r) {
     meta[META] = {
         code: v.gateway_error, retry_after_seconds: seconds, service: v.service, request_id: v.gateway_request_id,
     };
-    if (method === 'tools/call') {
+    if (method === mcp.CALL) {
         const result = { content: [{ type: 'text', text }], isError: true, _meta: meta };
-        if (v.http_mcp_protocol_version === MODERN) {
+        if (v.http_mcp_protocol_version === mcp.MODERN) {
             result.resultType = 'complete';
         }
         send(r, 200, seconds, { jsonrpc: '2.0', id: message.id, result });

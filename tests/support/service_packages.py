@@ -1,4 +1,4 @@
-"""Makes the packages of the services, the hub and the console importable: their folders are no part of the distribution."""
+"""Makes the packages of the services, the hub, the console and monitoring importable: their folders are no part of the distribution."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "mcp-servers"
 HUB = ROOT / "hub"
 CONSOLE = ROOT / "console"
+MONITORING = ROOT / "monitoring"
 
 
 def make_importable() -> None:
-    """Put the folders of the hub and the console, each service's folder, and the folder of its tests, on the import path."""
-    sys.path += [str(HUB), str(CONSOLE)]
+    """Put the folders of the hub, the console and monitoring, each service's folder, and the folder of its tests, on the
+    import path."""
+    sys.path += [str(HUB), str(CONSOLE), str(MONITORING)]
     for spec in sorted(SERVERS.glob("*/service.yaml")):
         sys.path += [str(spec.parent), str(spec.parent / "tests")]

@@ -18,6 +18,7 @@ from cli.deployment.state.importing import has_passphrase, passphrase
 from cli.engine import engine, volumes
 from cli.engine.resource_types import VOLUME
 from cli.engine.stored_data import human_size
+from cli.records import recording
 from cli.recovery import archive
 from cli.recovery.backup_file import FORMAT, PasswordFile, new_password
 from cli.system.checkout import ROOT
@@ -53,6 +54,7 @@ def backup(
     password = new_password(password_file)
     with Activities(home.logs / "backup.log") as display:
         create(deployment, file, password, display)
+        recording.record([recording.backup(file)], deployment=deployment.deployment_id())
     size = human_size(file.stat().st_size)
     out.print(tr("Backed up into {file} ({size})", file=file, size=size), markup=False)
     out.print(tr("Restore: ./deploy.sh restore ") + str(file), markup=False)

@@ -23,6 +23,7 @@ from cli.engine.engine import EngineError
 from cli.engine.resource_types import CONTAINER
 from cli.inventory import remains
 from cli.inventory.remains import Remains
+from cli.records import recording
 from cli.recovery import backup_file
 from cli.stack_files.stack_file import has_encrypted_values, replace_file, without_salt
 from cli.system.checkout import ROOT
@@ -86,10 +87,12 @@ def recover(
             deployment = Deployment.open(stack)
             leftovers = remains.find(stack, deployment.deployment_id())
             _refuse_taken_ranges(deployment, leftovers)
-        check(deployment, replacing=[item.deployment for item in leftovers])
-        deployment.recover(display)
-        with graceful_interrupt():
-            outputs = _take_over(deployment, leftovers, display)
+        with recording.attempt(stack) as attempt:
+            check(deployment, replacing=[item.deployment for item in leftovers])
+            deployment.recover(display)
+            attempt.begin(deployment)
+            with graceful_interrupt():
+                outputs, attempt.changes = _take_over(deployment, leftovers, display)
     env_values.complete(stack, outputs["tokens"])
     out.print(f"\n[green]✓[/] {tr('Taken over')} ({duration(time.monotonic() - started)})")
     out.print(tr("  token") + ": ./deploy.sh token show" + ("" if stack == "dev" else f" -s {stack}"))
@@ -118,8 +121,12 @@ def _refuse_taken_ranges(deployment: Deployment, leftovers: Sequence[Remains]) -
     )
 
 
-def _take_over(deployment: Deployment, leftovers: Sequence[Remains], display: Activities) -> dict[str, Any]:
-    """Replace the old containers by new ones with as little interruption as possible, and return the outputs.
+def _take_over(
+    deployment: Deployment, leftovers: Sequence[Remains], display: Activities
+) -> tuple[dict[str, Any], Mapping[str, int]]:
+    """Replace the old containers by new ones with as little interruption as possible.
+
+    Returns the outputs, and the number of changes by kind of the last update.
 
     New containers start beside the old ones where both can exist. Then those that hold ports or data are exchanged, and
     the other old ones are removed. When it is interrupted, the next run continues.
@@ -133,7 +140,7 @@ def _take_over(deployment: Deployment, leftovers: Sequence[Remains], display: Ac
         deployment.up_without(display, [f"**{kind}${CONTAINER}::**" for kind in LAST])
     with _stopped(deployment, exclusive, display):
         # Containers that have just been started need no refresh, which would only make the interruption longer.
-        outputs, _ = deployment.up(display, refresh=not exclusive)
+        outputs, changes = deployment.up(display, refresh=not exclusive)
     remains.remove_containers(exclusive)
     in_use = {str(item["outputs"].get("name")) for item in deployment.resources() if "volume:Volume" in item["type"]}
     with display.phase(tr("Removing the old ones")):
@@ -142,7 +149,7 @@ def _take_over(deployment: Deployment, leftovers: Sequence[Remains], display: Ac
                 container for container in item.containers if not remains.blocks_replacement(container)
             )
             remains.remove_rest(item, in_use | _data(item))
-    return outputs
+    return outputs, changes
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from cli.deployment.state.importing import file_for_here, import_state, passphra
 from cli.engine import engine, moments, stored_data, volumes
 from cli.engine.resource_types import CONTAINER
 from cli.engine.stored_data import human_size
+from cli.records import recording
 from cli.recovery import archive, way_back
 from cli.recovery.backup_file import Manifest, PasswordFile, known_password, opened
 from cli.recovery.way_back import WayBack
@@ -221,8 +222,10 @@ def _replace(restorable: Restorable, back: WayBack, file: Path, password: str, d
     with display.phase(tr("Restoring the volumes")):
         _fill(restorable, file, password)
     deployment = Deployment.open(name, while_restoring=True)
-    with graceful_interrupt():
-        deployment.up(display)
+    with recording.attempt(name) as attempt:
+        attempt.begin(deployment)
+        with graceful_interrupt():
+            _, attempt.changes = deployment.up(display)
 
 
 def _fill(restorable: Restorable, file: Path, password: str) -> None:

@@ -23,6 +23,7 @@ from cli.engine import ports, stored_data
 from cli.inventory.belongings import belongings
 from cli.previews import table as preview_table
 from cli.previews.tool_lists import ToolList, too_large, tool_lists
+from cli.records import recording
 from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
@@ -77,22 +78,28 @@ def deploy(
     ports.refuse_low_ports_of_file(ROOT, stack)
     with Activities(home.logs / "deploy.log") as display:
         set_up(home, display)
-        deployment = Deployment.open(stack)
-        if chosen:
-            deployment = _choose(deployment, chosen)
-        check(deployment)
-        env_values.show_taken(stack)
-        deployment.recover(display)
-        rest = repair(deployment)
-        mounted_before = stored_data.mounted(deployment.resources())
-        with graceful_interrupt():
-            outputs, changes = deployment.up(display, replace=rest.replace, refresh=rest.refresh)
+        with recording.attempt(stack) as attempt:
+            deployment = Deployment.open(stack)
+            if chosen:
+                deployment = _choose(deployment, chosen)
+            check(deployment)
+            env_values.show_taken(stack)
+            deployment.recover(display)
+            rest = repair(deployment)
+            mounted_before = stored_data.mounted(deployment.resources())
+            attempt.begin(deployment)
+            with graceful_interrupt():
+                outputs, attempt.changes = deployment.up(display, replace=rest.replace, refresh=rest.refresh)
     for volume in sorted(mounted_before - stored_data.mounted(deployment.resources())):
         err.print(tr("• data kept: {volume}", volume=volume), markup=False)
     env_values.complete(stack, outputs["tokens"])
     select_if_none(stack)
     _summary(
-        stack, outputs, changes, time.monotonic() - started, tool_lists(deployment.settings, deployment.hub_content())
+        stack,
+        outputs,
+        attempt.changes,
+        time.monotonic() - started,
+        tool_lists(deployment.settings, deployment.hub_content()),
     )
 
 
@@ -206,6 +213,11 @@ def _summary(
             out.print(f"  {tr('search of tools')}: {hub['search']}", markup=False)
         for group, address in hub["groups"].items():
             out.print(f"  {tr('group')} {group} ({address['title']}): {address['mcp']}", markup=False)
+    if console := outputs.get("console"):
+        out.print(
+            f"  {tr('console')}: {console['url']} ({tr('password')}: ./deploy.sh console password{option})",
+            markup=False,
+        )
     for name, service in outputs["services"].items():
         out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)
     out.print(tr("  token") + f": ./deploy.sh token show{option}", markup=False)

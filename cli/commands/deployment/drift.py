@@ -13,8 +13,9 @@ from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.deployment.events import DeployError, explain
 from cli.drift import look
-from cli.drift.report import Report, as_json, lines, markdown, table
+from cli.drift.report import Report, as_json, as_record, lines, markdown, table
 from cli.engine.engine import EngineError
+from cli.records import recording
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, fail, out
 from cli.terminal.usage import FAILED, OK, USAGE, examples
@@ -52,7 +53,8 @@ def drift(
 
 def _report(stack: str, display: Activities) -> Report:
     try:
-        return Report(stack, look.find(Deployment.open(stack, create=False), display))
+        deployment = Deployment.open(stack, create=False)
+        report = Report(stack, look.find(deployment, display))
     except (StackError, DeployError) as error:
         return Report(stack, error=error.message, next_step=error.next_step)
     except CommandError as error:
@@ -60,6 +62,8 @@ def _report(stack: str, display: Activities) -> Report:
         return Report(stack, error=str(explained), next_step=getattr(explained, "next_step", ""))
     except (EngineError, ConfigurationError) as error:
         return Report(stack, error=str(error), next_step="./deploy.sh doctor")
+    recording.record([as_record(report)], deployment=deployment.deployment_id())
+    return report
 
 
 def _show(report: Report, *, quiet: bool, several: bool) -> None:

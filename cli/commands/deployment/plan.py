@@ -21,6 +21,7 @@ from cli.previews import copy_preview
 from cli.previews.comment import render
 from cli.previews.model import StackPreview
 from cli.previews.tool_lists import ToolList, tool_lists
+from cli.records import recording
 from cli.release import contracts
 from cli.system import programs
 from cli.system.checkout import ROOT
@@ -99,13 +100,15 @@ def apply(
     home = DyberHome.from_environment()
     with Activities(home.logs / "deploy.log") as display:
         set_up(home, display)
-        deployment = Deployment.open(stack)
-        check(deployment)
-        env_values.show_taken(stack)
-        deployment.recover(display)
-        with graceful_interrupt():
-            _, changes = deployment.up(display, plan=file)
-    out.print(tr("Deployed as planned ({changes} changes).", changes=changed(changes)))
+        with recording.attempt(stack) as attempt:
+            deployment = Deployment.open(stack)
+            check(deployment)
+            env_values.show_taken(stack)
+            deployment.recover(display)
+            attempt.begin(deployment)
+            with graceful_interrupt():
+                _, attempt.changes = deployment.up(display, plan=file)
+    out.print(tr("Deployed as planned ({changes} changes).", changes=changed(attempt.changes)))
 
 
 def _refuse_damaged(file: Path, stack: str) -> None:

@@ -14,6 +14,7 @@ from cli.commands.reading import StackOption, YesOption
 from cli.commands.settings import findings, tools
 from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
+from cli.records import recording
 from cli.release import contracts
 from cli.release.release import KeyPath, Release, pinned_images, pins, release_of
 from cli.stack_files.stack_file import StackFile
@@ -75,6 +76,9 @@ def promote(
     if not yes and not typer.confirm(tr("Write {name}?", name=deployment.file.name), default=False, err=True):
         raise typer.Exit(FAILED)
     write(deployment, changes)
+    entry = recording.promotion(source, target, _changed_parts(record, deployment, specs))
+    for stack in (target,) if source.endswith(".json") else (target, source):
+        recording.record([entry], stack=stack)
     out.print(
         tr("{name} written ({changes} lines).", name=deployment.file.name, changes=len(changes)),
         markup=False,
@@ -142,13 +146,18 @@ def _present_contracts(deployment: Deployment, specs: list[ServiceSpec], display
     return present
 
 
+def _changed_parts(record: Release, deployment: Deployment, specs: list[ServiceSpec]) -> list[str]:
+    """Return the services and other parts whose image the promotion changes."""
+    old = pinned_images(deployment.settings)
+    parts = {spec.name for spec in specs} | (set(record.images) - set(load_catalog(contracts.SERVERS)))
+    return [part for part in sorted(parts) if old.get(part) != record.images[part]]
+
+
 def _show(record: Release, deployment: Deployment, specs: list[ServiceSpec], before: dict[str, Contract]) -> bool:
     """Print what the promotion changes; return whether a tool changes in a way that breaks callers."""
     old = pinned_images(deployment.settings)
-    parts = {spec.name for spec in specs} | (set(record.images) - set(load_catalog(contracts.SERVERS)))
-    for part in sorted(parts):
-        if old.get(part) != record.images[part]:
-            out.print(Text(f"{part}: {short(old.get(part))} → {short(record.images[part])}"))
+    for part in _changed_parts(record, deployment, specs):
+        out.print(Text(f"{part}: {short(old.get(part))} → {short(record.images[part])}"))
     breaks = False
     for spec in specs:
         present = before.get(spec.name)

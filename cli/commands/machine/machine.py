@@ -17,6 +17,7 @@ from cli.deployment.environment import shell_lines
 from cli.deployment.state import health as state_health
 from cli.engine import ports, stored_data
 from cli.machine import changed_tests, linting, test_run
+from cli.records import recording
 from cli.system.checkout import ROOT
 from cli.system.git import git_output
 from cli.terminal.console import Activities, err, out
@@ -48,6 +49,7 @@ def doctor(as_json: JsonOption = False) -> None:
         *ports.findings(ROOT),
         *stored_data.findings(),
     ]
+    recording.record_all_ends()
     if as_json:
         fields = ("key", "title", "ok", "version", "origin", "advice")
         print_json([{name: getattr(item, name) for name in fields} for item in findings])

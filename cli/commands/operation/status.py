@@ -20,6 +20,7 @@ from cli.inventory import health_report
 from cli.inventory.gone import with_gone
 from cli.inventory.health_report import ServiceHealth
 from cli.inventory.members import GONE
+from cli.records import recording
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, fail, out
@@ -71,6 +72,7 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
             err.print(Text("→ " + tr("start: ./deploy.sh start"), style="yellow"))
         elif any(item.state != "up" for item in report):
             err.print(Text("→ " + tr("see: ./deploy.sh logs <service>"), style="yellow"))
+    recording.record_ends(deployment.deployment_id())
     if missing or any(item.state != "up" for item in report):
         raise typer.Exit(FAILED)
 

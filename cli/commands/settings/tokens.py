@@ -135,7 +135,7 @@ def token_create(
         names = present if isinstance(present, list) else deployment.settings.clients
         file.set("clients", {str(name): {} for name in names if name in deployment.settings.clients})
     file.set_in("clients", [client], limits)
-    _deploy_with(file, stack)
+    deploy_with(file, stack)
     option = "" if stack == "dev" else f" -s {stack}"
     out.print(tr("The token: ") + f"./deploy.sh token show {client}{option}", markup=False)
 
@@ -262,14 +262,15 @@ def _apply(deployment: Deployment, client: str, settings: TokenSettings) -> None
     file = StackFile(deployment.file)
     file.set_in("tokens", [client, "generation"], settings.generation)
     file.set_in("tokens", [client, "previous"], settings.previous)
-    _deploy_with(file, deployment.stack.name)
+    deploy_with(file, deployment.stack.name)
 
 
-def _deploy_with(file: StackFile, stack: str) -> None:
+def deploy_with(file: StackFile, stack: str) -> None:
     """Save the changed `file` and deploy the stack; restore the file on failure."""
     from cli.commands.options import check, graceful_interrupt
     from cli.configuration import env_values
     from cli.deployment.deployment import Deployment
+    from cli.records import recording
     from cli.terminal.console import Activities
     from infra.settings.names import MAIN_CLIENT
     from toolchain.home import DyberHome
@@ -278,14 +279,16 @@ def _deploy_with(file: StackFile, stack: str) -> None:
     repeated = None
     try:
         with Activities(DyberHome.from_environment().logs / "deploy.log") as display:
-            deployment = Deployment.open(stack)
-            check(deployment)
-            deployment.recover(display)
-            # .env repeats the generated token; a replaced one must not count as a token that the user chose.
-            repeated = env_values.generated(deployment)
-            env_values.forget(stack, repeated)
-            with graceful_interrupt():
-                outputs, _ = deployment.up(display)
+            with recording.attempt(stack) as attempt:
+                deployment = Deployment.open(stack)
+                check(deployment)
+                deployment.recover(display)
+                # .env repeats the generated token; a replaced one must not count as a token that the user chose.
+                repeated = env_values.generated(deployment)
+                env_values.forget(stack, repeated)
+                attempt.begin(deployment)
+                with graceful_interrupt():
+                    outputs, attempt.changes = deployment.up(display)
     except BaseException:
         file.restore()
         if repeated:

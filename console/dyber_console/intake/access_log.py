@@ -10,7 +10,8 @@ from typing import Any
 from dyber_console.records.model import Call
 
 _LONGEST_TEXT = 512
-_TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_SPAN = re.compile(r"[0-9a-f]{16}")
 _CANCELLED = 499
 _ACCEPTED = 202
 
@@ -34,7 +35,14 @@ def _call(entry: dict[str, Any]) -> Call | None:
     service, path = _text(entry, "service"), _text(entry, "path")
     if not service or entry.get("method") != "POST":
         return None
-    trace = _TRACE.match(_text(entry, "traceparent"))
+    trace = _TRACE.fullmatch(_text(entry, "traceparent"))
+    # With this field, the traceparent names the gateway's span; else it is the caller's.
+    makes_spans = trace is not None and "parent_span" in entry
+    caller = _text(entry, "parent_span") if _SPAN.fullmatch(_text(entry, "parent_span")) else ""
+    if makes_spans and (named := _TRACE.fullmatch(_text(entry, "body_trace"))):
+        trace_id, caller = named[1], named[2]
+    else:
+        trace_id = trace[1] if trace else ""
     seconds = max(0.0, float(entry["seconds"]))
     method, via = _text(entry, "mcp_method"), _text(entry, "via")
     status = int(entry["status"])
@@ -44,7 +52,7 @@ def _call(entry: dict[str, Any]) -> Call | None:
     return Call(
         at=_ended(entry) - seconds,
         request_id=_text(entry, "request_id"),
-        trace_id=trace[1] if trace else "",
+        trace_id=trace_id,
         client=_text(entry, "client"),
         service=service,
         tool=tool,
@@ -63,6 +71,10 @@ def _call(entry: dict[str, Any]) -> Call | None:
         breaker=_text(entry, "breaker"),
         remote=_text(entry, "remote"),
         user_agent=_text(entry, "user_agent"),
+        upstream_statuses=tuple(part if part != "-" else "" for part in _parts(entry, "upstream_status")),
+        span_id=trace[2] if trace and makes_spans else "",
+        parent_id=caller,
+        sampled=trace is not None and int(trace[3], 16) % 2 == 1,
     )
 
 

@@ -1,4 +1,4 @@
-"""Takes spans over OTLP/HTTP, as protobuf or JSON."""
+"""Takes spans and lines of logs over OTLP/HTTP, as protobuf or JSON."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dyber_console.intake.logs import logs_from_json, logs_from_protobuf
+from dyber_console.records.logs import LogLine
 from dyber_console.records.model import Span
 
 _LONGEST_BODY = 4 * 2**20
@@ -26,7 +28,13 @@ _LONGEST_TEXT = 200
 _PROTOBUF = "application/x-protobuf"
 _NANOSECONDS = 1_000_000_000
 #: Attributes that pages show; all others are dropped, as arguments and answers are not stored.
-_SHOWN = ("http.response.status_code", "server.address", "http.request.method", "cache.hit", "queue")
+_SHOWN = (
+    "http.response.status_code", "server.address", "http.request.method", "cache.hit", "queue", "error.type",
+    "mcp.method.name",
+)  # fmt: skip
+_KINDS = {SentSpan.SPAN_KIND_SERVER: "server", SentSpan.SPAN_KIND_CLIENT: "client"}
+#: A call inside another, whose outcome is not that of the request.
+_INNER_CALL = "execute_tool "
 #: What a service's name has at its end in its spans.
 _SUFFIX = "-mcp"
 
@@ -35,22 +43,48 @@ class BodyTooLarge(ValueError):
     """Says that a body is longer than the console takes."""
 
 
-def spans_app(take: Callable[[Sequence[Span]], None]) -> Starlette:
-    """Return the application that takes spans at /v1/traces and gives them to `take`."""
+def spans_app(
+    take: Callable[[Sequence[Span]], None],
+    pass_on: Callable[[bytes, int], None] | None = None,
+    take_logs: Callable[[Sequence[LogLine]], None] = lambda lines: None,
+) -> Starlette:
+    """Return the application that takes spans at /v1/traces, and lines of logs at /v1/logs.
 
-    async def traces(request: Request) -> Response:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip()
-        try:
-            body = await _body(request)
-            spans = spans_from_json(body) if kind == "application/json" else spans_from_protobuf(body)
-        except BodyTooLarge:
-            return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
-        except (ValueError, DecodeError, json_format.ParseError, zlib.error):
-            return JSONResponse({"message": "the body is no OTLP export of spans"}, 400)
+    Args:
+        take: Gets the spans as they are recorded.
+        pass_on: Gets each export as protobuf, with everything in it, and the number of its spans.
+        take_logs: Gets the lines of logs.
+    """
+
+    def traces(body: bytes, is_json: bool) -> None:
+        export = export_from_json(body) if is_json else export_from_protobuf(body)
+        spans = spans_of(export)
         take(spans)
-        return JSONResponse({}) if kind == "application/json" else Response(b"", media_type=_PROTOBUF)
+        if pass_on is not None:
+            pass_on(export.SerializeToString() if is_json else body, len(spans))
 
-    return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"])])
+    def logs(body: bytes, is_json: bool) -> None:
+        take_logs(logs_from_json(body) if is_json else logs_from_protobuf(body))
+
+    def route(path: str, read: Callable[[bytes, bool], None]) -> Route:
+        async def receive(request: Request) -> Response:
+            return await _received(request, read)
+
+        return Route(path, receive, methods=["POST"])
+
+    return Starlette(routes=[route("/v1/traces", traces), route("/v1/logs", logs)])
+
+
+async def _received(request: Request, read: Callable[[bytes, bool], None]) -> Response:
+    """Give the body of an export to a function, with whether it is JSON, and return the answer."""
+    is_json = request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
+    try:
+        read(await _body(request), is_json)
+    except BodyTooLarge:
+        return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
+    except (ValueError, TypeError, AttributeError, DecodeError, json_format.ParseError, zlib.error):
+        return JSONResponse({"message": "the body is no OTLP export"}, 400)
+    return JSONResponse({}) if is_json else Response(b"", media_type=_PROTOBUF)
 
 
 async def _body(request: Request) -> bytes:
@@ -68,13 +102,13 @@ async def _body(request: Request) -> bytes:
     return bytes(received)
 
 
-def spans_from_protobuf(body: bytes) -> list[Span]:
-    """Return the spans of an export; raise DecodeError when it is none."""
-    return _spans(ExportTraceServiceRequest.FromString(body))
+def export_from_protobuf(body: bytes) -> ExportTraceServiceRequest:
+    """Return an export; raise DecodeError when it is none."""
+    return ExportTraceServiceRequest.FromString(body)
 
 
-def spans_from_json(body: bytes) -> list[Span]:
-    """Return the spans of an export in OTLP's JSON, whose ids are hexadecimal; raise ValueError when it is none."""
+def export_from_json(body: bytes) -> ExportTraceServiceRequest:
+    """Return an export in OTLP's JSON, whose ids are hexadecimal; raise ValueError when it is none."""
     content = json.loads(body)
     for resource in content.get("resourceSpans", []):
         for scope in resource.get("scopeSpans", []):
@@ -83,10 +117,11 @@ def spans_from_json(body: bytes) -> list[Span]:
                     if name in span:
                         span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
                 span.pop("links", None)
-    return _spans(json_format.ParseDict(content, ExportTraceServiceRequest(), ignore_unknown_fields=True))
+    return json_format.ParseDict(content, ExportTraceServiceRequest(), ignore_unknown_fields=True)
 
 
-def _spans(export: ExportTraceServiceRequest) -> list[Span]:
+def spans_of(export: ExportTraceServiceRequest) -> list[Span]:
+    """Return the spans of an export as they are recorded, with few of their attributes."""
     spans = []
     for resource in export.resource_spans:
         service = _attributes(resource.resource.attributes).get("service.name", "").removesuffix(_SUFFIX)
@@ -97,7 +132,11 @@ def _spans(export: ExportTraceServiceRequest) -> list[Span]:
 
 def _span(sent: SentSpan, service: str) -> Span:
     attributes = _attributes(sent.attributes)
-    is_call = "mcp.outcome" in attributes
+    tool = attributes.get("gen_ai.tool.name") or attributes.get("mcp.tool", "")
+    is_call = bool(tool) and "mcp.outcome" in attributes and not sent.name.startswith(_INNER_CALL)
+    details = {name: attributes[name] for name in _SHOWN if name in attributes}
+    if sent.kind in _KINDS:
+        details["kind"] = _KINDS[sent.kind]
     return Span(
         trace_id=sent.trace_id.hex(),
         span_id=sent.span_id.hex(),
@@ -107,9 +146,9 @@ def _span(sent: SentSpan, service: str) -> Span:
         start=sent.start_time_unix_nano / _NANOSECONDS,
         seconds=max(0, sent.end_time_unix_nano - sent.start_time_unix_nano) / _NANOSECONDS,
         failed=sent.status.code == Status.STATUS_CODE_ERROR,
-        tool=attributes.get("mcp.tool", "") if is_call else "",
-        outcome=attributes.get("mcp.outcome", ""),
-        details={name: attributes[name] for name in _SHOWN if name in attributes},
+        tool=tool if is_call else "",
+        outcome=attributes["mcp.outcome"] if is_call else "",
+        details=details,
     )
 
 

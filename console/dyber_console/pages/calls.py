@@ -15,7 +15,7 @@ from dyber_console.language import tr
 from dyber_console.pages.access import session_of
 from dyber_console.pages.parts import charts, waterfall
 from dyber_console.pages.rendering import Renderer
-from dyber_console.records import calls
+from dyber_console.records import calls, logs, traces
 from dyber_console.records.calls import Filter
 from dyber_console.records.model import HALF_HOUR, Call, Result, half_hour
 from dyber_console.records.usage import DAY
@@ -117,15 +117,16 @@ def _counted(console: Console, chosen: Filter) -> calls.Summary:
 def _detail(console: Console, call: Call | None) -> dict[str, Any]:
     if call is None:
         return {"call": None}
-    spans = calls.spans_of(console.store, call)
+    spans = traces.spans_of(console.store, call)
     divided = waterfall.shares(call, spans)
     return {
         "call": call,
-        "has_spans": bool(spans),
+        "has_spans": waterfall.has_spans(spans),
         "rows": waterfall.rows(call, spans),
         "shares": divided,
         "sentence": waterfall.sentence(divided),
         "ticks": waterfall.ticks(call.seconds),
+        "lines": logs.of_request(console.store, call.request_id),
     }
 
 

@@ -1,4 +1,4 @@
-"""Reads recorded calls: one page of a filtered list, its counts, and one call with its spans."""
+"""Reads recorded calls: one page of a filtered list, its counts, and single calls."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from dyber_console.records.model import Call, Result, Span, percentile
+from dyber_console.records.model import Call, Result, percentile
 from dyber_console.records.store import Store
 
 #: Calls on one page of the list.
 PAGE = 50
-#: Spans of one call that are shown; of more, the longest.
-MOST_SPANS = 200
 
 
 @dataclass(frozen=True)
@@ -73,23 +71,40 @@ def page(store: Store, chosen: Filter) -> list[Call]:
     if chosen.before is not None:
         where.append("id < ?")
         values.append(chosen.before)
-    rows = store.db.execute(
-        f"SELECT * FROM calls WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?", (*values, PAGE)
-    )
-    return [call_of(row) for row in rows]
+    conditions = " AND ".join(where)
+    text = f"SELECT * FROM calls {_index(chosen)} WHERE {conditions} ORDER BY id DESC LIMIT ?"
+    if _index(chosen) == _COUNTED:
+        # The index has all that the conditions ask for, so that rows are read for the page only.
+        ids = f"SELECT id FROM calls {_COUNTED} WHERE {conditions} ORDER BY id DESC LIMIT ?"
+        text = f"SELECT * FROM calls WHERE id IN ({ids}) ORDER BY id DESC"
+    return [call_of(row) for row in store.db.execute(text, (*values, PAGE))]
+
+
+_COUNTED = "INDEXED BY calls_counted"
+
+
+def _index(chosen: Filter) -> str:
+    """Return which index finds the calls of a filter: that of its only condition, or the one that has all columns."""
+    used = [name for name in ("service", "tool", "client", "result", "slower") if getattr(chosen, name)]
+    if chosen.result is Result.OK:
+        used.append("result")
+    if not used:
+        return "NOT INDEXED"
+    return f"INDEXED BY calls_by_{used[0]}" if used in (["service"], ["tool"], ["client"]) else _COUNTED
 
 
 def summary(store: Store, chosen: Filter) -> Summary:
     """Count the calls of a filter, wherever the list is."""
     where, values = _conditions(chosen)
-    text = " AND ".join(where)
     counted = Summary()
-    for half, result, count in store.db.execute(
-        f"SELECT half, result, COUNT(*) FROM calls WHERE {text} GROUP BY half, result", values
+    results = tuple(Result)
+    for half, result, bucket, count in store.db.execute(
+        f"SELECT half, result, bucket, COUNT(*) FROM calls {_COUNTED} WHERE {' AND '.join(where)} "
+        "GROUP BY half, result, bucket",
+        values,
     ):
-        counted.by_half[(half, Result(result))] = count
-    rows = store.db.execute(f"SELECT bucket, COUNT(*) FROM calls WHERE {text} GROUP BY bucket", values)
-    counted.durations.update(dict(rows.fetchall()))
+        counted.by_half[(half, results[result])] += count
+        counted.durations[bucket] += count
     return counted
 
 
@@ -107,22 +122,6 @@ def by_trace(store: Store, trace_id: str, service: str) -> Call | None:
     )
     found = row.fetchone()
     return call_of(found) if found else None
-
-
-def spans_of(store: Store, call: Call) -> list[Span]:
-    """Return the spans of a call by their start; of more than MOST_SPANS the longest."""
-    rows = store.db.execute(
-        "SELECT * FROM spans WHERE trace_id = ? AND service = ? AND start BETWEEN ? AND ? ORDER BY seconds DESC LIMIT ?",
-        (call.trace_id, call.service, call.at - 2, call.at + call.seconds + 2, MOST_SPANS),
-    )
-    spans = [
-        Span(
-            row["trace_id"], row["span_id"], row["parent_id"], row["service"], row["name"], row["start"],
-            row["seconds"], bool(row["failed"]), row["tool"], row["outcome"], json.loads(row["details"]),
-        )
-        for row in rows
-    ]  # fmt: skip
-    return sorted(spans, key=lambda span: span.start)
 
 
 def call_of(row: sqlite3.Row) -> Call:
@@ -150,6 +149,9 @@ def call_of(row: sqlite3.Row) -> Call:
         remote=details["remote"],
         user_agent=details["user_agent"],
         via=details["via"],
+        upstream_statuses=tuple(details.get("upstream_statuses", ())),
+        span_id=details.get("span_id", ""),
+        parent_id=details.get("parent_id", ""),
         id=row["id"],
     )
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from array import array
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -49,6 +52,10 @@ class Call:
         is_call: False for requests that are no calls of tools as far as is known, such as the list of tools.
         upstreams: The addresses that were tried, in order.
         upstream_seconds: How long each of them took; None without an answer.
+        upstream_statuses: The HTTP status of each of them, "" without an answer.
+        span_id: The id that the gateway gave the service as the parent of its spans; "" when it gave none.
+        parent_id: The id of the caller's span, or "".
+        sampled: Whether the caller wants spans to be sent on.
         breaker: What the breaker counted.
         via: `direct` for the service's own address, else the address of the hub that it came by.
     """
@@ -74,6 +81,10 @@ class Call:
     remote: str = ""
     user_agent: str = ""
     via: str = ""
+    upstream_statuses: tuple[str, ...] = ()
+    span_id: str = ""
+    parent_id: str = ""
+    sampled: bool = True
     id: int = 0
 
     @property
@@ -127,7 +138,27 @@ def bucket_seconds(number: int) -> float:
     return _GROWTH ** (number - 0.5) / 1000 if number else 0.001
 
 
-def percentile(counts: dict[int, int], share: float) -> float | None:
+class Durations:
+    """Holds the number of calls by bucket of durations in little memory, for the many that are kept."""
+
+    __slots__ = ("_buckets", "_counts")
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self._buckets = array("H", counts.keys())
+        self._counts = array("I", counts.values())
+
+    def counter(self) -> Counter[int]:
+        """Return the number of calls by bucket."""
+        return Counter(dict(zip(self._buckets, self._counts, strict=True)))
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether others are the same numbers."""
+        return isinstance(other, Durations) and self.counter() == other.counter()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def percentile(counts: Mapping[int, int], share: float) -> float | None:
     """Return the duration in seconds below which this share of calls lies, by buckets; None without calls."""
     wanted = share * sum(counts.values())
     passed = 0

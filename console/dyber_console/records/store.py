@@ -9,6 +9,8 @@ from pathlib import Path
 
 from dyber_console.records.model import HALF_HOUR, Call, Span, bucket, half_hour, result_of
 
+#: Name of the file in the folder of the console's data.
+FILE_NAME = "console.sqlite"
 _DAY = 86_400
 _CALLS_SECONDS = _DAY
 _SUMS_SECONDS = 30 * _DAY
@@ -32,7 +34,9 @@ CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
 CREATE INDEX IF NOT EXISTS calls_by_client ON calls (client, id);
 CREATE INDEX IF NOT EXISTS calls_by_tool ON calls (tool, id);
 CREATE INDEX IF NOT EXISTS calls_by_result ON calls (service, is_call, result, id);
-CREATE INDEX IF NOT EXISTS calls_summary ON calls (is_call, half, service, result, bucket, client, tool);
+CREATE INDEX IF NOT EXISTS calls_by_service ON calls (service, id);
+DROP INDEX IF EXISTS calls_summary;
+CREATE INDEX IF NOT EXISTS calls_counted ON calls (is_call, half, result, bucket, service, client, tool, seconds);
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT NOT NULL, service TEXT NOT NULL, name TEXT NOT NULL,
     start REAL NOT NULL, seconds REAL NOT NULL, failed INTEGER NOT NULL, tool TEXT NOT NULL, outcome TEXT NOT NULL,
@@ -49,6 +53,11 @@ CREATE INDEX IF NOT EXISTS states_by_service ON states (service, at);
 CREATE TABLE IF NOT EXISTS logins (
     at REAL NOT NULL, service TEXT NOT NULL, account TEXT NOT NULL, logged_in INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS logins_by_service ON logins (service, account, at);
+CREATE TABLE IF NOT EXISTS logs (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, service TEXT NOT NULL, severity INTEGER NOT NULL, level TEXT NOT NULL,
+    request_id TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS logs_by_service ON logs (service, id);
+CREATE INDEX IF NOT EXISTS logs_by_request ON logs (request_id) WHERE request_id <> '';
 CREATE TABLE IF NOT EXISTS sessions (
     id_hash TEXT PRIMARY KEY, csrf TEXT NOT NULL, created REAL NOT NULL, seen REAL NOT NULL, keep INTEGER NOT NULL,
     password_mark TEXT NOT NULL) WITHOUT ROWID;
@@ -70,7 +79,7 @@ class Store:
         self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = NORMAL")
-        self.db.execute("PRAGMA cache_size = -3000")
+        self.db.execute("PRAGMA cache_size = -2000")
         self.db.executescript(_TABLES)
         #: Grows with every change of calls and spans, so that answers can be kept until something changes.
         self.version = 0
@@ -90,12 +99,15 @@ class Store:
             for call in calls:
                 identifier = self.db.execute(_INSERT_CALL, _call_row(call)).lastrowid
                 self.changed_halves.add(half_hour(call.at))
-                for row in self.db.execute(
-                    "SELECT name, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ?",
+                rows = self.db.execute(
+                    "SELECT parent_id, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ? "
+                    "AND outcome != ''",
                     (call.trace_id, call.service),
-                ).fetchall():
-                    if row["outcome"] and _is_during(row["start"], call.at, call.seconds):
-                        self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
+                ).fetchall()
+                during = [row for row in rows if _is_during(row["start"], call.at, call.seconds)]
+                below = [row for row in rows if call.span_id and row["parent_id"] == call.span_id]
+                for row in below or during:
+                    self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
                 count += 1
         self.version += count
         return count
@@ -119,12 +131,14 @@ class Store:
         return count
 
     def _join(self, span: Span) -> None:
-        """Give the call of a span its tool and outcome: of the trace's calls to the service, the one at that time."""
+        """Give the call of a span its tool and outcome: the call that is its parent, else the one at that time."""
         rows = self.db.execute(
-            "SELECT id, at, seconds, outcome FROM calls WHERE trace_id = ? AND service = ?",
+            "SELECT id, at, seconds, outcome, json_extract(details, '$.span_id') AS span_id FROM calls "
+            "WHERE trace_id = ? AND service = ?",
             (span.trace_id, span.service),
         ).fetchall()
-        during = [row for row in rows if _is_during(span.start, row["at"], row["seconds"])]
+        above = [row for row in rows if span.parent_id and row["span_id"] == span.parent_id]
+        during = above or [row for row in rows if _is_during(span.start, row["at"], row["seconds"])]
         if during:
             nearest = min(during, key=lambda row: abs(row["at"] - span.start))
             self._set_outcome(nearest["id"], span.tool, span.outcome, nearest["outcome"])
@@ -138,9 +152,9 @@ class Store:
         ).fetchone()
         self.changed_halves.add(row[0])
 
-    def roll_up(self, now: float) -> None:
-        """Sum the calls of the current and the previous half hour, for the pages that look back 30 days."""
-        since = half_hour(now) - 1
+    def roll_up(self, now: float, halves: int = 2) -> None:
+        """Sum the calls of the last half hours, the current one included, for the pages that look back 30 days."""
+        since = half_hour(now) - halves + 1
         with self.db:
             for table in ("sums", "durations"):
                 self.db.execute(f"DELETE FROM {table} WHERE half >= ?", (since,))
@@ -216,6 +230,9 @@ def _call_row(call: Call) -> tuple[object, ...]:
         "remote": call.remote,
         "user_agent": call.user_agent,
         "via": call.via,
+        "upstream_statuses": call.upstream_statuses,
+        "span_id": call.span_id,
+        "parent_id": call.parent_id,
     }
     return (
         call.at, half_hour(call.at), call.request_id, call.trace_id, call.client, call.service, call.tool, call.outcome,

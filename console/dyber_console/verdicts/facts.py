@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dyber_console.intake.live import ServiceStatus
+from dyber_console.intake.otlp_export import ExportState
 from dyber_console.records.usage import Failure
+
+_ADDITION = re.compile(r"[（(][^（(]*[)）]\s*$")
+_SHORT = 28
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,21 @@ class Account:
 
 
 @dataclass(frozen=True)
+class End:
+    """Says why a container ended by itself; the engine started it again.
+
+    Attributes:
+        at: When, in seconds since 1970.
+        out_of_memory: Whether the engine killed it at its limit.
+        memory_mib: The limit that it had; None when that is unknown.
+    """
+
+    at: float
+    out_of_memory: bool
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True)
 class ServiceFacts:
     """Holds the facts about a service.
 
@@ -38,8 +59,10 @@ class ServiceFacts:
         qr_login: Whether it has tools for a login by QR code.
         secrets: The secrets that it declares.
         changed_tools: How many of its running tools differ from the locked contract; None when that is unknown.
+        grave_findings: How many texts of its contract would stop a deployment.
         memory_mib: Its limit of memory.
         digest: Digest of its image.
+        end: The newest end of a container by itself, as the engine told the command.
     """
 
     name: str
@@ -51,9 +74,16 @@ class ServiceFacts:
     qr_login: bool = False
     secrets: tuple[str, ...] = ()
     changed_tools: int | None = None
+    grave_findings: int = 0
     is_foreign: bool = False
     memory_mib: int | None = None
     digest: str | None = None
+    end: End | None = None
+
+    @property
+    def short(self) -> str:
+        """Return its name for sentences and narrow places: without an addition in brackets."""
+        return _ADDITION.sub("", self.title).strip()[:_SHORT] or self.title
 
 
 @dataclass(frozen=True)
@@ -69,6 +99,8 @@ class Facts:
         drift: How many differences the last search for drift found; None when none was made.
         drift_at: When that was.
         hub: What the gateway said last about the hub; None without a hub.
+        export: How passing spans on to the user's collector goes; None without a collector.
+        part_ends: The newest end of a container by itself, by part that is no service, such as the hub.
     """
 
     now: float
@@ -81,4 +113,6 @@ class Facts:
     drift: int | None = None
     drift_at: float | None = None
     hub: ServiceStatus | None = None
+    part_ends: Mapping[str, End] = field(default_factory=dict)
     counted_since: float | None = field(default=None)
+    export: ExportState | None = None

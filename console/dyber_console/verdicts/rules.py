@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 
 from dyber_console.intake.live import STATUS_STALE
 from dyber_console.language import tr, tr_plural
 from dyber_console.verdicts.codes import meaning
 from dyber_console.verdicts.facts import Facts, ServiceFacts
+from dyber_console.verdicts.memory import lacks_memory, out_of_memory
 from dyber_console.verdicts.times import clock
+from dyber_console.verdicts.todo import Grade as Grade
+from dyber_console.verdicts.todo import Todo as Todo
 
 _DAY = 86_400.0
 #: Failures of the same kind in a row from which they are somebody's task.
@@ -19,48 +20,10 @@ _REPEATED = 3
 _WAITING_SECONDS = 900.0
 _CERTIFICATE_DAYS = 14
 _BACKUP_DAYS = 7
-
-
-class Grade(IntEnum):
-    """Says who acts, the worst first; `OFF` is unknown."""
-
-    BAD = 0
-    WARN = 1
-    WAIT = 2
-    OK = 3
-    OFF = 4
-
-    @property
-    def icon(self) -> str:
-        """Return the name of the grade in classes and icons."""
-        return self.name.lower()
-
-
-@dataclass(frozen=True)
-class Todo:
-    """Holds one thing to do or to wait for.
-
-    Attributes:
-        service: The service that it is about, or "".
-        title: What is the matter, as a sentence.
-        state: The same in few words, for the service's row.
-        why: Cause and next step.
-        commands: Commands to run where the deployment was made.
-        page: The page with more: overview, service, tools, changes.
-        part: The section of that page.
-        button: Words of the link there, or "".
-    """
-
-    grade: Grade
-    rule: str
-    title: str
-    state: str
-    why: str
-    service: str = ""
-    commands: tuple[str, ...] = ()
-    page: str = "service"
-    part: str = ""
-    button: str = ""
+#: How long a collector may be away before it is somebody's task; it may be restarting.
+_EXPORT_SECONDS = 60.0
+#: How long before a service was seen down its container may have ended for it.
+_BEFORE_DOWN_SECONDS = 900.0
 
 
 def todos(facts: Facts) -> list[Todo]:
@@ -81,8 +44,8 @@ def is_lost(facts: Facts) -> bool:
 
 
 _ORDER = (
-    "gateway", "hub", "down", "tools", "login", "captcha", "setting", "upstream", "failing", "replicas", "certificate",
-    "backup", "drift", "breaker", "waiting",
+    "gateway", "hub", "down", "memory", "finding", "tools", "login", "captcha", "setting", "upstream", "failing",
+    "replicas", "certificate", "backup", "drift", "export", "breaker", "waiting",
 )  # fmt: skip
 
 
@@ -104,6 +67,10 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
     if status is not None and status.total and status.ready == 0 and status.state != "unknown":
         yield _down(facts, service)
         return
+    if service.end is not None and lacks_memory(facts, service.end, service.memory_mib):
+        yield out_of_memory(facts, service.end, service.short, Grade.WARN, service.name)
+    if service.grave_findings:
+        yield _grave_findings(service)
     if service.changed_tools:
         yield _changed_tools(service)
     lost = [account for account in service.accounts if account.logged_in is False and account.was_in]
@@ -119,7 +86,7 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
         yield Todo(
             Grade.WARN,
             "replicas",
-            tr("{service} has fewer replicas than it should", service=service.title),
+            tr("{service} has fewer replicas than it should", service=service.short),
             tr("{ready} of {total} replicas", ready=status.ready, total=status.total),
             tr(
                 "{ready} of {total} replicas answer. Look at what the others say:",
@@ -133,7 +100,7 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
         yield Todo(
             Grade.WAIT,
             "breaker",
-            tr("{service} is tried again by the gateway", service=service.title),
+            tr("{service} is tried again by the gateway", service=service.short),
             tr("breaker open"),
             tr("It did not answer several calls in a row. The gateway tries again every few seconds; nothing to do."),
             service.name,
@@ -141,15 +108,37 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
 
 
 def _down(facts: Facts, service: ServiceFacts) -> Todo:
+    end = service.end
+    if end is not None and lacks_memory(facts, end, service.memory_mib):
+        if service.down_since is None or end.at >= service.down_since - _BEFORE_DOWN_SECONDS:
+            return out_of_memory(facts, end, service.short, Grade.BAD, service.name)
     since = tr("since {time}, ", time=clock(service.down_since, facts.now)) if service.down_since else ""
     return Todo(
         Grade.BAD,
         "down",
-        tr("{service} has stopped", service=service.title),
+        tr("{service} has stopped", service=service.short),
         tr("stopped"),
         tr("{since}no replica answers, and the gateway refuses its calls. See what it said last:", since=since),
         service.name,
         (f"./deploy.sh logs {service.name} --tail 50 -s {facts.stack}",),
+    )
+
+
+def _grave_findings(service: ServiceFacts) -> Todo:
+    return Todo(
+        Grade.WARN,
+        "finding",
+        tr("The tools of {service} may mislead agents", service=service.short),
+        tr("suspicious tools"),
+        tr_plural(
+            "{count} grave finding in its contract. Review it; until then it is better switched off.",
+            "{count} grave findings in its contract. Review them; until then it is better switched off.",
+            service.grave_findings,
+        ),
+        service.name,
+        page="tools",
+        part="findings",
+        button=tr("Show the findings"),
     )
 
 
@@ -158,7 +147,7 @@ def _changed_tools(service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "tools",
-        tr("The tools of {service} have changed", service=service.title),
+        tr("The tools of {service} have changed", service=service.short),
         tr("tools changed"),
         tr_plural(
             "{count} running tool differs from the locked contract. Review it before agents use it.",
@@ -192,7 +181,7 @@ def _login(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "login",
-        tr("{service} needs a new login", service=service.title),
+        tr("{service} needs a new login", service=service.short),
         tr("login needed"),
         " ".join(sentences) if _spaces() else "".join(sentences),
         service.name,
@@ -205,7 +194,7 @@ def _captcha(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "captcha",
-        tr("{service} needs a human verification", service=service.title),
+        tr("{service} needs a human verification", service=service.short),
         tr("verification needed"),
         tr(
             "The platform asks for it since {time}. Open the platform in your own browser and complete it; until then "
@@ -224,7 +213,7 @@ def _setting(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "setting",
-        tr("{service} lacks a setting", service=service.title),
+        tr("{service} lacks a setting", service=service.short),
         tr("setting missing"),
         tr("Set it, then deploy again; the service's README says where the value comes from."),
         service.name,
@@ -238,7 +227,7 @@ def _upstream(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WARN,
         "upstream",
-        tr("{service} cannot read the platform's pages", service=service.title),
+        tr("{service} cannot read the platform's pages", service=service.short),
         tr("pages changed"),
         tr("The platform has changed them. Update the service; if it is up to date, report the problem."),
         service.name,
@@ -252,7 +241,7 @@ def _failing(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WARN,
         "failing",
-        tr("{service} fails again and again", service=service.title),
+        tr("{service} fails again and again", service=service.short),
         tr("failing"),
         tr_plural(
             "{sentence}: {count} call since {time}. See what the service says:",
@@ -272,7 +261,7 @@ def _waiting(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WAIT,
         "waiting",
-        tr("{service} waits for its platform", service=service.title),
+        tr("{service} waits for its platform", service=service.short),
         tr("waiting"),
         tr(
             "{sentence}. It tries again by itself; nothing to do.",
@@ -304,6 +293,16 @@ def _deployment_todos(facts: Facts) -> Iterator[Todo]:
             commands=(f"./deploy.sh logs hub --tail 50 -s {facts.stack}",),
             page="overview",
         )
+    titles = {
+        "hub": tr("The hub"),
+        "gateway": tr("The gateway"),
+        "cache": tr("The cache"),
+        "monitoring": tr("Monitoring"),
+        "console": tr("The console"),
+    }
+    for part, end in facts.part_ends.items():
+        if part in titles and lacks_memory(facts, end, None):
+            yield out_of_memory(facts, end, titles[part], Grade.WARN, part=part)
     if facts.certificate_end is not None and facts.certificate_end - facts.now < _CERTIFICATE_DAYS * _DAY:
         days = max(0, int((facts.certificate_end - facts.now) // _DAY))
         yield Todo(
@@ -343,6 +342,24 @@ def _deployment_todos(facts: Facts) -> Iterator[Todo]:
             page="changes",
             part="drift",
             button=tr("Show the difference"),
+        )
+    export = facts.export
+    if export is not None and export.failing_since is not None and facts.now - export.failing_since > _EXPORT_SECONDS:
+        lost = tr_plural("{count} span was lost.", "{count} spans were lost.", export.dropped)
+        yield Todo(
+            Grade.WARN,
+            "export",
+            tr("The collector of spans takes nothing"),
+            "",
+            tr(
+                "{host} has taken no spans since {time} ({reason}). {lost} Check the address and the headers:",
+                host=export.host,
+                time=clock(export.failing_since, facts.now),
+                reason=export.reason,
+                lost=lost,
+            ),
+            commands=(f"./deploy.sh config get console.export -s {facts.stack}",),
+            page="calls",
         )
 
 

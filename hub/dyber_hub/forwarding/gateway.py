@@ -12,11 +12,13 @@ from typing import Any
 
 import httpx2
 from dyber_kit.calling.scopes import SCOPE_HEADER
+from dyber_kit.observing import tracing
 from dyber_kit.observing.logs import current_request
 from dyber_kit.observing.tracing import outgoing_trace
 from dyber_kit.serving.mcp.aliases import TOOL_HEADER
 from dyber_kit.serving.mcp.exchanges import UnavailableError
 from dyber_kit.serving.mcp.replies import encoded
+from dyber_kit.serving.mcp.spans import client_span, note_result
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import (
     MCP_METHOD_HEADER,
@@ -179,7 +181,12 @@ class Gateway:
         """
         with self._place(service, caller):
             client = self._own if caller is THE_HUB else self._client
-            return await self._exchange(client, service, method, params, version, caller, tool, notify)
+            if not tracing.current().is_recorded:
+                return await self._exchange(client, service, method, params, version, caller, tool, notify)
+            with client_span(method, params if tool is None else {**params, "name": tool}, version) as span:
+                result = await self._exchange(client, service, method, params, version, caller, tool, notify)
+                note_result(span, method, result)
+                return result
 
     @contextmanager
     def _place(self, service: str, caller: Caller) -> Iterator[None]:

@@ -80,7 +80,12 @@ class Monitoring(pulumi.ComponentResource):
         self.register_outputs({"container": self.container.name, "configurationVersion": self.configuration_version})
 
     def _loader(self, args: MonitoringArgs, volume: docker.Volume) -> docker.Container:
-        files = monitoring_configuration.render(args.specs, cache=args.watches_cache, hub_replicas=args.hub_replicas)
+        files = monitoring_configuration.render(
+            args.specs,
+            cache=args.watches_cache,
+            hub_replicas=args.hub_replicas,
+            alerts=args.settings.alerts is not None,
+        )
         in_prometheus = pulumi.Output.concat("container:", self.container.id)
         return containers.declare_task(
             parts.LOADER,

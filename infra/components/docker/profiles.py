@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pulumi
 
+from infra.components.docker.alerts import Alerts, AlertsArgs
 from infra.components.docker.cache import (
     Cache,
     CacheAccess,
@@ -20,6 +21,7 @@ from infra.components.docker.defaults import StackIdentity
 from infra.components.docker.images import Image, cache_image, monitoring_image
 from infra.components.docker.monitoring import Monitoring, MonitoringArgs
 from infra.components.docker.service import McpService
+from infra.parts.alerts import ALERTS
 from infra.parts.cache import CACHE_UID
 from infra.parts.composition import Composition
 from infra.parts.monitoring import MONITORING_UID
@@ -39,6 +41,8 @@ class Profiles:
     access: CacheAccess | None = None
     cache: Cache | None = None
     monitoring: Monitoring | None = None
+    #: What sends the alerts of monitoring, if they go anywhere.
+    alerts: Alerts | None = None
 
     def __init__(
         self,
@@ -92,6 +96,17 @@ class Profiles:
                 ),
                 opts,
             )
+            if settings.monitoring.alerts:
+                self.alerts = Alerts(
+                    ALERTS,
+                    AlertsArgs(
+                        identity=identity,
+                        image=self.images[MONITORING],
+                        settings=settings.monitoring.alerts,
+                        monitoring_network=self.monitoring.network.name,
+                    ),
+                    opts,
+                )
         if self.access and self.cache and self.monitoring:
             network = self.monitoring.network.name
             CacheExporter(

@@ -6,16 +6,13 @@ import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from infra.parts.monitoring import MONITORING_UID
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, docker, unique, wait_until
+from tests.gateway.support.monitoring_image import IMAGE, build
 
-FOLDER = Path(__file__).resolve().parents[3] / "monitoring"
-BASE_IMAGE = "dyber-base:trixie"
-IMAGE = "dyber-monitoring-test:latest"
 BLOCKS = 6
 #: A script for the volume that makes blocks of old samples.
 MAKE_BLOCKS = f"""
@@ -103,7 +100,7 @@ class MonitoringUnderTest:
 @pytest.fixture(scope="module")
 def filled() -> Iterator[str]:
     """A volume with blocks and the other files of a Prometheus that has run."""
-    docker("build", "--label", LABEL, "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", "--tag", IMAGE, str(FOLDER))
+    build()
     running = MonitoringUnderTest()
     try:
         running.create()

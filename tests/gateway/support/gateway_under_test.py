@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.rendering.gateway.configuration import render
-from infra.rendering.gateway.model import GatewayClient, GatewayHub, GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayConsole, GatewayHub, GatewayNetworks, GatewayService
 from infra.settings.gateway import GatewaySettings, LimitSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
 
@@ -157,9 +157,10 @@ class GatewayUnderTest:
         clients: tuple[GatewayClient, ...] = (CLIENT,),
         networks: GatewayNetworks = GatewayNetworks(),
         hub: GatewayHub | None = None,
+        console: GatewayConsole | None = None,
     ) -> str:
         """Deliver a configuration and return its version."""
-        loaded = self.load(render(settings, services, clients, networks, hub=hub))
+        loaded = self.load(render(settings, services, clients, networks, hub=hub, console=console))
         assert loaded.exit_code == 0, loaded.stderr
         return loaded.stdout.strip()
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dyber_console.language import tr
 from dyber_console.pages.parts import wording
 from dyber_console.records.model import Call, Span
+from dyber_console.records.traces import GATEWAY
 from dyber_console.verdicts.times import took
 
-_DEEPEST = 6
-#: The kinds of time, in the order of the bar: waiting, the platform, the browser, the service, the gateway.
-KINDS = ("wait", "up", "br", "svc", "gw")
+_DEEPEST = 8
+_HUB = "hub"
+#: The kinds of time, in the order of the bar: waiting, the platform, the server behind a service, the browser, the
+#: cache, the service, the hub, containers that did not answer, the gateway.
+KINDS = ("wait", "up", "behind", "br", "cache", "svc", "hub", "lost", "gw")
 _WAITING = re.compile(r"^(queue|wait)")
+#: How far a service's clock may be off before its spans are moved, in seconds; on one machine there is one clock.
+_CLOCKS = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,57 +48,58 @@ class Share:
 
 
 def rows(call: Call, spans: list[Span]) -> list[WaterfallRow]:
-    """Return the gateway's rows, and below its last try the spans of the service."""
+    """Return a row for each span, those below another after it.
+
+    Args:
+        call: The call.
+        spans: Its spans, also those of the gateway.
+    """
     whole = max(call.seconds, 0.001)
-    found = [WaterfallRow(0, "gw", f"POST {call.path or '/'}", tr("gateway"), 0, 100, call.seconds)]
-    begin = 0.0
-    for number, upstream in enumerate(call.upstreams, 1):
-        seconds = call.upstream_seconds[number - 1] if number <= len(call.upstream_seconds) else None
-        length = min(seconds if seconds is not None else 0.0, whole - begin)
-        name = tr("try {number} → {address}", number=number, address=upstream)
-        found.append(WaterfallRow(1, "gw", name, "", *_percent(begin, length, whole), length))
-        begin += length
-    if not spans:
-        return found
-    # The clocks of gateway and service differ, and the log has whole seconds: the service's first span begins with the
-    # last try.
-    last = call.upstream_seconds[-1] if call.upstream_seconds else None
-    offset = max(0.0, whole - (last if last is not None else whole)) - spans[0].start
+    sent = [span.start for span in spans if span.service != GATEWAY]
+    shift = _shift(call, min(sent)) if sent else 0.0
+    found = []
     for span, level in _ordered(spans):
-        start = min(max(0.0, span.start + offset), whole)
+        start = span.start - call.at + (0.0 if span.service == GATEWAY else shift)
+        start = min(max(0.0, start), whole)
         place, length = _percent(start, min(span.seconds, whole - start), whole)
-        note = span.details.get("http.response.status_code", "")
-        found.append(WaterfallRow(min(level + 2, _DEEPEST), kind(span), span.name, note, place, length, span.seconds))
+        found.append(
+            WaterfallRow(min(level, _DEEPEST), kind(span), _name(span), _note(span), place, length, span.seconds)
+        )
     return found
 
 
 def shares(call: Call, spans: list[Span]) -> list[Share]:
-    """Return how the time of a call divides into kinds; nothing without spans."""
-    if not spans:
+    """Return how the time of a call divides into kinds; nothing when no service has sent spans."""
+    if not has_spans(spans):
         return []
     seconds = dict.fromkeys(KINDS, 0.0)
-    children: dict[str, float] = {}
+    below = _children(spans)
     for span in spans:
-        children[span.parent_id] = children.get(span.parent_id, 0.0) + span.seconds
-    for span in spans:
-        seconds[kind(span)] += max(0.0, span.seconds - children.get(span.span_id, 0.0))
-    known = sum(seconds.values())
-    seconds["gw"] = max(0.0, call.seconds - known)
+        seconds[kind(span)] += max(0.0, span.seconds - _covered(span, below[span.span_id]))
     whole = sum(seconds.values()) or 1.0
     names = {
         "wait": tr("Queue"),
         "up": tr("Platform"),
+        "behind": tr("Server behind the service"),
         "br": tr("Browser"),
+        "cache": tr("Cache"),
         "svc": tr("Service"),
+        "hub": tr("Hub"),
+        "lost": tr("Failed try"),
         "gw": tr("Gateway"),
     }
     found, place = [], 0.0
     for name in KINDS:
-        if seconds[name] > 0:
-            length = 100 * seconds[name] / whole
+        length = 100 * seconds[name] / whole
+        if length >= 0.005:
             found.append(Share(name, names[name], seconds[name], round(place, 2), round(length, 2)))
             place += length
     return found
+
+
+def has_spans(spans: list[Span]) -> bool:
+    """Return whether a service or the hub has sent spans of a call."""
+    return any(span.service != GATEWAY for span in spans)
 
 
 def sentence(divided: list[Share]) -> str:
@@ -108,8 +115,16 @@ def sentence(divided: list[Share]) -> str:
             part=part,
         ),
         "up": tr("The largest part was waiting for the platform ({time}, {part}).", time=time, part=part),
+        "behind": tr("The largest part was the server behind the service ({time}, {part}).", time=time, part=part),
         "br": tr("The largest part was the browser's ({time}, {part}).", time=time, part=part),
+        "cache": tr("The largest part was looking into the cache ({time}, {part}).", time=time, part=part),
         "svc": tr("The largest part was the service's ({time}, {part}).", time=time, part=part),
+        "hub": tr("The largest part was the hub's ({time}, {part}).", time=time, part=part),
+        "lost": tr(
+            "The largest part was a try that failed ({time}, {part}); the gateway then asked another container.",
+            time=time,
+            part=part,
+        ),
         "gw": tr("The largest part was between gateway and service ({time}, {part}).", time=time, part=part),
     }
     return texts[longest.kind]
@@ -121,29 +136,81 @@ def ticks(seconds: float) -> list[str]:
 
 
 def kind(span: Span) -> str:
-    """Return the kind of time of a span, by its name."""
+    """Return the kind of time of a span."""
+    if span.service == GATEWAY:
+        return "lost" if span.failed and "try" in span.details else "gw"
     if span.name.startswith("upstream "):
         return "up"
     if span.name.startswith("browser"):
         return "br"
-    return "wait" if _WAITING.match(span.name) else "svc"
+    if span.name.startswith("cache "):
+        return "cache"
+    if _WAITING.match(span.name):
+        return "wait"
+    if span.service == _HUB:
+        return "hub"
+    return "behind" if span.details.get("kind") == "client" else "svc"
+
+
+def _name(span: Span) -> str:
+    if span.service == GATEWAY and "try" in span.details:
+        return tr(
+            "try {number} → {address}", number=span.details["try"], address=span.details.get("server.address", "")
+        )
+    return span.name
+
+
+def _note(span: Span) -> str:
+    details = span.details
+    if span.service == GATEWAY and "try" not in details:
+        return tr("gateway")
+    if "cache.hit" in details:
+        return tr("hit") if details["cache.hit"] == "True" else tr("not there")
+    status = details.get("http.response.status_code", "")
+    error = details.get("error.type", "")
+    if error and error != status:
+        return error
+    return status if status != "200" else ""
+
+
+def _shift(call: Call, first: float) -> float:
+    """Return by how much the spans of services are moved, so that the first begins with the last try.
+
+    They are moved only when the clocks differ, or when the log has whole seconds.
+    """
+    last = call.upstream_seconds[-1] if call.upstream_seconds else None
+    begin = call.at + max(0.0, call.seconds - (last if last is not None else call.seconds))
+    return 0.0 if abs(first - begin) < _CLOCKS and call.at % 1 else begin - first
+
+
+def _children(spans: Iterable[Span]) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        found[span.parent_id].append(span)
+    return found
+
+
+def _covered(span: Span, children: list[Span]) -> float:
+    """Return for how many seconds of a span at least one of its children ran."""
+    covered, until = 0.0, span.start
+    for child in sorted(children, key=lambda each: each.start):
+        start, end = max(child.start, until), min(child.start + child.seconds, span.start + span.seconds)
+        if end > start:
+            covered += end - start
+            until = end
+    return covered
 
 
 def _ordered(spans: list[Span]) -> Iterable[tuple[Span, int]]:
     """Yield each span after its parent, with its depth; spans without a known parent are at the top."""
     known = {span.span_id for span in spans}
-    children: dict[str, list[Span]] = {}
-    tops = []
-    for span in spans:
-        if span.parent_id in known and span.parent_id != span.span_id:
-            children.setdefault(span.parent_id, []).append(span)
-        else:
-            tops.append(span)
-    waiting = [(span, 0) for span in reversed(tops)]
+    children = _children(span for span in spans if span.parent_id in known and span.parent_id != span.span_id)
+    below = {span.span_id for each in children.values() for span in each}
+    waiting = [(span, 0) for span in reversed(spans) if span.span_id not in below]
     while waiting:
         span, level = waiting.pop()
         yield span, level
-        waiting += [(child, level + 1) for child in reversed(children.get(span.span_id, []))]
+        waiting += [(child, level + 1) for child in reversed(children[span.span_id])]
 
 
 def _percent(start: float, length: float, whole: float) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from dyber_kit.bridge.supervisor import Supervisor, Timings
 from dyber_kit.calling.legacy_sessions import current_session
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.language import Text, tr_lazy
+from dyber_kit.observing import tracing
 from dyber_kit.observing.logs import current_request
 
 _RETRY_SECONDS = 5.0
@@ -58,7 +59,11 @@ class Lane:
             )
         self.calls += 1
         try:
-            await self._turns.acquire()
+            if self._turns.locked():
+                with tracing.waiting("server behind"):
+                    await self._turns.acquire()
+            else:
+                await self._turns.acquire()
         except BaseException:
             self._leave()
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.abc
@@ -38,6 +38,8 @@ from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.settings import Era
 from dyber_kit.language import tr
+from dyber_kit.observing import tracing
+from dyber_kit.serving.mcp.spans import client_span, note_result
 
 logger = logging.getLogger("dyber.child")
 
@@ -58,6 +60,16 @@ _LOG_LEVELS = {
 _LIST_CHANGED = tuple(f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources"))
 
 OnListChanged = Callable[[], Awaitable[None]]
+
+
+class Requests(Protocol):
+    """Sends requests without the dispatcher, and returns their results."""
+
+    async def request(self, method: str, params: Mapping[str, Any], *, cancel: bool) -> dict[str, Any]:
+        """Return the result; see `dyber_kit.bridge.transports.stdio.ChildInput.request`."""
+
+    def close(self) -> None:
+        """End all waiting for results."""
 
 
 class HandshakeError(Exception):
@@ -84,6 +96,7 @@ class Link:
         masker: Masks what it logs.
         metrics: Where its requests are counted.
         is_http: Whether requests need the headers of the HTTP transport.
+        requests: Takes requests whose caller wants nothing but the answer; None when the dispatcher takes these too.
     """
 
     def __init__(
@@ -95,6 +108,7 @@ class Link:
         metrics: BridgeMetrics,
         *,
         is_http: bool = False,
+        requests: Requests | None = None,
     ) -> None:
         self.dispatcher: JSONRPCDispatcher[TransportContext] = JSONRPCDispatcher(read, write)
         self.era = era
@@ -106,11 +120,16 @@ class Link:
         self._masker = masker
         self._metrics = metrics
         self._is_http = is_http
+        self._requests = requests
         self._version = LATEST_MODERN_VERSION if era == "modern" else ""
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Handle the server's messages until its stream ends; requests can be sent once this has started."""
-        await self.dispatcher.run(self._refuse, self._note, task_status=task_status)
+        try:
+            await self.dispatcher.run(self._refuse, self._note, task_status=task_status)
+        finally:
+            if self._requests is not None:
+                self._requests.close()
 
     async def handshake(self) -> About:
         """Agree on a version with the server, without declaring any capability.
@@ -216,11 +235,25 @@ class Link:
                 CLIENT_INFO_META_KEY: CLIENT_INFO,
                 CLIENT_CAPABILITIES_META_KEY: dict(capabilities or {}),
             }
+        if not tracing.current().is_recorded:
+            return await self._send(method, sent, on_progress, cancel)
+        with client_span(method, params, self._version) as span:
+            sent["_meta"] = {**sent.get("_meta", {}), "traceparent": span.traceparent}
+            result = await self._send(method, sent, on_progress, cancel)
+            note_result(span, method, result)
+            return result
+
+    async def _send(
+        self, method: str, params: Mapping[str, Any], on_progress: ProgressFnT | None, cancel: bool
+    ) -> dict[str, Any]:
+        """Send a request by the shortest way: without the dispatcher when the caller wants only the result."""
+        if self._requests is not None and on_progress is None:
+            return await self._requests.request(method, params, cancel=cancel)
         options = self._options(method, params)
         if on_progress is not None:
             options["on_progress"] = on_progress
         options["cancel_on_abandon"] = cancel
-        return await self.dispatcher.send_raw_request(method, sent, options)
+        return await self.dispatcher.send_raw_request(method, params, options)
 
     def _options(self, method: str, params: Mapping[str, Any]) -> CallOptions:
         if not self._is_http or not self._version:

@@ -211,7 +211,13 @@ class Supervisor:
     async def _serve(self, connected: Connected, log: ChildLog) -> Ending:
         """Serve calls until the server ends; return why."""
         link = Link(
-            connected.read, connected.write, self._settings.era, self._masker, self._metrics, is_http=connected.is_http
+            connected.read,
+            connected.write,
+            self._settings.era,
+            self._masker,
+            self._metrics,
+            is_http=connected.is_http,
+            requests=connected.requests,
         )
         endings: list[Ending] = []
         closed = anyio.Event()

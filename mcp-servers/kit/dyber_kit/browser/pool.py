@@ -151,7 +151,8 @@ class BrowserPool:
         """
         async with self._turn() if in_turn else contextlib.nullcontext():
             with tracing.span("browser page"):
-                context, page = await self._new_page(account)
+                with tracing.span("browser new page"):
+                    context, page = await self._new_page(account)
                 self._open_pages += 1
                 self._pages_served += 1
                 try:
@@ -162,7 +163,7 @@ class BrowserPool:
                     raise crashed() from error
                 finally:
                     self._open_pages -= 1
-                    with anyio.CancelScope(shield=True):
+                    with anyio.CancelScope(shield=True), tracing.span("browser close page"):
                         await _close(page)
                         await self._release(context)
 
@@ -180,10 +181,11 @@ class BrowserPool:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        with anyio.move_on_after(self._settings.queue_seconds) as waiting:
-            await self._turns.acquire()
-        if waiting.cancelled_caught:
-            raise ServiceError(ErrorCode.BUSY, tr_lazy("The browser is busy with other requests"), retry_after=15)
+        with tracing.waiting("browser"):
+            with anyio.move_on_after(self._settings.queue_seconds) as waiting:
+                await self._turns.acquire()
+            if waiting.cancelled_caught:
+                raise ServiceError(ErrorCode.BUSY, tr_lazy("The browser is busy with other requests"), retry_after=15)
         try:
             yield
         finally:
@@ -191,7 +193,8 @@ class BrowserPool:
 
     async def _new_page(self, account: str) -> tuple[_Context, Page]:
         # This wait is outside the lock, so that several callers wait for a start at the same time.
-        await self._launcher.browser()
+        with tracing.span("browser start", at_least=0.001):
+            await self._launcher.browser()
         async with self._context_lock:
             if self._pages_served >= self._settings.recycle_pages and not self._open_pages and not self.attached:
                 await self._launcher.discard(await self._launcher.browser())

@@ -20,6 +20,7 @@ from dyber_kit.browser.pool import crashed, is_gone
 from dyber_kit.browser.walls import Wall
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import tr_lazy
+from dyber_kit.observing import tracing
 
 _SNAPSHOT = files("dyber_kit.browser").joinpath("snapshot.js").read_text(encoding="utf-8")
 _SCROLL = """(selector) => {
@@ -88,7 +89,12 @@ class Visit:
         Raises:
             ServiceError: UPSTREAM_UNREACHABLE, or the wall that the page's HTTP status stands for.
         """
-        self._hosts.add(urlsplit(url).hostname or "")
+        host = urlsplit(url).hostname or ""
+        self._hosts.add(host)
+        with tracing.span("browser open", {"server.address": host}, kind=tracing.Kind.CLIENT) as span:
+            await self._open(url, span)
+
+    async def _open(self, url: str, span: tracing.Span) -> None:
         try:
             # A site that has not answered after half of the visit's time counts as unreachable.
             response = await self.page.goto(url, wait_until="domcontentloaded", timeout=self.seconds * 1000 / 2)
@@ -107,6 +113,7 @@ class Visit:
             ) from error
         if response is None:
             return
+        span.set_attribute("http.response.status_code", response.status)
         if response.status >= 500:
             raise ServiceError(
                 ErrorCode.UPSTREAM_UNREACHABLE,
@@ -133,6 +140,10 @@ class Visit:
             ServiceError: The wall that the page met, UPSTREAM_CHANGED when the page has no state at all,
                 or TIMEOUT at the deadline of the visit.
         """
+        with tracing.span("browser read"):
+            return await self._until(find)
+
+    async def _until(self, find: Callable[[Snapshot], Value | None]) -> Value:
         wall_since: float | None = None
         no_state_since: float | None = None
         while (now := time.monotonic()) < self._report_at:
@@ -164,6 +175,10 @@ class Visit:
 
         Scrolling stops at once at a wall.
         """
+        with tracing.span("browser scroll"):
+            return await self._grow(count, ended, target)
+
+    async def _grow(self, count: Callable[[Snapshot], int], ended: Callable[[Snapshot], bool], target: int) -> bool:
         last_count, changed = -1, time.monotonic()
         while time.monotonic() - changed < STALL_SECONDS:
             snapshot = await self.snapshot()
@@ -232,9 +247,10 @@ class Visit:
             return (self._call(response.url) or "").endswith(expected)
 
         try:
-            async with self.page.expect_response(matches, timeout=seconds * 1000) as answered:
-                await act()
-            response = await answered.value
+            with tracing.span("browser act"):
+                async with self.page.expect_response(matches, timeout=seconds * 1000) as answered:
+                    await act()
+                response = await answered.value
         except PlaywrightTimeout as error:
             snapshot = await self.snapshot()
             wall = self.wall(snapshot) if snapshot else None

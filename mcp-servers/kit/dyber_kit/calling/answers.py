@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcp.server.mcpserver import Context
 from mcp.types import AudioContent, CallToolResult, ImageContent, TextContent
 from pydantic_core import to_json
 
 from dyber_kit.calling.cursors import too_large
+from dyber_kit.calling.direct import CallContext
 from dyber_kit.errors import ERROR_META, ServiceError
 from dyber_kit.language import joined_sentences, tr, tr_plural
 
@@ -28,7 +28,7 @@ def failed(error: ServiceError) -> CallToolResult:
     )
 
 
-def wants_short_text(context: Context[Any, Any]) -> bool:
+def wants_short_text(context: CallContext) -> bool:
     """Return whether the client of a call asks for a short text, since it reads structures."""
     try:
         headers = context.headers or {}

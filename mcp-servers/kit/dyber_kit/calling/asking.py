@@ -28,11 +28,12 @@ from mcp.types import (
 )
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
+from dyber_kit.calling.direct import CallContext, sdk_context
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import tr_lazy
 
 #: The call in which a tool's function runs and may ask.
-_current_call: ContextVar[Context[Any, Any] | None] = ContextVar("current_call", default=None)
+_current_call: ContextVar[CallContext | None] = ContextVar("current_call", default=None)
 _CONSENT = "consent"
 # The rest of the call's time is for the write that the user agrees to.
 _QUESTION_SHARE = 0.5
@@ -91,7 +92,7 @@ class Consent:
 
 
 @contextmanager
-def asking_within(call: Context[Any, Any] | None) -> Iterator[None]:
+def asking_within(call: CallContext | None) -> Iterator[None]:
     """Let the function that runs in this context ask; with None, `can_ask` is false."""
     token = _current_call.set(call)
     try:
@@ -105,7 +106,7 @@ def can_ask() -> bool:
 
     It is false in tools with parameters for `Resolve`, whose questions take the only place for answers.
     """
-    call = _current_call.get()
+    call = _asking_call()
     if call is None:
         return False
     try:
@@ -119,7 +120,7 @@ def can_ask() -> bool:
 
 def given_consent() -> Consent | None:
     """Return the answer with which the client repeats the call; None when it has not asked yet."""
-    call = _current_call.get()
+    call = _asking_call()
     answer = (call.input_responses or {}).get(_CONSENT) if call else None
     if call is None or not isinstance(answer, ElicitResult) or call.request_state is None:
         return None
@@ -138,7 +139,7 @@ async def ask_consent(message: str, state: str) -> Consent | None:
         ServiceError: CONFIRMATION_REQUIRED when the user of an older client did not answer within half of the call's
             time.
     """
-    call = _current_call.get()
+    call = _asking_call()
     assert call is not None, "ask can_ask() first"
     if _repeats_calls(call):
         question = ElicitRequest(params=ElicitRequestFormParams(message=message, requested_schema=_NO_FIELDS))
@@ -153,6 +154,11 @@ async def ask_consent(message: str, state: str) -> Consent | None:
     raise ServiceError(
         ErrorCode.CONFIRMATION_REQUIRED, tr_lazy("The user did not answer in time; nothing was submitted")
     )
+
+
+def _asking_call() -> Context[Any, Any] | None:
+    call = _current_call.get()
+    return None if call is None else sdk_context(call)
 
 
 def _repeats_calls(call: Context[Any, Any]) -> bool:

@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 import anyio
@@ -17,12 +17,14 @@ from dyber_kit.calling.legacy_sessions import current_session
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import tr_lazy
 from dyber_kit.observing import tracing
-from dyber_kit.observing.logs import without_values
+from dyber_kit.observing.logs import log_event, without_values
 from dyber_kit.observing.metrics import Metrics
 
 logger = logging.getLogger("dyber.calls")
 
 Result = TypeVar("Result")
+
+_NO_SESSION = nullcontext()
 
 
 class Calls:
@@ -55,9 +57,12 @@ class Calls:
         outcome = "cancelled"
         session = current_session.get()
         self.in_flight += 1
-        with tracing.span(f"call {tool}", {"mcp.tool": tool}) as span:
+        with _span_of(tool) as span:
             try:
-                with session.used() if session else nullcontext(), anyio.move_on_after(self.max_seconds) as deadline:
+                with (
+                    session.used() if session else _NO_SESSION,
+                    anyio.CancelScope(deadline=anyio.current_time() + self.max_seconds) as deadline,
+                ):
                     result = await call()
                 if deadline.cancelled_caught:
                     raise ServiceError(
@@ -78,9 +83,26 @@ class Calls:
             finally:
                 self.in_flight -= 1
                 seconds = time.perf_counter() - started
-                tracing.note_outcome(span, outcome)
+                _note_outcome(span, outcome)
                 self._metrics.call_ended(tool, outcome, seconds)
-                logger.info("call", extra={"tool": tool, "outcome": outcome, "seconds": round(seconds, 4)})
+                log_event(logger, "call", {"tool": tool, "outcome": outcome, "seconds": round(seconds, 4)})
+
+
+def _span_of(tool: str) -> AbstractContextManager[tracing.Span]:
+    """Return a context with the span of a call: that of its request, or a further one when that has a call already."""
+    current = tracing.current()
+    if not current.takes_call:
+        return tracing.span(f"execute_tool {tool}", {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool})
+    current.takes_call = False
+    if current.attributes.get("mcp.method.name", "tools/call") == "tools/call":
+        current.set_attribute("gen_ai.tool.name", tool)
+    return nullcontext(current)
+
+
+def _note_outcome(span: tracing.Span, outcome: str) -> None:
+    span.set_attribute("mcp.outcome", outcome)
+    if outcome not in ("ok", "cancelled"):
+        span.fail(outcome)
 
 
 def _is_tool_error(result: object) -> bool:

@@ -19,6 +19,7 @@ from mcp.types import (
 )
 
 from dyber_kit.calling.calls import Calls
+from dyber_kit.calling.direct import CallContext, sdk_context
 
 #: Key in the `_meta` of a content: its address, where that is not the one that was asked for. Callers do not see it.
 ADDRESS_META = "dyber/address"
@@ -29,6 +30,10 @@ Reference = PromptReference | ResourceTemplateReference
 
 class OfferedTool(Tool):
     """Represents a tool of a service: agents see its `parameters`, and the contract has `all_parameters`."""
+
+    async def run(self, arguments: Any, context: CallContext, convert_result: bool = False) -> Any:
+        """Run the tool; see `dyber_kit.calling.tools.ServiceTool.run`."""
+        return await super().run(arguments, sdk_context(context), convert_result)
 
     @property
     def all_parameters(self) -> dict[str, Any]:

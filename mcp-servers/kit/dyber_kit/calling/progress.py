@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from mcp.server.mcpserver import Context
 from pydantic import PrivateAttr
 
+from dyber_kit.calling.direct import CallContext, DirectRequest
 from dyber_kit.language import tr
 
 logger = logging.getLogger("dyber.progress")
@@ -56,8 +57,10 @@ class ReportingContext(Context[Any, Any]):
             await self.report_progress(self._last + _SMALL_STEP, self._total, message)
 
 
-def wants_progress(context: Context[Any, Any]) -> bool:
+def wants_progress(context: CallContext) -> bool:
     """Return whether the caller wants to know about the progress of its call."""
+    if isinstance(context, DirectRequest):
+        return False
     try:
         meta = context.request_context.meta or {}
     except ValueError:  # A call from inside the process, without a request.
@@ -65,12 +68,15 @@ def wants_progress(context: Context[Any, Any]) -> bool:
     return meta.get("progress_token") is not None
 
 
-@asynccontextmanager
-async def reporting(context: Context[Any, Any]) -> AsyncIterator[Context[Any, Any]]:
+def reporting(context: CallContext) -> AbstractAsyncContextManager[CallContext]:
     """Yield the context to run a tool with; until it ends, callers that requested progress get it regularly."""
-    if not wants_progress(context):
-        yield context
-        return
+    if isinstance(context, DirectRequest) or not wants_progress(context):
+        return nullcontext(context)
+    return _reporting(context)
+
+
+@asynccontextmanager
+async def _reporting(context: Context[Any, Any]) -> AsyncIterator[CallContext]:
     tracked = ReportingContext(context)
     reports = asyncio.create_task(tracked.report_in_silence())
     reports.add_done_callback(_note_failure)

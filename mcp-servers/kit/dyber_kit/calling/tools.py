@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
-from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ContentBlock, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
@@ -19,6 +18,7 @@ from dyber_kit.calling.asking import InputRequired, asked, asking_within
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.cursors import fit_answer
 from dyber_kit.calling.declared import description_of, field_with_two_names, name_of
+from dyber_kit.calling.direct import CallContext, sdk_context
 from dyber_kit.calling.offered import OfferedTool
 from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ServiceError
@@ -170,7 +170,7 @@ class ServiceTool(OfferedTool):
         built._max_answer_chars = max_answer_chars
         return built
 
-    async def run(self, arguments: Any, context: Context[Any, Any], convert_result: bool = False) -> Any:
+    async def run(self, arguments: Any, context: CallContext, convert_result: bool = False) -> Any:
         """Run the tool; see `mcp.server.mcpserver.tools.Tool.run` for the arguments.
 
         With `convert_result`, a foreseen failure becomes an answer with `is_error`; without it, it is raised.
@@ -186,13 +186,13 @@ class ServiceTool(OfferedTool):
                 return failed(error)
             raise
 
-    async def _execute(self, arguments: Any, context: Context[Any, Any], convert_result: bool) -> Any:
+    async def _execute(self, arguments: Any, context: CallContext, convert_result: bool) -> Any:
         read = read_arguments(self.fn_metadata.arg_model, self.parameters, arguments, self._settled)
         checked = read.checked.model_dump_one_level() | self._allowed_accounts(read.checked)
         async with reporting(context) as reported:
-            injected: dict[str, Any] = {self.context_kwarg: reported} if self.context_kwarg else {}
+            injected: dict[str, Any] = {self.context_kwarg: sdk_context(reported)} if self.context_kwarg else {}
             if self.resolved_params:
-                answers = await asked(self, checked, reported)
+                answers = await asked(self, checked, sdk_context(reported))
                 if isinstance(answers, InputRequiredResult):
                     return answers
                 injected |= answers

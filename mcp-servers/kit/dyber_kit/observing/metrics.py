@@ -14,6 +14,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from dyber_kit.observing.memory import MemoryCollector
+
 disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types for it
 
 _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
@@ -31,6 +33,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
+        MemoryCollector(service, self.registry)
         self._calls = self._counter("mcp_tool_calls", "Calls by tool and outcome.", "tool", "outcome")
         self._seconds = Histogram(
             "mcp_tool_seconds",
@@ -49,6 +52,7 @@ class Metrics:
         self._quota_used = self._gauge("quota_used_today", "Cost of the requests since the quota's reset.", "quota")
         self._quota_size = self._gauge("quota_per_day", "Largest cost of the requests of a day.", "quota")
         self._breaker = self._gauge("breaker_state", "0 closed, 1 trying again, 2 open.", "breaker")
+        self._captcha = self._gauge("captcha_pause", "1 while calls pause because of a captcha.", "breaker")
         self._login = self._gauge("login_state", "1 logged in, 0 not.", "account")
         self._pages = self._gauge("browser_pages_open", "Pages open now.")
         self._hits = self._counter("cache_hits", "Answers found in the cache.", "backend")
@@ -85,6 +89,10 @@ class Metrics:
     def watch_breaker(self, breaker: str, read: Callable[[], float]) -> None:
         """Show `read()` as a breaker's state: 0 closed, 1 trying again, 2 open."""
         self._breaker.labels(self.service, breaker).set_function(read)
+
+    def watch_captcha(self, breaker: str, read: Callable[[], float]) -> None:
+        """Show `read()` as whether calls pause because of a captcha: 1 or 0."""
+        self._captcha.labels(self.service, breaker).set_function(read)
 
     def login_state(self, account: str, logged_in: bool) -> None:
         """Show whether `account` is logged in to the platform."""

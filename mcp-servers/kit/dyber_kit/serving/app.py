@@ -23,11 +23,13 @@ from dyber_kit.calling.offered import Declaration, PromptOffer, ResourceOffer, S
 from dyber_kit.calling.prompts import PromptDeclaration
 from dyber_kit.calling.resources import ResourceDeclaration
 from dyber_kit.language import tr
+from dyber_kit.observing.log_shipping import shipping_logs
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
 from dyber_kit.serving.docs import DOCS_PATH, Docs
 from dyber_kit.serving.hosts import default_hosts
+from dyber_kit.serving.mcp.direct_calls import DirectCalls
 from dyber_kit.serving.mcp.exchanges import Exchanges
 from dyber_kit.serving.mcp.legacy_sse import LegacySessions, LegacySseMiddleware
 from dyber_kit.serving.mcp.mcp_server import KitServer
@@ -142,7 +144,8 @@ def create_app(
         subscriptions=False,
     )
     configure_logging(name, settings.log_level)  # Again, because MCPServer installs its own handlers.
-    exchanges = Exchanges(mcp.protocol, {tool.name: tool.parameters for tool in built.values()}, mcp.shows_tool)
+    schemas = {tool.name: tool.parameters for tool in built.values()}
+    exchanges = Exchanges(mcp.protocol, schemas, mcp.shows_tool, direct=DirectCalls(mcp))
     if sessions is None:
         sessions = any(built[declared.name].resolved_params for declared in offered)
     sessions_manager = _sessions_manager(mcp, settings) if sessions else None
@@ -151,6 +154,7 @@ def create_app(
     @asynccontextmanager
     async def run_parts(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(shipping_logs(name))
             await stack.enter_async_context(tracing(name, version))
             if lifespan is not None:
                 await stack.enter_async_context(lifespan())

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dyber_kit.calling.calls import Calls
 from dyber_kit.language import Language, request_language, tr, using_language
-from dyber_kit.observing.logs import RequestInfo, current_request
-from dyber_kit.observing.tracing import request_span
+from dyber_kit.observing.logs import RequestInfo, current_request, log_event
+from dyber_kit.observing.tracing import TRACE_OF_BODY, current, request_span
 from dyber_kit.serving.hosts import ANY_HOST, foreign
 from dyber_kit.serving.mcp.streams import rpc_error, set_text_headers
 
@@ -79,6 +79,8 @@ class GatewayMiddleware:
                 marked = MutableHeaders(scope=message)
                 marked.append("X-Request-Id", info.request_id)
                 set_text_headers(marked)
+                if current().trace_of_body:
+                    marked[TRACE_OF_BODY] = current().trace_of_body
                 if self._calls.draining:
                     marked["Connection"] = "close"
             await send(message)
@@ -94,13 +96,18 @@ class GatewayMiddleware:
                 await self._app(scope, receive, send_marked)
                 return
             with request_span(f"{scope['method']} {path}", headers) as span:
-                await self._app(scope, receive, send_marked)
-                span.set_attribute("http.response.status_code", status)
+                span.set_attribute("http.request.method", scope["method"])
+                try:
+                    await self._app(scope, receive, send_marked)
+                finally:
+                    span.set_attribute("http.response.status_code", status)
+                    if status >= 500 and not span.failed:
+                        span.fail(str(status))
         finally:
             if path not in _UNLOGGED_PATHS:
                 seconds = round(time.perf_counter() - started, 4)
-                extra = {"method": scope["method"], "path": path, "status": status, "seconds": seconds}
-                logger.info("request", extra=extra)
+                fields = {"method": scope["method"], "path": path, "status": status, "seconds": seconds}
+                log_event(logger, "request", fields)
             current_request.reset(token)
 
 

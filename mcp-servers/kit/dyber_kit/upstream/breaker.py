@@ -65,7 +65,7 @@ class Breaker:
         opens_on: Returns whether an error opens the breaker.
         data_dir: Folder where the state survives a restart; None keeps it in memory.
         shared: The limits of all replicas of the service, or None when this process is alone.
-        metrics: Where `breaker_state` is shown.
+        metrics: Where `breaker_state` and `captcha_pause` are shown.
         clock: A monotonic clock, in seconds.
         wall_clock: Seconds since 1970, which stay comparable across a restart.
     """
@@ -101,6 +101,7 @@ class Breaker:
         self._restore()
         if metrics:
             metrics.watch_breaker(name, lambda: self.state)
+            metrics.watch_captcha(name, lambda: float(self.cause is ErrorCode.CAPTCHA_REQUIRED))
 
     @property
     def state(self) -> BreakerState:

@@ -12,6 +12,7 @@ from cachetools import TLRUCache
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
+from dyber_kit.observing import tracing
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.upstream.redis_connection import RedisConnection, service_name
 from dyber_kit.upstream.sharing import SharedWork
@@ -133,12 +134,15 @@ class Cache:
         return to_json(value)
 
     async def _read(self, key: str) -> bytes | None:
-        answer = self._redis and await self._redis.ask(lambda client: client.get(self._key(key)), missing=b"")
-        if answer is None:
-            entry = self._memory.get(key)
-            content, backend = (entry[0] if entry else None), "memory"
-        else:
-            content, backend = (answer or None), "redis"
+        with tracing.span("cache get") as span:
+            answer = self._redis and await self._redis.ask(lambda client: client.get(self._key(key)), missing=b"")
+            if answer is None:
+                entry = self._memory.get(key)
+                content, backend = (entry[0] if entry else None), "memory"
+            else:
+                content, backend = (answer or None), "redis"
+            span.set_attribute("cache.hit", content is not None)
+            span.set_attribute("cache.backend", backend)
         if self._metrics:
             self._metrics.cache_lookup(backend, content is not None)
         return content

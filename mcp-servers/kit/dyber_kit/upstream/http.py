@@ -29,6 +29,8 @@ _SAFE_OPTIONS = {
 ENDPOINT = "dyber.endpoint"
 #: Most connections that a client keeps open at the same time; further requests wait.
 MAX_CONNECTIONS = 20
+#: Name of the span of a request in the extensions of its response; it ends when the body has been read.
+_SPAN = "dyber.span"
 
 
 def create_client(
@@ -216,8 +218,9 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             ) from error
         try:
             return self._limited(response)
-        except BaseException:
+        except BaseException as error:
             # The client closes the answers that it receives, but it does not receive this one.
+            _end_span(response, error)
             await response.aclose()
             raise
 
@@ -236,16 +239,26 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         endpoint = str(request.extensions.get(ENDPOINT, "other"))
         status: int | str = "error"
         # The URL is left out, because its query may contain a key.
-        about = {"http.request.method": request.method, "server.address": request.url.host}
-        with tracing.span(f"upstream {endpoint}", about) as span:
-            try:
-                response = await self._inner.handle_async_request(request)
-                status = response.status_code
-                span.set_attribute("http.response.status_code", status)
-                return response
-            finally:
-                if self._metrics:
-                    self._metrics.upstream_request(endpoint, status)
+        about: tracing.Attributes = {"http.request.method": request.method, "server.address": request.url.host}
+        span = tracing.begin(f"upstream {endpoint}", about, kind=tracing.Kind.CLIENT)
+        try:
+            response = await self._inner.handle_async_request(request)
+            status = response.status_code
+            span.set_attribute("http.response.status_code", status)
+            if status >= 400:
+                span.fail(str(status))
+            if status >= 500:
+                span.finish()  # It may be sent again, and nobody reads the body.
+            elif span.is_recorded:
+                response.extensions[_SPAN] = span
+            return response
+        except BaseException as error:
+            span.fail(type(error).__name__)
+            span.finish()
+            raise
+        finally:
+            if self._metrics:
+                self._metrics.upstream_request(endpoint, status)
 
     def _limited(self, response: httpx2.Response) -> httpx2.Response:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
@@ -305,7 +318,18 @@ class _LimitedStream(httpx2.AsyncByteStream):
             raise ServiceError(ErrorCode.UPSTREAM_UNREACHABLE, tr_lazy("The platform's answer broke off")) from error
 
     async def aclose(self) -> None:
+        # The client closes every answer, after it was read or when nobody wants it.
+        _end_span(self._response)
         await self._response.aclose()
+
+
+def _end_span(response: httpx2.Response, error: BaseException | None = None) -> None:
+    """End the span of a response's request, if it has one that is open."""
+    span = response.extensions.pop(_SPAN, None)
+    if span is not None:
+        if error is not None:
+            span.fail(type(error).__name__)
+        span.finish()
 
 
 def _not_allowed(host: Text | str) -> ServiceError:

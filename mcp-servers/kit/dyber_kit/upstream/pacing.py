@@ -15,6 +15,7 @@ import anyio
 
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.language import tr_lazy
+from dyber_kit.observing import tracing
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.times import SHANGHAI, next_midnight
 from dyber_kit.upstream.breaker import Breaker
@@ -99,6 +100,16 @@ class Pacer:
             ServiceError: RATE_LIMITED when the day's turns are used up, with the time to wait; BUSY when no turn comes
                 within `queue_seconds`; or the error of an open breaker.
         """
+        with tracing.waiting(self.name):
+            await self._take_turn()
+        try:
+            async with self._breaker.guard() if self._breaker else nullcontext():
+                yield
+        finally:
+            self._lock.release()
+
+    async def _take_turn(self) -> None:
+        """Acquire the lock for a turn. Raises like `turn`, without the lock."""
         await self._check()
         deadline = self._clock() + self._queue_seconds
         self.waiting += 1
@@ -107,21 +118,16 @@ class Pacer:
                 await self._lock.acquire()
             if waited.cancelled_caught:
                 raise self._busy(max(self._next_start - self._clock(), self._min_interval))
-        except BaseException:
-            self.waiting -= 1
-            raise
-        try:
             try:
                 await self._check()
                 await self._begin_interval(deadline)
                 if not await self._count.take(1):
                     raise self._used_up()
-            finally:
-                self.waiting -= 1
-            async with self._breaker.guard() if self._breaker else nullcontext():
-                yield
+            except BaseException:
+                self._lock.release()
+                raise
         finally:
-            self._lock.release()
+            self.waiting -= 1
 
     async def _begin_interval(self, deadline: float) -> None:
         """Wait until the interval since the last turn is over, and begin the next."""

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from dyber_kit.observing import tracing
+
 Result = TypeVar("Result")
 
 
@@ -27,7 +29,11 @@ class SharedWork:
             current = self._running[key] = _Work(asyncio.ensure_future(work()))
         current.waiting += 1
         try:
-            return await asyncio.shield(current.task)
+            if current.waiting == 1:
+                return await asyncio.shield(current.task)
+            # The spans of the work are those of the first caller.
+            with tracing.waiting("same request"):
+                return await asyncio.shield(current.task)
         finally:
             current.waiting -= 1
             if not current.waiting:

@@ -114,6 +114,13 @@ async def test_the_breakers_state_is_in_the_metrics(clock):
     assert 'breaker_state{breaker="site",service="x"} 2.0' in generate_latest(metrics.registry).decode()
 
 
+async def test_the_metrics_tell_a_pause_because_of_a_captcha_from_others(clock):
+    for code, value in ((ErrorCode.CAPTCHA_REQUIRED, "1.0"), (ErrorCode.RATE_LIMITED, "0.0")):
+        metrics = Metrics("x")
+        await fail_with(breaker(clock, metrics=metrics), ServiceError(code))
+        assert f'captcha_pause{{breaker="site",service="x"}} {value}' in generate_latest(metrics.registry).decode()
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.2, "1 秒"), (45, "45 秒"), (91, "2 分钟"), (600, "10 分钟"), (7200, "2 小时"), (11_100, "3 小时 5 分钟")],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
 
 import pytest
-from dyber_kit.observing.logs import NO_REQUEST, configure_logging
+from dyber_kit.observing.logs import NO_REQUEST, configure_logging, log_event
 from pythonjsonlogger.json import JsonFormatter
 
 
@@ -56,3 +57,63 @@ def test_a_line_outside_requests_has_placeholders(handler):
     made = record()
     handler.filter(made)
     assert json.loads(handler.format(made))["request_id"] == NO_REQUEST.request_id
+
+
+def written_of(capsys) -> list[dict[str, Any]]:
+    """Return the lines written so far, without their times."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [{name: value for name, value in line.items() if name != "time"} for line in lines]
+
+
+def test_an_event_is_written_as_the_same_record_is(capsys, request):
+    request.getfixturevalue("handler")
+    logger, fields = logging.getLogger("dyber.calls"), {"tool": "echo", "outcome": "ok", "seconds": 0.25}
+    log_event(logger, "call", fields)
+    logger.info("call", extra=fields)
+    event, same = written_of(capsys)
+    assert list(event.items()) == list(same.items())
+
+
+def test_an_event_with_half_a_character_is_written_with_its_escape(capsys, request):
+    request.getfixturevalue("handler")
+    log_event(logging.getLogger("dyber.calls"), "call", {"tool": "半 \ud800"})
+    assert [line["tool"] for line in written_of(capsys)] == ["半 \ud800"]
+
+
+def test_an_event_reaches_other_handlers_too(handler, caplog):
+    assert len(logging.getLogger().handlers) > 1
+    log_event(logging.getLogger("dyber.calls"), "call", {"tool": "echo"})
+    assert [(record.message, record.tool) for record in caplog.records] == [("call", "echo")]
+
+
+async def test_the_lines_of_one_turn_of_the_event_loop_are_written_together_and_in_order(capsys, request, monkeypatch):
+    handler = request.getfixturevalue("handler")
+    writes: list[str] = []
+    monkeypatch.setattr(handler.stream, "write", writes.append)
+    logger = logging.getLogger("dyber.calls")
+    log_event(logger, "first", {})
+    logger.warning("second")
+    assert writes == []
+    await asyncio.sleep(0)
+    assert [json.loads(line)["message"] for line in writes[0].splitlines()] == ["first", "second"]
+    assert len(writes) == 1
+    log_event(logger, "third", {})
+    handler.flush()
+    assert json.loads(writes[1])["message"] == "third"
+
+
+def test_a_line_that_waited_when_its_event_loop_ended_is_not_lost(capsys, request):
+    request.getfixturevalue("handler")
+    logger = logging.getLogger("dyber.calls")
+    loop = asyncio.new_event_loop()
+
+    async def end_at_once() -> None:
+        log_event(logger, "first", {})
+        loop.stop()
+
+    task = loop.create_task(end_at_once())
+    with pytest.raises(RuntimeError):
+        loop.run_until_complete(asyncio.wait_for(asyncio.shield(task), 5))
+    loop.close()
+    log_event(logger, "second", {})
+    assert [line["message"] for line in written_of(capsys)] == ["first", "second"]

@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import tarfile
+import threading
 import time
 from pathlib import Path
 
@@ -68,6 +69,40 @@ def test_a_command_that_writes_nothing_for_too_long_is_given_up(chosen_engine: S
     chosen_engine.answers["POST /exec/e/start"] = lambda handler: time.sleep(2)
     with pytest.raises(EngineError, match="did not answer in time"):
         processes.execute("c", ["show"], seconds=0.2)
+
+
+def test_lines_of_a_command_come_as_they_are_written(chosen_engine: SocketEngine) -> None:
+    may_go_on = threading.Event()
+
+    def start(handler: Handler) -> None:
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+        handler.wfile.write(head + frames((1, "一\n二".encode()), (2, b"a warning\n")))
+        handler.wfile.flush()
+        assert may_go_on.wait(30)
+        handler.wfile.write(frames((1, "\n三".encode()[:2])) + frames((1, "\n三".encode()[2:])))
+        handler.close_connection = True
+
+    let_command_write(chosen_engine, code=0)
+    chosen_engine.answers["POST /exec/e/start"] = start
+    lines = processes.lines("c", ["show"])
+    assert next(lines) == "一"
+    may_go_on.set()
+    assert list(lines) == ["二", "三"]
+
+
+def test_a_command_that_fails_after_some_lines_is_reported_in_its_own_words(chosen_engine: SocketEngine) -> None:
+    let_command_write(chosen_engine, (1, b"half\n"), (2, b"it broke\n"), code=3)
+    lines = processes.lines("c", ["show"])
+    assert next(lines) == "half"
+    with pytest.raises(CommandFailed, match="^it broke$"):
+        next(lines)
+
+
+def test_a_container_that_does_not_run_is_reported_before_its_first_line(chosen_engine: SocketEngine) -> None:
+    chosen_engine.answers["POST /containers/c/exec"] = (409, {"message": "Container c is not running"})
+    with pytest.raises(EngineError, match="is not running"):
+        next(processes.lines("c", ["show"]))
 
 
 def test_a_container_that_fails_is_reported_with_its_last_lines(chosen_engine: SocketEngine) -> None:

@@ -53,7 +53,14 @@ def repository(tmp_path: Path) -> Path:
         for room in entry.split(" | ")
     }
     for package in sorted(
-        rooms | {"mcp-servers/kit/dyber_kit", "mcp-servers/a/a_server", "hub/dyber_hub", "console/dyber_console"}
+        rooms
+        | {
+            "mcp-servers/kit/dyber_kit",
+            "mcp-servers/a/a_server",
+            "hub/dyber_hub",
+            "console/dyber_console",
+            "monitoring/dyber_alerts",
+        }
     ):
         (tmp_path / package).mkdir(parents=True, exist_ok=True)
         (tmp_path / package / "__init__.py").write_text('"""Is empty."""\n', encoding="utf-8")

@@ -106,3 +106,34 @@ def test_long_texts_are_cut() -> None:
     call = call_from_line(line(user_agent="x" * 5000))
     assert call is not None
     assert len(call.user_agent) == 512
+
+
+def test_with_a_gateway_that_makes_spans_the_line_has_the_span_and_the_callers() -> None:
+    call = call_from_line(line(parent_span="b7ad6b7169203331", upstream_status="502, 200", msec=1795873267.25))
+    assert call is not None
+    assert (call.trace_id, call.span_id) == ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+    assert (call.parent_id, call.upstream_statuses) == ("b7ad6b7169203331", ("502", "200"))
+    assert call.at == pytest.approx(1795873267.25 - 0.31)
+
+
+def test_a_call_whose_body_names_its_trace_is_in_that_trace() -> None:
+    named = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
+    call = call_from_line(line(parent_span="b7ad6b7169203331", body_trace=named))
+    assert call is not None
+    assert (call.trace_id, call.parent_id) == ("0af7651916cd43dd8448eb211c80319c", "b9c7c989f97918e1")
+    assert call.span_id == "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize("named", ["", "nonsense", None, 7])
+def test_a_trace_that_is_none_is_ignored(named: object) -> None:
+    call = call_from_line(line(parent_span="nonsense", body_trace=named))
+    assert call is not None
+    assert (call.trace_id, call.parent_id) == ("4bf92f3577b34da6a3ce929d0e0e4736", "")
+
+
+def test_a_gateway_that_makes_no_spans_names_none() -> None:
+    call = call_from_line(line())
+    assert call is not None
+    assert (call.span_id, call.parent_id, call.sampled) == ("", "", True)
+    unsampled = call_from_line(line(traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"))
+    assert unsampled is not None and not unsampled.sampled

@@ -9,6 +9,9 @@ import httpx2
 import pytest
 from dyber_console.intake.spans import spans_app
 from dyber_console.records.model import Span
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SentSpan
 
 from tests.console.support import records
 
@@ -83,3 +86,45 @@ async def test_a_body_that_grows_beyond_all_bounds_is_refused() -> None:
     bomb = gzip.compress(b"\x00" * (40 * 2**20))
     assert await sent(bomb, {**PROTOBUF, "content-encoding": "gzip"}) == (413, [])
     assert await sent(b"\x00" * (5 * 2**20), PROTOBUF) == (413, [])
+
+
+def request_span(name: str, **attributes: str) -> bytes:
+    span = records.span(TRACE, 2, 1, name, 1000.0, 0.5)
+    span.kind = SentSpan.SPAN_KIND_SERVER
+    for key, value in attributes.items():
+        span.attributes.add(key=key.replace("__", "."), value=AnyValue(string_value=value))
+    return records.export("zhihu", span)
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "expected"),
+    [
+        (
+            "tools/call zhihu_read",
+            {"gen_ai__tool__name": "zhihu_read", "mcp__outcome": "LOGIN_EXPIRED"},
+            ("zhihu_read", "LOGIN_EXPIRED"),
+        ),
+        ("execute_tool zhihu_read", {"gen_ai__tool__name": "zhihu_read", "mcp__outcome": "ok"}, ("", "")),
+        ("prompts/get zhihu_greet", {"gen_ai__prompt__name": "zhihu_greet", "mcp__outcome": "ok"}, ("", "")),
+        ("tools/list", {}, ("", "")),
+    ],
+)
+async def test_the_tool_of_a_request_is_read_by_the_conventions_for_mcp(
+    name: str, attributes: dict[str, str], expected: tuple[str, str]
+) -> None:
+    _, (span,) = await sent(request_span(name, **attributes), PROTOBUF)
+    assert (span.tool, span.outcome) == expected
+    assert span.details["kind"] == "server"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [(EXPORT, "application/x-protobuf"), (json.dumps(JSON).encode(), "application/json")]
+)
+async def test_exports_are_passed_on_as_protobuf_with_everything_in_them(body: bytes, kind: str) -> None:
+    passed: list[tuple[bytes, int]] = []
+    app = spans_app(lambda spans: None, lambda export, count: passed.append((export, count)))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://console") as client:
+        await client.post("/v1/traces", content=body, headers={"content-type": kind})
+    ((export, count),) = passed
+    (group,) = ExportTraceServiceRequest.FromString(export).resource_spans
+    assert (count, group.scope_spans[0].spans[0].trace_id.hex()) == (1, TRACE)

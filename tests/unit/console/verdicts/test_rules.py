@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 from dyber_console.intake.live import ServiceStatus
+from dyber_console.intake.otlp_export import ExportState
 from dyber_console.language import using_language
 from dyber_console.records.model import Call
 from dyber_console.records.usage import Failure
-from dyber_console.verdicts.facts import Account, Facts, ServiceFacts
+from dyber_console.verdicts.facts import Account, End, Facts, ServiceFacts
 from dyber_console.verdicts.rules import Grade, Todo, is_lost, service_grade, todos
 
 NOW = 1_795_873_267.0
@@ -139,3 +140,55 @@ def test_a_certificate_that_ends_within_two_weeks_is_a_task(days: int, found: in
 @pytest.mark.parametrize(("days", "found"), [(8, 1), (6, 0)])
 def test_a_backup_of_more_than_a_week_ago_is_a_task(days: int, found: int) -> None:
     assert len(todos(facts(WELL, backup_at=NOW - days * 86_400))) == found
+
+
+def test_a_collector_that_takes_no_spans_is_named_after_a_while() -> None:
+    away = ExportState("collector.example", NOW - 61, "HTTP 401", dropped=12)
+    todo = only(todos(facts(WELL, export=away)))
+    assert (todo.rule, todo.grade, todo.page) == ("export", Grade.WARN, "calls")
+    assert "collector.example" in todo.why and "HTTP 401" in todo.why and "12 spans were lost" in todo.why
+    assert todos(facts(WELL, export=replace(away, failing_since=NOW - 59))) == []
+    assert todos(facts(WELL, export=replace(away, failing_since=None))) == []
+
+
+KILLED = End(NOW - 600, True, 256)
+
+
+def test_a_service_that_ran_out_of_memory_is_told_which_limit_to_raise_even_if_it_runs_again() -> None:
+    todo = only(todos(facts(replace(WELL, memory_mib=256, end=KILLED))))
+    assert (todo.rule, todo.grade, todo.title) == ("memory", Grade.WARN, "知乎 ran out of memory")
+    assert todo.commands == (
+        "./deploy.sh config set services.zhihu.memoryMib 512 -s prod",
+        "./deploy.sh -s prod",
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"memory_mib": 512, "end": KILLED},
+        {"memory_mib": 256, "end": replace(KILLED, at=NOW - 2 * 86_400)},
+        {"memory_mib": 256, "end": replace(KILLED, out_of_memory=False)},
+    ],
+    ids=["raised since", "long ago", "ended otherwise"],
+)
+def test_an_end_that_is_over_or_has_another_cause_is_no_lack_of_memory(changes: dict[str, object]) -> None:
+    assert todos(facts(replace(WELL, **changes))) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("down_since", "rule"), [(NOW - 590, "memory"), (NOW + 3600, "down"), (None, "memory")])
+def test_a_service_is_down_for_lack_of_memory_only_if_it_ended_just_before(down_since: float | None, rule: str) -> None:
+    down = replace(WELL, status=ServiceStatus("down", ready=0, total=1), end=KILLED, down_since=down_since)
+    todo = only(todos(facts(down)))
+    assert (todo.rule, todo.grade) == (rule, Grade.BAD)
+
+
+def test_a_part_that_ran_out_of_memory_is_named_with_its_setting() -> None:
+    todo = only(todos(facts(WELL, part_ends={"hub": KILLED})))
+    assert (todo.title, todo.page) == ("The hub ran out of memory", "overview")
+    assert todo.commands[0] == "./deploy.sh config set hub.memoryMib 512 -s prod"
+
+
+def test_without_a_known_limit_the_logs_are_named() -> None:
+    todo = only(todos(facts(replace(WELL, end=replace(KILLED, memory_mib=None)))))
+    assert todo.commands == ("./deploy.sh logs zhihu --tail 50 -s prod",)

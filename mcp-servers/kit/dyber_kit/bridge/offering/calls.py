@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     CONNECTION_CLOSED,
@@ -28,6 +27,7 @@ from dyber_kit.bridge.offering.results import MAX_ERROR_CHARS
 from dyber_kit.bridge.supervisor import Supervisor
 from dyber_kit.bridge.transports.failures import Failure, failure_in
 from dyber_kit.bridge.transports.stdio import TOO_LONG
+from dyber_kit.calling.direct import CallContext, DirectRequest, protocol_version, sdk_context
 from dyber_kit.calling.progress import reporting, wants_progress
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import Text, tr_lazy
@@ -35,7 +35,7 @@ from dyber_kit.language import Text, tr_lazy
 # Callers get at most ten reports of progress in a second.
 _PROGRESS_SECONDS = 0.1
 # What a foreign server may ask a caller for; roots are left out, because some servers let them replace their folders.
-_FORWARDED_CAPABILITIES = ("elicitation", "sampling")
+_FORWARDED_CAPABILITIES = frozenset(("elicitation", "sampling"))
 _ROOTS = "roots/list"
 # The SDK's own words for a connection that has ended.
 _CLOSED = "Connection closed"
@@ -74,7 +74,7 @@ class Backend:
     missing: tuple[str, ...]
     masker: Masker
 
-    async def ask(self, wanted: Wanted, context: Context[Any, Any] | None) -> Mapping[str, Any] | InputRequiredResult:
+    async def ask(self, wanted: Wanted, context: CallContext | None) -> Mapping[str, Any] | InputRequiredResult:
         """Return the answer of the caller's server, or the questions that the caller has to answer first.
 
         Args:
@@ -116,7 +116,7 @@ class ForeignRequest:
         supervisor: Supervisor,
         masker: Masker,
         wanted: Wanted,
-        context: Context[Any, Any] | None,
+        context: CallContext | None,
         *,
         reports: bool,
     ) -> None:
@@ -125,7 +125,7 @@ class ForeignRequest:
         self._wanted = wanted
         self._context = context
         self._reports = reports
-        self._is_modern = context is not None and context.protocol_version in MODERN_PROTOCOL_VERSIONS
+        self._is_modern = context is not None and protocol_version(context) in MODERN_PROTOCOL_VERSIONS
         self._reported_at = 0.0
 
     async def run(self) -> Mapping[str, Any] | InputRequiredResult:
@@ -180,9 +180,8 @@ class ForeignRequest:
             params |= self._answers()
         try:
             report = self._report if self._reports else None
-            return await link.request(
-                self._wanted.method, params, capabilities=self._capabilities(), on_progress=report
-            )
+            capabilities = self._capabilities() if link.era == "modern" else None
+            return await link.request(self._wanted.method, params, capabilities=capabilities, on_progress=report)
         except anyio.get_cancelled_exc_class():
             if anyio.current_effective_deadline() <= anyio.current_time():
                 self._supervisor.suspect()
@@ -202,20 +201,25 @@ class ForeignRequest:
             self._reported_at = now
             text = self._masker.text(message)[:MAX_ERROR_CHARS] if message else None
             assert self._context is not None, "progress is taken only of requests with a context"
-            await self._context.report_progress(progress, total, text)
+            await sdk_context(self._context).report_progress(progress, total, text)
 
     def _capabilities(self) -> dict[str, Any]:
         """Return what the caller can be asked; nothing for callers whose calls are not repeated with answers."""
-        declared = self._context.client_capabilities if self._context and self._is_modern else None
+        call = self._context
+        if call is None or not self._is_modern:
+            return {}
+        if isinstance(call, DirectRequest) and not call.capabilities.keys() & _FORWARDED_CAPABILITIES:
+            return {}
+        declared = sdk_context(call).client_capabilities
         if declared is None:
             return {}
         named = declared.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return {name: named[name] for name in _FORWARDED_CAPABILITIES if name in named}
+        return {name: named[name] for name in named if name in _FORWARDED_CAPABILITIES}
 
     def _answers(self) -> dict[str, Any]:
         """Return what the caller answered, and the state that the server gave with its questions, unchanged."""
         answers: dict[str, Any] = {}
-        if self._context is None:
+        if self._context is None or isinstance(self._context, DirectRequest):
             return answers
         if self._context.input_responses:
             answers["inputResponses"] = {

@@ -27,6 +27,7 @@ MAX_MEDIA_CHARS = 4 * 2**20
 MAX_ERROR_CHARS = 2000
 _PROTOCOL_META = "io.modelcontextprotocol/"
 _BLOCK: TypeAdapter[ContentBlock] = TypeAdapter(ContentBlock)
+_TEXT_KEYS = {"type", "text"}
 # Names that servers write in snake case though the protocol has them in camel case.
 _CAMEL = {"mime_type": "mimeType", "structured_content": "structuredContent", "is_error": "isError"}
 
@@ -89,6 +90,8 @@ def read_block(part: Any) -> ContentBlock:
     if isinstance(part, str):
         return TextContent(type="text", text=part)
     if isinstance(part, dict):
+        if part.keys() == _TEXT_KEYS and part["type"] == "text" and isinstance(part["text"], str):
+            return TextContent(type="text", text=part["text"])  # Like most parts, so it takes the shortest way.
         named = {_CAMEL.get(name, name): value for name, value in part.items()}
         try:
             return _BLOCK.validate_python(named, by_name=False)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.utilities.func_metadata import func_metadata
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
@@ -20,6 +19,7 @@ from dyber_kit.bridge.offering.schemas import Checker, read_object
 from dyber_kit.bridge.settings import BridgeSettings, Kind
 from dyber_kit.calling.answers import failed
 from dyber_kit.calling.calls import Calls
+from dyber_kit.calling.direct import CallContext, protocol_version
 from dyber_kit.calling.offered import OfferedTool
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import tr, tr_lazy
@@ -131,7 +131,7 @@ class ForeignTool(OfferedTool):
         )
         return built
 
-    async def run(self, arguments: Any, context: Context[Any, Any], convert_result: bool = False) -> Any:
+    async def run(self, arguments: Any, context: CallContext, convert_result: bool = False) -> Any:
         """Run the tool; see `dyber_kit.calling.tools.ServiceTool.run`.
 
         Raises:
@@ -147,7 +147,7 @@ class ForeignTool(OfferedTool):
             raise
 
 
-async def _execute(parts: _Parts, given: Any, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
+async def _execute(parts: _Parts, given: Any, context: CallContext) -> CallToolResult | InputRequiredResult:
     backend = parts.declaration.backend
     params = {"name": parts.item.name, "arguments": read_object(given, parts.schema, parts.arguments)}
     wanted = Wanted(parts.item, "tools/call", params, is_write=not parts.declaration.read_only)
@@ -157,7 +157,7 @@ async def _execute(parts: _Parts, given: Any, context: Context[Any, Any]) -> Cal
     return _checked(read_result(answer, backend.masker, parts.max_answer_chars), parts, context)
 
 
-def _checked(result: CallToolResult, parts: _Parts, context: Context[Any, Any]) -> CallToolResult:
+def _checked(result: CallToolResult, parts: _Parts, context: CallContext) -> CallToolResult:
     """Return an answer whose structure fits the locked schema, as the caller's SDK raises for others.
 
     Raises:
@@ -166,7 +166,7 @@ def _checked(result: CallToolResult, parts: _Parts, context: Context[Any, Any]) 
     structure = result.structured_content
     if parts.structure is None:
         if structure is not None and not isinstance(structure, dict):
-            if context.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+            if protocol_version(context) not in MODERN_PROTOCOL_VERSIONS:
                 result.structured_content = None
         return result
     if result.is_error:

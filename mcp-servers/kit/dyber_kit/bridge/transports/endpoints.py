@@ -15,9 +15,10 @@ from mcp.shared.message import SessionMessage
 
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.settings import BridgeSettings, Values
+from dyber_kit.bridge.transports.asked import Asked
 from dyber_kit.bridge.transports.child_log import ChildLog
 from dyber_kit.bridge.transports.process import ChildProcess, running_child
-from dyber_kit.bridge.transports.stdio import Asked, ChildInput, ChildOutput, log_stream
+from dyber_kit.bridge.transports.stdio import ChildInput, ChildOutput, log_stream
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Connected:
         child: Its process, when it is a child.
         is_http: Whether requests need the headers of the HTTP transport.
         failed: Set when a message could not be sent, where that ends the connection without closing `read`.
+        requests: Takes requests whose caller wants nothing but the answer; None where the SDK takes these too.
     """
 
     read: ReadStream[SessionMessage | Exception]
@@ -37,6 +39,7 @@ class Connected:
     child: ChildProcess | None
     is_http: bool = False
     failed: anyio.Event | None = None
+    requests: ChildInput | None = None
 
 
 class Endpoint(Protocol):
@@ -61,8 +64,9 @@ class StdioEndpoint:
         async with self._start() as child, anyio.create_task_group() as tasks:
             tasks.start_soon(log_stream, child.stderr, "stderr", log)
             asked = Asked()
+            taker = ChildInput(child, asked)
             try:
-                yield Connected(ChildOutput(child, asked, log, self._metrics), ChildInput(child, asked), child)
+                yield Connected(ChildOutput(child, asked, log, self._metrics), taker, child, requests=taker)
             finally:
                 tasks.cancel_scope.cancel()
 

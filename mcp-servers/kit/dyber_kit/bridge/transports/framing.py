@@ -102,9 +102,12 @@ class LineBuffer:
 
 def read_message(line: bytes) -> JSONRPCMessage | None:
     """Return the message in a line; None when it is none, such as a banner."""
-    value = _object_in(line)
-    if value is None:
-        return None
+    value = object_in(line)
+    return None if value is None else message_in(value)
+
+
+def message_in(value: dict[str, Any]) -> JSONRPCMessage | None:
+    """Return the message that a JSON object is; None when it is none."""
     try:
         if "method" in value:
             return _asked(value)
@@ -124,16 +127,25 @@ def _asked(value: dict[str, Any]) -> JSONRPCMessage:
 def _answered(value: dict[str, Any]) -> JSONRPCMessage | None:
     if value.get("id") is None:
         return None
+    outcome = outcome_in(value)
+    if outcome is None:
+        return None
+    if isinstance(outcome, ErrorData):
+        return JSONRPCError(jsonrpc="2.0", id=value["id"], error=outcome)
+    return JSONRPCResponse(jsonrpc="2.0", id=value["id"], result=outcome)
+
+
+def outcome_in(value: dict[str, Any]) -> dict[str, Any] | ErrorData | None:
+    """Return the result, or the error, of an answer; None when it has neither."""
     error = value.get("error")
     if error is not None:
-        return JSONRPCError(jsonrpc="2.0", id=value["id"], error=_error_in(error))
+        return _error_in(error)
     if "result" not in value:
         return None
     result = value["result"]
     if not isinstance(result, dict | None):
-        refusal = ErrorData(code=INTERNAL_ERROR, message="the result is not an object")
-        return JSONRPCError(jsonrpc="2.0", id=value["id"], error=refusal)
-    return JSONRPCResponse(jsonrpc="2.0", id=value["id"], result=result or {})
+        return ErrorData(code=INTERNAL_ERROR, message="the result is not an object")
+    return result or {}
 
 
 def _error_in(error: Any) -> ErrorData:
@@ -144,7 +156,8 @@ def _error_in(error: Any) -> ErrorData:
     return ErrorData(code=code if is_number else INTERNAL_ERROR, message=str(message or ""), data=error.get("data"))
 
 
-def _object_in(line: bytes) -> dict[str, Any] | None:
+def object_in(line: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in a line; None when it has none."""
     if line.lstrip()[:1] != b"{":
         return None
     try:

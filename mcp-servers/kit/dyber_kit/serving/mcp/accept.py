@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import Enum, auto
 
 
@@ -16,6 +17,7 @@ class Form(Enum):
     """An event stream: the client accepts nothing else."""
 
 
+@functools.lru_cache(maxsize=256)
 def answer_form(accept: str | None, wants_progress: bool) -> Form | None:
     """Return the form of an answer for a client; None when it accepts neither JSON nor an event stream.
 

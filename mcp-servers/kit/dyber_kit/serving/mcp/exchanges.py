@@ -17,8 +17,11 @@ from typing import Any
 
 import anyio
 from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.server.mcpserver import Context
 from mcp.server.runner import ServerRunner, aclose_shielded, modern_error_data, serve_one
+from mcp.server.session import ServerSession
 from mcp.shared.exceptions import MCPError, NoBackChannelError
 from mcp.shared.inbound import (
     ERROR_CODE_HTTP_STATUS,
@@ -32,17 +35,20 @@ from mcp.shared.inbound import (
 from mcp.shared.jsonrpc_dispatcher import progress_token_from_params
 from mcp.shared.message import ServerMessageMetadata
 from mcp.shared.transport_context import TransportContext
-from mcp.types import DEFAULT_NEGOTIATED_VERSION, INTERNAL_ERROR, INVALID_REQUEST
+from mcp.types import DEFAULT_NEGOTIATED_VERSION, INTERNAL_ERROR, INVALID_REQUEST, RequestParams
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from dyber_kit.calling.direct import DirectRequest
 from dyber_kit.errors import KINDS, ErrorCode
 from dyber_kit.language import tr_lazy
 from dyber_kit.observing.logs import without_values
 from dyber_kit.serving.mcp.accept import Form
 from dyber_kit.serving.mcp.aliases import called_tool
+from dyber_kit.serving.mcp.direct_calls import DirectCalls
+from dyber_kit.serving.mcp.mcp_server import answered
 from dyber_kit.serving.mcp.replies import Reply
 from dyber_kit.serving.mcp.streams import rpc_error
 
@@ -82,6 +88,19 @@ class _Post:
     reply: Reply
 
 
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Holds what a request says of its client: the protocol version, and in the 2026 era name and capabilities."""
+
+    version: str
+    info: Any = None
+    capabilities: Any = None
+
+    def connection(self) -> Connection:
+        """Return what the SDK takes for the connection of one request."""
+        return Connection.from_envelope(self.version, self.info, self.capabilities)
+
+
 class Exchanges:
     """Answers the messages that clients POST to `server`.
 
@@ -90,6 +109,7 @@ class Exchanges:
         tool_schemas: JSON Schemas of the tools' arguments by name.
         shows_tool: Returns whether a tool exists for the caller of a request, given the name and the ASGI headers.
         stored: Answers requests whose result is stored as it is sent, without asking `server`.
+        direct: Runs ordinary calls of tools without asking `server`.
     """
 
     def __init__(
@@ -98,8 +118,10 @@ class Exchanges:
         tool_schemas: dict[str, dict[str, Any]],
         shows_tool: Callable[[str, list[tuple[bytes, bytes]]], bool],
         stored: Stored | None = None,
+        direct: DirectCalls | None = None,
     ) -> None:
         self._server = server
+        self._direct = direct
         self._stored = stored
         self._shows_tool = shows_tool
         # Only these have arguments that a client of the 2026 era repeats in headers.
@@ -145,7 +167,7 @@ class Exchanges:
 
     async def _answer_request(self, post: _Post, send: Send) -> None:
         message, reply = post.message, post.reply
-        version, client_info, capabilities = post.version, None, None
+        caller = _Caller(post.version)
         if post.is_modern:
             route = classify_inbound_request(message, headers=dict(post.headers.items()))
             if isinstance(route, InboundLadderRejection):
@@ -155,22 +177,14 @@ class Exchanges:
             if problem is not None:
                 await _refuse(send, problem, message["id"])
                 return
-            version, client_info = route.protocol_version, route.client_info
-            capabilities = route.client_capabilities
+            caller = _Caller(route.protocol_version, route.client_info, route.client_capabilities)
         with reply.while_connected():
             try:
-                stored = self._stored(message, version, post.scope) if self._stored is not None else None
+                stored = self._stored(message, caller.version, post.scope) if self._stored is not None else None
                 if stored is not None:
                     await reply.finish_stored(stored)
                     return
-                result = await serve_one(
-                    self._server,
-                    Exchange(post),
-                    message["method"],
-                    message.get("params"),
-                    connection=Connection.from_envelope(version, client_info, capabilities),
-                    lifespan_state=self._lifespan_state,
-                )
+                result = await self._result(post, caller)
             except Exception as error:
                 data = modern_error_data(error)
                 content = {"error": data.model_dump(mode="json", by_alias=True, exclude_none=True)}
@@ -180,6 +194,55 @@ class Exchanges:
                     await reply.finish(content, ERROR_CODE_HTTP_STATUS.get(data.code, 200) if post.is_modern else 200)
             else:
                 await reply.finish({"result": result})
+
+    async def _result(self, post: _Post, caller: _Caller) -> dict[str, Any]:
+        """Return the result of a request, by the shortest way.
+
+        Raises:
+            MCPError: The request is refused.
+        """
+        raw_headers = post.scope["headers"]
+        call = self._direct.read(post.message, caller.version, raw_headers) if self._direct is not None else None
+        if self._direct is None or call is None:
+            return await self._serve(post, caller)
+        request = DirectRequest(
+            caller.version, post.headers, caller.capabilities or {}, lambda: self._context(post, caller)
+        )
+        answer = await self._direct.run(call, request)
+        result = self._direct.wire_result(answer, caller.version)
+        if result is None:
+            with answered(answer):
+                result = await self._serve(post, caller)
+        return result
+
+    async def _serve(self, post: _Post, caller: _Caller) -> dict[str, Any]:
+        """Let the SDK answer a request, through all its checks and middlewares."""
+        return await serve_one(
+            self._server,
+            Exchange(post),
+            post.message["method"],
+            post.message.get("params"),
+            connection=caller.connection(),
+            lifespan_state=self._lifespan_state,
+        )
+
+    def _context(self, post: _Post, caller: _Caller) -> Context[Any, Any]:
+        """Return what the SDK gives to the tool of a call whose params were checked."""
+        exchange = Exchange(post)
+        params = post.message.get("params") or {}
+        meta = RequestParams.model_validate({"_meta": params.get("_meta")}, by_name=False).meta
+        request: ServerRequestContext[Any, Any] = ServerRequestContext(
+            session=ServerSession(exchange, caller.connection(), request_meta=meta),
+            lifespan_context=self._lifespan_state,
+            protocol_version=caller.version,
+            method=post.message["method"],
+            params=params,
+            request_id=exchange.request_id,
+            meta=meta,
+            request=exchange.message_metadata.request_context,
+        )
+        assert self._direct is not None, "only direct calls need it"
+        return self._direct.context(request)
 
     async def _accept_notification(self, post: _Post, send: Send) -> None:
         """Accept a message that gets no answer; nothing is left here that a cancellation or a response could reach."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from mcp.server import MCPServer
@@ -16,6 +18,7 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.prompts import Prompt as OfferedPrompt
+from mcp.server.request_state import AESGCMRequestStateCodec
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     METHOD_NOT_FOUND,
@@ -41,6 +44,7 @@ from dyber_kit.calling.scopes import CallerScope, applied_scope, current_scope, 
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
 from dyber_kit.serving.mcp.aliases import use_called_tool
+from dyber_kit.serving.mcp.spans import use_spans_of_kit
 
 _LONGEST_ERROR = 1000
 _MAX_NAMES = 40
@@ -48,6 +52,8 @@ _LONGEST_COMPARED = 128
 
 #: Arguments that are not an object; the SDK would refuse them before the tool can say what it accepts.
 _odd_arguments: ContextVar[Any] = ContextVar("odd_arguments", default=None)
+#: What a tool has answered already to the call that the SDK is to finish.
+_answer: ContextVar[Any] = ContextVar("answer", default=None)
 
 
 class KitServer(MCPServer):
@@ -84,13 +90,14 @@ class KitServer(MCPServer):
         state_key: str | None = None,
         **options: Any,
     ) -> None:
-        security = RequestStateSecurity(keys=[state_key or os.urandom(32)], bind_principal=_client_of)
+        security = RequestStateSecurity(codec=_StateCodec(state_key), bind_principal=_client_of)
         super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
         self._service_tools = {tool.name: tool for tool in tools}
         self._withheld = frozenset(withheld)
         self._require_scope = require_scope
         # Before everything else, so that spans, questions and answers know a tool by one name.
+        use_spans_of_kit(self.middleware)
         self.middleware.insert(0, use_called_tool)
         self.middleware.append(self._apply_scope)
         self._prompt_names = [prompt.name for prompt in prompts]
@@ -124,6 +131,9 @@ class KitServer(MCPServer):
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
         """Call a tool by name; a name that is unknown to the caller is answered with the nearest known names."""
+        answer = _answer.get()
+        if answer is not None:
+            return answer
         if not self._allows(name):
             return failed(self._unknown(name))
         odd_arguments = _odd_arguments.get()
@@ -202,7 +212,15 @@ class KitServer(MCPServer):
 
     def shows_tool(self, name: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Return whether a tool exists for the caller of a request with these ASGI headers."""
-        return self._allows(name, request_scope(headers, required=self._require_scope))
+        return self._allows(name, self.scope_in(headers))
+
+    def scope_in(self, headers: Iterable[tuple[bytes, bytes]]) -> CallerScope:
+        """Return what the caller of a request with these ASGI headers may use."""
+        return request_scope(headers, required=self._require_scope)
+
+    def tool_for(self, name: str, scope: CallerScope) -> OfferedTool | None:
+        """Return a tool by name; None when it does not exist for a caller of this scope."""
+        return self._service_tools[name] if self._allows(name, scope) else None
 
     def _allows(self, name: str, scope: CallerScope | None = None) -> bool:
         """Return whether the tool exists for the caller; both listing and calling ask here."""
@@ -235,9 +253,28 @@ class KitServer(MCPServer):
             return await call_next(ctx)
 
     def _scope_of(self, ctx: ServerRequestContext[Any, Any]) -> CallerScope:
-        return request_scope(
-            ctx.request.scope["headers"] if ctx.request is not None else (), required=self._require_scope
-        )
+        return self.scope_in(ctx.request.scope["headers"] if ctx.request is not None else ())
+
+
+class _StateCodec:
+    """Seals states by the SDK's codec, which is made for the first state: it needs `cryptography`, which is large.
+
+    Args:
+        key: The key that replicas share; None for a random key of this process.
+    """
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key or os.urandom(32)
+
+    @cached_property
+    def _codec(self) -> AESGCMRequestStateCodec:
+        return AESGCMRequestStateCodec([self._key])
+
+    def seal(self, payload: bytes) -> str:
+        return self._codec.seal(payload)
+
+    def unseal(self, token: str) -> bytes:
+        return self._codec.unseal(token)
 
 
 def _client_of(ctx: ServerRequestContext[Any, Any]) -> str:
@@ -266,12 +303,23 @@ async def _accept_odd_arguments(ctx: ServerRequestContext[Any, Any], call_next: 
                 ctx = replace(ctx, params={**ctx.params, "arguments": {}})
         return await call_next(ctx)
     except MCPError as error:
-        raise _shortened(error) from None
+        raise shortened(error) from None
     finally:
         _odd_arguments.reset(token)
 
 
-def _shortened(error: MCPError) -> MCPError:
+@contextmanager
+def answered(answer: Any) -> Iterator[None]:
+    """Let the SDK finish a call within this context, whose tool has run already and returned `answer`."""
+    token = _answer.set(answer)
+    try:
+        yield
+    finally:
+        _answer.reset(token)
+
+
+def shortened(error: MCPError) -> MCPError:
+    """Return an error that does not repeat much of the request."""
     data = error.error.data
     if len(error.error.message) <= _LONGEST_ERROR and len(json.dumps(data, default=str)) <= _LONGEST_ERROR:
         return error

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable
+from types import TracebackType
 from typing import Any
 
 import anyio
@@ -55,25 +55,10 @@ class Reply:
         self._is_stream = False
         self._finished = False
         self._writing = asyncio.Lock()
-        self._watcher: asyncio.Task[None] | None = None
 
-    @contextlib.contextmanager
-    def while_connected(self) -> Iterator[None]:
+    def while_connected(self) -> WhileConnected:
         """Cancel the block when the client leaves; keep its stream alive while the block takes long."""
-        loop = asyncio.get_running_loop()
-        scope = anyio.CancelScope()
-
-        def start_watching() -> None:
-            self._watcher = loop.create_task(self._watch(scope))
-
-        timer = loop.call_later(_WATCH_AFTER_SECONDS, start_watching)
-        try:
-            with scope:
-                yield
-        finally:
-            timer.cancel()
-            if self._watcher is not None:
-                self._watcher.cancel()
+        return WhileConnected(self._watch)
 
     async def notify(self, notification: dict[str, Any]) -> None:
         """Send a notification; drop it when the client accepts no stream or has its answer already."""
@@ -131,6 +116,34 @@ class Reply:
         if not self._is_stream:
             self._is_stream = self.started = True
             await self._send({"type": "http.response.start", "status": 200, "headers": list(_STREAM_HEADERS)})
+
+
+class WhileConnected:
+    """Runs a block until the client leaves; a class, because every request has one and generators cost more.
+
+    Args:
+        watch: Cancels the block when the client leaves; it starts once the block has taken a moment.
+    """
+
+    def __init__(self, watch: Callable[[anyio.CancelScope], Coroutine[Any, Any, None]]) -> None:
+        self._watch = watch
+        self._scope = anyio.CancelScope()
+        self._watcher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, self._start_watching)
+        self._scope.__enter__()
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> bool:
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        return self._scope.__exit__(exc_type, exc_val, exc_tb)
+
+    def _start_watching(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(self._scope))
 
 
 def encoded(message: Any) -> bytes:

@@ -9,6 +9,8 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
 
+from dyber_kit.observing import tracing
+
 # Line readers of Python and JavaScript end a line at these, although event streams do not; JSON can escape them.
 _LINE_ENDS = {char.encode(): f"\\u{ord(char):04x}".encode() for char in "\u0085\u2028\u2029"}
 
@@ -25,6 +27,7 @@ async def rpc_error(
     with_body: bool = True,
 ) -> None:
     """Send a JSON-RPC error as the answer to a request; `with_body=False` sends only its headers, for HEAD."""
+    tracing.current().fail(str(code))
     error = {"code": code, "message": message} | ({} if data is None else {"data": data})
     body = json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}, ensure_ascii=False).encode()
     start: Message = {"type": "http.response.start", "status": status, "headers": []}

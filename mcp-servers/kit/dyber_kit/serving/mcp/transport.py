@@ -34,6 +34,7 @@ from dyber_kit.observing.logs import current_request, without_values
 from dyber_kit.serving.bodies import parse_json, read_body
 from dyber_kit.serving.mcp.accept import Form, answer_form
 from dyber_kit.serving.mcp.exchanges import Exchanges, protocol_version
+from dyber_kit.serving.mcp.spans import join_trace, name_request
 from dyber_kit.serving.mcp.streams import escaped_lines, rpc_error
 
 logger = logging.getLogger("dyber.transport")
@@ -105,6 +106,7 @@ class McpTransport:
         if read is _FINISHED:
             return
         body, message = read
+        name_request(message, headers, scope["headers"])
         form = answer_form(headers.get("accept"), _wants_progress(message))
         if form is None:
             await rpc_error(
@@ -126,8 +128,10 @@ class McpTransport:
             await self._exchanges.answer(message, form, headers, scope, receive, send)
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
-        read = await self._read(Headers(scope=scope), receive, send)
+        headers = Headers(scope=scope)
+        read = await self._read(headers, receive, send)
         if read is not _FINISHED:
+            join_trace(read[1], headers)
             await self._app(scope, _replay(read[0], receive), send)
 
     async def _read(self, headers: Headers, receive: Receive, send: Send) -> Any:
@@ -251,7 +255,7 @@ def _version(headers: Headers) -> str | None:
 
 def _version_problem(headers: Headers, message: dict[str, Any]) -> tuple[int, str, Any] | None:
     """Return code, sentence and data of a refusal of the version header; None when the SDK can handle it."""
-    names = headers.keys()
+    names = [name for name, _ in headers.raw]
     repeated = find_duplicated_routing_header(headers.items()) if len(set(names)) < len(names) else None
     if repeated is not None:
         return HEADER_MISMATCH, tr("The header {header} appears more than once", header=repeated), None

@@ -10,6 +10,7 @@ import anyio
 
 from dyber_kit.errors import ErrorCode, LocalRefusal
 from dyber_kit.language import tr_lazy
+from dyber_kit.observing import tracing
 
 
 class InFlight:
@@ -36,12 +37,13 @@ class InFlight:
         Raises:
             ServiceError: RATE_LIMITED for a pause that is too long to wait; BUSY when no slot becomes free in time.
         """
-        while True:
-            await self._wait(pause())
-            await self._take()
-            if pause() <= 0:
-                break
-            self._free.release()
+        with tracing.waiting("platform limit"):
+            while True:
+                await self._wait(pause())
+                await self._take()
+                if pause() <= 0:
+                    break
+                self._free.release()
         try:
             yield
         finally:

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from cli.drift.differences import Difference, deliveries, refreshed, unfinished, unseen
-from cli.drift.report import MARKER, Report, as_json, markdown, table
+from cli.drift.report import MARKER, Report, as_json, as_record, markdown, table
 
 SERVER = "urn:pulumi:test::dyber::dyber:service:McpService$docker:index/container:Container::template-server"
 LOADER = "urn:pulumi:test::dyber::dyber:gateway:Gateway$docker:index/container:Container::gateway-loader"
@@ -208,3 +208,17 @@ def test_the_issue_names_every_stack_and_fits_into_one(monkeypatch: pytest.Monke
     assert "### test: 1 to put back" in text and "### prod: no drift" in text and "in use" in text
     long = Report("test", [REPORT.differences[0]] * 5000)
     assert len(markdown([long])) <= 65_536
+
+
+def test_the_consoles_record_has_each_difference_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
+    gone = Difference("gone", "Container", "template-server")
+    changed = Difference("changed", "Container", "weibo-server", "memory: `256` → `512`")
+    entry = as_record(Report("test", [gone, changed]))
+    assert (entry["kind"], [each["resource"] for each in entry["differences"]]) == (
+        "drift",
+        ["template-server", "weibo-server"],
+    )
+    assert [each["details"] for each in entry["differences"]] == ["gone", "changed: memory: 256 → 512"]
+    assert entry["differences"][0]["way_back"] == "./deploy.sh -s test"
+    assert as_record(Report("test"))["differences"] == []

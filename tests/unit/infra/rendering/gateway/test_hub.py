@@ -161,10 +161,14 @@ def test_every_call_that_passes_through_is_checked_and_gets_all_headers() -> Non
 
 def test_every_entrance_limits_its_callers() -> None:
     addresses = rendered(hub(groups=(GROUPS["tools"],), search=True))["hub_addresses.conf"]
-    entrances = re.findall(r"location (?:=|\^~) [^{]*\{[^{}]*\}", addresses)
+    entrances = re.findall(r"location (?:=|\^~) [^{]*\{(?:[^{}]|\{[^{}]*\})*\}", addresses)
     reached = [entrance for entrance in entrances if "internal;" not in entrance]
     assert len(reached) == 4 * 5 + 1
     assert all("include caller_limits.conf;" in entrance for entrance in reached)
+    # A call that its headers name leaves its entrance before the limits there apply.
+    straight = [entrance for entrance in entrances if "/-/gateway/call/" in entrance and "internal;" in entrance]
+    assert len(straight) == 2
+    assert all("include caller_limits.conf;" in location for location in straight)
 
 
 def test_the_configuration_has_the_hash_of_the_hubs_token_only() -> None:

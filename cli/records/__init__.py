@@ -1,0 +1,1 @@
+"""Keeps the records that the command appends for the console: deployments, drift, backups, promotions, ended containers."""

@@ -1,0 +1,1 @@
+"""This package sends the alerts that Alertmanager groups to chat robots, Bark and webhooks."""

@@ -1,0 +1,159 @@
+"""Tests that spans are encoded as OTLP says, and that a collector that is away costs little and loses little."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import uvicorn
+from dyber_kit.observing import sending, tracing
+from dyber_kit.observing.otlp import export_request, resource
+from dyber_kit.observing.sending import Sender
+from dyber_kit.observing.tracing import Kind, Span
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as Received
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.servers.kit.observing.test_kit_tracing import values
+from tests.stand_in.running import free_port, running
+
+TRACE, PARENT = bytes(range(16)), bytes(range(8))
+
+
+def finished(name: str = "a", **attributes: tracing.Value) -> Span:
+    span = Span(name, TRACE, PARENT, Kind.SERVER, attributes)
+    span.end = span.start + 5
+    return span
+
+
+def test_a_span_is_read_back_as_it_was_made() -> None:
+    attributes = {"text": "é" * 200, "whole": -3, "large": 2**40, "part": 0.5, "yes": True, "one": 1, "empty": ""}
+    span = finished("tools/call 查询", **attributes)
+    span.fail("TIMEOUT")
+    sent = ExportTraceServiceRequest.FromString(export_request(resource({"service.name": "x-mcp"}), [span, finished()]))
+    (group,) = sent.resource_spans
+    assert values(group.resource.attributes) == {"service.name": "x-mcp"}
+    first, second = group.scope_spans[0].spans
+    assert group.scope_spans[0].scope.name == "dyber_kit"
+    assert (first.trace_id, first.span_id, first.parent_span_id) == (TRACE, span.span_id, PARENT)
+    assert (first.name, first.kind) == ("tools/call 查询", Received.SPAN_KIND_SERVER)
+    assert (first.start_time_unix_nano, first.end_time_unix_nano) == (span.start, span.start + 5)
+    assert values(first.attributes) == {**attributes, "error.type": "TIMEOUT"}
+    assert [type(value) for value in values(first.attributes).values()] == [str, int, int, float, bool, int, str, str]
+    assert (first.status.code, second.status.code) == (Status.STATUS_CODE_ERROR, Status.STATUS_CODE_UNSET)
+    assert not second.attributes
+
+
+def test_a_span_without_a_parent_has_none() -> None:
+    span = Span("a")
+    (group,) = ExportTraceServiceRequest.FromString(export_request(resource({}), [span])).resource_spans
+    (read,) = group.scope_spans[0].spans
+    assert (len(read.trace_id), len(read.span_id), read.parent_span_id) == (16, 8, b"")
+
+
+@dataclass
+class Collector:
+    """Answers with these statuses, and with 200 afterwards."""
+
+    statuses: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    requests: int = 0
+
+    async def take(self, request: Request) -> Response:
+        self.requests += 1
+        status = self.statuses.pop(0) if self.statuses else 200
+        if status == 200:
+            for group in ExportTraceServiceRequest.FromString(await request.body()).resource_spans:
+                self.names += [span.name for scope in group.scope_spans for span in scope.spans]
+        return Response(status_code=status)
+
+
+@asynccontextmanager
+async def sending_to(collector: Collector, most_waiting: int = 100) -> AsyncIterator[Sender]:
+    app = Starlette(routes=[Route("/v1/traces", collector.take, methods=["POST"])])
+    with running(uvicorn.Server(uvicorn.Config(app, port=free_port(), log_level="warning"))) as base:
+        sender = Sender(f"{base}/v1/traces", {}, {}, 0.01, most_waiting)
+        async with sender.running():
+            yield sender
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_spans_wait_for_a_collector_that_is_away(monkeypatch, caplog) -> None:
+    monkeypatch.setattr(sending, "_SHORTEST_PAUSE_SECONDS", 0.01)
+    collector = Collector([503, 429, 502])
+    with caplog.at_level(logging.INFO, "dyber.tracing"):
+        async with sending_to(collector) as sender:
+            for number in range(3):
+                sender.take(finished(f"{number}"))
+            await until(lambda: len(collector.names) == 3)
+    assert collector.names == ["0", "1", "2"]
+    assert collector.requests == 4
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+async def test_what_a_collector_refuses_is_not_sent_again() -> None:
+    collector = Collector([400])
+    async with sending_to(collector) as sender:
+        sender.take(finished("refused"))
+        await until(lambda: collector.requests == 1)
+        sender.take(finished("next"))
+        await until(lambda: bool(collector.names))
+    assert collector.names == ["next"]
+
+
+async def test_more_spans_than_may_wait_are_dropped_and_counted(caplog) -> None:
+    collector = Collector()
+    with caplog.at_level(logging.INFO, "dyber.tracing"):
+        async with sending_to(collector, most_waiting=5) as sender:
+            for number in range(8):
+                sender.take(finished(f"{number}"))
+            assert sender.dropped == 3
+            await until(lambda: len(collector.names) == 5)
+    assert collector.names == ["0", "1", "2", "3", "4"]
+    assert [record.dropped for record in caplog.records] == [3]
+
+
+async def test_what_waits_at_a_stop_is_sent() -> None:
+    collector = Collector()
+    async with sending_to(collector) as sender:
+        sender.take(finished("last"))
+    assert collector.names == ["last"]
+
+
+async def test_the_variables_of_opentelemetry_are_read(monkeypatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20x, other=1")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod,service.name=a")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "b")
+    sender = Sender.from_environment("x", "2")
+    assert sender._url == "http://collector:4318/v1/traces"
+    assert sender._headers == {
+        "content-type": "application/x-protobuf", "authorization": "Basic x", "other": "1"
+    }  # fmt: skip
+    sent = ExportTraceServiceRequest.FromString(export_request(sender._resource, [finished()]))
+    about = values(sent.resource_spans[0].resource.attributes)
+    assert (about["service.name"], about["service.version"]) == ("b", "2")
+    assert about["deployment.environment.name"] == "prod"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://other:4318/here")
+    assert Sender.from_environment("x", "2")._url == "http://other:4318/here"
+
+
+@pytest.mark.parametrize("value", ["-1", "x"])
+async def test_a_number_that_cannot_be_used_is_named(monkeypatch, value) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", value)
+    with pytest.raises(ValueError, match="OTEL_BSP_SCHEDULE_DELAY"):
+        Sender.from_environment("x", "1")

@@ -1,0 +1,74 @@
+"""The console's history gets lines of bounded length, in requests of bounded length."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.records import history
+from cli.records.history import History
+from tests.support.fake_engine import use_engine
+
+STACK_LABELS = {"dyber.deployment": "abc"}
+
+
+class Listing:
+    """An engine that lists containers, whatever the filters are, and notes the filters."""
+
+    def __init__(self, *containers: dict[str, Any]) -> None:
+        self.listed = containers
+        self.filters: dict[str, list[str]] = {}
+
+    def containers(self, all: bool, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
+        self.filters = filters
+        return list(self.listed)
+
+
+def container(identity: str, *mounts: dict[str, Any]) -> dict[str, Any]:
+    return {"Id": identity, "ImageID": "sha256:1", "Labels": STACK_LABELS, "Mounts": list(mounts)}
+
+
+def test_the_volume_is_the_one_that_the_console_has_at_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Listing(
+        container(
+            "console",
+            {"Name": "dev-console-data", "Destination": "/data", "RW": True},
+            {"Name": "dev-console-files-1", "Destination": "/files", "RW": False},
+        ),
+        container("loader", {"Name": "dev-console-files-1", "Destination": "/files", "RW": True}),
+    )
+    use_engine(monkeypatch, engine)
+    assert history.find(deployment="abc") == [History("console", "sha256:1", "dev-console-files-1", "abc")]
+    assert engine.filters == {"label": ["dyber.project=dyber", "dyber.service=console", "dyber.deployment=abc"]}
+
+
+def test_a_stack_without_a_console_has_no_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine(monkeypatch, Listing())
+    assert history.find(stack="dev") == []
+
+
+def test_a_long_entry_keeps_what_fits() -> None:
+    entry = {"kind": "drift", "at": "2026", "differences": [{"resource": "知乎" * 100}] * 500}
+    line = history._line(entry)
+    assert len(line.encode()) <= 16_000
+    kept = json.loads(line)
+    assert kept["kind"] == "drift" and 0 < len(kept["differences"]) < 500
+
+
+def test_an_entry_of_one_long_text_keeps_its_kind_and_time() -> None:
+    line = history._line({"kind": "deployment", "at": "2026", "reason": "x" * 20_000})
+    assert json.loads(line) == {"kind": "deployment", "at": "2026"}
+
+
+def test_many_lines_are_sent_in_portions_that_fit_into_a_variable() -> None:
+    lines = [json.dumps({"kind": "ended", "text": "知" * 1000, "number": number}) for number in range(100)]
+    portions = history._portions(lines)
+    assert len(portions) > 1 and all(len(text.encode()) <= 120_000 for text in portions)
+    assert "\n".join(portions).splitlines() == lines
+
+
+@pytest.mark.parametrize("line", ["", "{half", "[]", "1"])
+def test_a_line_that_cannot_be_read_is_left_out(line: str) -> None:
+    assert history._entry(line) is None
