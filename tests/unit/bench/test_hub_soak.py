@@ -16,8 +16,8 @@ def load(*outcomes: Outcome) -> Load:
 
 def samples(*memory: float) -> Samples:
     taken = Samples()
-    for value in memory:
-        for name, figure in (("memory", value), ("files", 10), ("connections", 5)):
+    for number, value in enumerate(memory):
+        for name, figure in (("at", 60.0 * number), ("memory", value), ("files", 10), ("connections", 5)):
             taken.values["hub-server", "hub-1", 7][name].append(figure)
     return taken
 
@@ -46,7 +46,8 @@ def test_losses_without_a_cause_and_growth_are_failures(
     assert report(load(outcome), samples(*memory), [KILLED], 0.05) is expected
     printed = capsys.readouterr().out
     assert "| 2 modern | 1 |" in printed and "| 1 sse | 0 |" in printed
-    assert (outcome.detail in printed) and "hub-server" in printed
+    assert outcome.detail in printed
+    assert "| hub-server | 9 |" in printed
 
 
 def test_a_role_is_judged_by_the_container_that_ran_longest() -> None:
