@@ -100,7 +100,7 @@ async def _running(console: Console) -> AsyncIterator[None]:
     receiver = Receiver(console.store, console.live, console.files, console.board, console.export)
     spans = uvicorn.Server(
         uvicorn.Config(
-            spans_app(receiver.take_spans, console.export.take if console.export else None),
+            spans_app(receiver.take_spans, console.export.take if console.export else None, receiver.take_logs),
             host=settings.host,
             port=settings.spans_port,
             log_level="warning",
