@@ -21,6 +21,12 @@ def away(failing: GatewayWithConsole) -> bool:
         return False
 
 
+def halt(failing: GatewayWithConsole, signal: str) -> None:
+    """Send a signal to the listener and to the workers of the pages, whose connections stay open."""
+    docker("kill", "--signal", signal, failing.listener)
+    docker("exec", failing.pages, "bash", "-c", f"kill -{signal} -1")
+
+
 def calls_succeed(failing: GatewayWithConsole, number: int) -> None:
     """Make calls, all of which must succeed."""
     assert {failing.gateway.request("/api/alpha/").status for _ in range(number)} == {200}
@@ -38,8 +44,7 @@ def test_a_console_that_is_gone_costs_no_call_and_the_gateway_stops_telling_it(f
 
 
 def test_a_console_that_hangs_costs_no_call_and_its_page_says_so_at_once(failing: GatewayWithConsole) -> None:
-    docker("pause", failing.pages)
-    docker("pause", failing.listener)
+    halt(failing, "STOP")
     try:
         # More lines than the socket takes.
         calls_succeed(failing, 300)
@@ -47,8 +52,7 @@ def test_a_console_that_hangs_costs_no_call_and_its_page_says_so_at_once(failing
         calls_succeed(failing, 100)
         assert errors(failing) == []
     finally:
-        docker("unpause", failing.pages)
-        docker("unpause", failing.listener)
+        halt(failing, "CONT")
 
 
 def test_its_page_says_what_to_do(failing: GatewayWithConsole) -> None:
