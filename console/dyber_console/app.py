@@ -108,10 +108,10 @@ async def _running(console: Console) -> AsyncIterator[None]:
         )
     )
     console.files.refresh()
-    async with (
-        httpx2.AsyncClient(timeout=10) as client,
-        receiving(settings.host, settings.syslog_port, receiver.take_line),
-    ):
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx2.AsyncClient(timeout=10))
+        if settings.syslog_socket:
+            await stack.enter_async_context(receiving(settings.syslog_socket, receiver.take_line))
         poller = Poller(settings, client, console.live, console.store, console.board)
         # Not `serve`, which would take the signals away from the server of the pages.
         work: list[Callable[[], Awaitable[object]]] = [poller.run, receiver.run, spans._serve]

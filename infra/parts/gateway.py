@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from infra.parts.console import GATEWAY_ALIAS as CONSOLE_GATEWAY
+from infra.parts.console import GATEWAY_MOUNT as CONSOLE_MOUNT
 from infra.parts.containers import (
+    SPANS_HOST,
     STAGING,
     Confinement,
     Membership,
@@ -73,17 +76,25 @@ def gateway(
     networks: Sequence[str],
     monitoring: str | None,
     hub: str | None = None,
+    console: str | None = None,
+    *,
+    takes_spans: bool = False,
 ) -> Server:
-    """Return the gateway, which is in every service's network (`networks`) and in the networks `monitoring` and `hub`,
-    if there are any.
+    """Return the gateway, which is in every service's network (`networks`) and in the networks `monitoring`, `hub` and
+    `console`, if there are any. `takes_spans`: the services find it by name, as they send spans to it.
 
     A new gateway serves before the old one drains. Its configuration is mounted read-only.
     """
-    memberships = [Membership(EDGE, (ALIAS,)), *map(Membership, networks)]
+    names = (SPANS_HOST,) if takes_spans else ()
+    memberships = [Membership(EDGE, (ALIAS,)), *(Membership(network, names) for network in networks)]
     if monitoring:
         memberships.append(Membership(monitoring, (GATEWAY_HOST,)))
     if hub:
         memberships.append(Membership(hub, (HUB_GATEWAY,)))
+    mounts = [Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=True)]
+    if console:
+        memberships.append(Membership(console, (CONSOLE_GATEWAY,)))
+        mounts.append(CONSOLE_MOUNT)
     return Server(
         "gateway-nginx",
         "gateway",
@@ -94,7 +105,7 @@ def gateway(
         Stop(max(spec.max_call_seconds for spec in specs) + DRAIN_MARGIN_SECONDS, signal="SIGQUIT"),
         replaced="new first",
         wait_seconds=60,
-        mounts=(Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=True),),
+        mounts=tuple(mounts),
         temporary=(TemporaryFolder("/run", 64), TemporaryFolder("/tmp", settings.body_memory_mib)),
     )
 

@@ -53,6 +53,14 @@ MESSAGES: dict[str, str] = {
         "needed while images is pinned and the stack has the hub; this command writes it: {promote}. Or do without the "
         "hub: ./deploy.sh config set hub.enabled false -s {stack}"
     ),
+    "pinned_console_image_missing": mark(
+        "needed while images is pinned and the stack has the console; this command writes it: {promote}. Or do without "
+        "the console: ./deploy.sh config set console.enabled false -s {stack}"
+    ),
+    "client_called_console": mark(
+        "no client can be called console, as the console calls services under this name; choose another name, such as "
+        "console-user"
+    ),
     "too_many_replicas": mark("this service has at most {most} (max_replicas in mcp-servers/{service}/service.yaml)"),
     "replicas_without_cache": mark(
         "the replicas of this service share the limits of an account through Redis, which the service does not use; "

@@ -15,7 +15,7 @@ from typing import Literal
 from infra.schema.host_names import certificate_name
 from infra.schema.problems import UnusableValue
 from infra.services import reserved_names
-from infra.services.ports import GATEWAY_PORTS, HUB_PORT
+from infra.services.ports import CONSOLE_PORT, CONSOLE_SPANS_PORT, GATEWAY_PORTS, HUB_PORT
 
 #: Streams without data get a ping every 15 s, so a read timeout must be much longer.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
@@ -203,20 +203,43 @@ class GatewayHub:
 
 
 @dataclass(frozen=True)
+class GatewayConsole:
+    """The console, which the gateway serves under /console/. `takes_spans`: services and the hub send spans to it."""
+
+    takes_spans: bool = True
+
+    @property
+    def host(self) -> str:
+        """The network alias of the console's container."""
+        return "console"
+
+    @property
+    def port(self) -> int:
+        """The port on which the console listens for pages."""
+        return CONSOLE_PORT
+
+    @property
+    def spans_port(self) -> int:
+        """The port on which the console takes spans."""
+        return CONSOLE_SPANS_PORT
+
+
+@dataclass(frozen=True)
 class GatewayNetworks:
     """Address ranges of networks that are known only once the engine has made them. Raises UnusableValue for bad
     ranges.
 
     `trusted_proxies` are the networks of the proxies in front of the gateway, which speak the PROXY protocol if there
     are any. `monitoring` are the networks of Prometheus, which has the name `prometheus` there and may read all
-    metrics.
+    metrics. `console` are the networks of the console, which may also read them, and call services.
     """
 
     trusted_proxies: tuple[str, ...] = ()
     monitoring: tuple[str, ...] = ()
+    console: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for key in ("trusted_proxies", "monitoring"):
+        for key in ("trusted_proxies", "monitoring", "console"):
             for network in getattr(self, key):
                 try:
                     ipaddress.ip_network(network)

@@ -38,7 +38,8 @@ class RunningConsole:
 
     def send_line(self, line: str) -> None:
         """Send a line of the access log as a datagram of syslog."""
-        send_datagram(line, self.settings.syslog_port)
+        assert self.settings.syslog_socket
+        send_datagram(line, self.settings.syslog_socket)
 
     def send_spans(self, body: bytes) -> None:
         """Send an OTLP export."""
@@ -67,10 +68,10 @@ class RunningConsole:
         urllib.request.urlopen(request, timeout=10).close()
 
 
-def send_datagram(line: str, port: int) -> None:
+def send_datagram(line: str, path: Path) -> None:
     """Send a line as Nginx sends it over syslog."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(f"<190>Nov 29 18:00:00 gateway gateway: {line}".encode(), ("127.0.0.1", port))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(f"<190>Nov 29 18:00:00 gateway: {line}".encode(), str(path))
 
 
 def wait_until(fact: Callable[[], object], what: str, seconds: float = 60) -> None:
@@ -155,7 +156,7 @@ def console_on(
             password_hash=HASH,
             port=free_port(),
             spans_port=free_port(),
-            syslog_port=free_port(),
+            syslog_socket=folder / "gateway.sock",
             data_dir=folder / "data",
             files_dir=folder / "files",
             stack="prod",
