@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from dyber_console.intake.access_log import call_from_line
 from dyber_console.intake.board import Board
-from dyber_console.intake.export import Export
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
 from dyber_console.intake.logs import newest
+from dyber_console.intake.otlp_export import Export
 from dyber_console.records import logs
 from dyber_console.records.logs import LogLine
 from dyber_console.records.model import Call, Span

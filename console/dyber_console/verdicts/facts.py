@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dyber_console.intake.export import ExportState
 from dyber_console.intake.live import ServiceStatus
+from dyber_console.intake.otlp_export import ExportState
 from dyber_console.records.usage import Failure
 
 _ADDITION = re.compile(r"[（(][^（(]*[)）]\s*$")

@@ -47,8 +47,7 @@ def configuration(
         if console_token:
             clients.append(console_client(specs, console_token))
             console = GatewayConsole(settings.sends_traces)
-        makes_spans = console is not None and console.takes_spans
-        return render(settings.gateway, services, clients, networks, hub=hub, console=console, makes_spans=makes_spans)
+        return render(settings.gateway, services, clients, networks, hub=hub, console=console)
     except UnusableValue as error:
         client = error.parameters.get("client")
         path = ("clients", str(client)) if client in settings.clients else ("gateway",)

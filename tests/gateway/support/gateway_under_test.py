@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.rendering.gateway.configuration import render
-from infra.rendering.gateway.model import GatewayClient, GatewayHub, GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayConsole, GatewayHub, GatewayNetworks, GatewayService
 from infra.settings.gateway import GatewaySettings, LimitSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
 
@@ -128,12 +128,18 @@ class GatewayUnderTest:
         docker("rm", name)
         self.others.remove(name)
 
-    def load(self, files: Mapping[str, str], command: str = "/usr/local/bin/apply-config /staging") -> Loaded:
-        """Run the loader with these files."""
+    def load(
+        self,
+        files: Mapping[str, str],
+        command: str = "/usr/local/bin/apply-config /staging",
+        memory_mib: int | None = None,
+    ) -> Loaded:
+        """Run the loader with these files, and with a limit of its memory."""
+        limit = [f"--memory={memory_mib}m", f"--memory-swap={memory_mib}m"] if memory_mib else []
         name = unique("loader")
         docker(
             "create", "--name", name, "--label", LABEL, "--network", "none", "--pid", f"container:{self.name}",
-            "--volume", f"{self.volume}:/etc/dyber", *CONFINED, self.image, "bash", "-c", command,
+            "--volume", f"{self.volume}:/etc/dyber", *CONFINED, *limit, self.image, "bash", "-c", command,
         )  # fmt: skip
         try:
             docker("cp", "-", f"{name}:/", stdin=archive({f"staging/{path}": text for path, text in files.items()}))
@@ -151,10 +157,10 @@ class GatewayUnderTest:
         clients: tuple[GatewayClient, ...] = (CLIENT,),
         networks: GatewayNetworks = GatewayNetworks(),
         hub: GatewayHub | None = None,
-        makes_spans: bool = False,
+        console: GatewayConsole | None = None,
     ) -> str:
         """Deliver a configuration and return its version."""
-        loaded = self.load(render(settings, services, clients, networks, hub=hub, makes_spans=makes_spans))
+        loaded = self.load(render(settings, services, clients, networks, hub=hub, console=console))
         assert loaded.exit_code == 0, loaded.stderr
         return loaded.stdout.strip()
 
