@@ -15,7 +15,6 @@ from infra.schema.problems import Problem
 from infra.services.catalog import SPEC_FILE, ServiceSpec
 from infra.services.contract import LOCK_FILE
 from infra.services.offers import Offers
-from infra.settings.names import NAMESPACE
 
 #: The longest name at the hub that client programs can call, with `mcp__dyber__` in front of it.
 LONGEST_NAME = 52
@@ -32,16 +31,19 @@ class _Clash:
     names: tuple[tuple[str, str], ...]
 
 
-def name_problems(file: str, specs: Collection[ServiceSpec], offers: Collection[Offers]) -> list[Problem]:
+def name_problems(
+    file: str, specs: Collection[ServiceSpec], offers: Collection[Offers], namespace: str
+) -> list[Problem]:
     """Return a problem for each pair of the services `specs` that offer something of the same name, for tools, prompts
-    and resources apart; `offers` are theirs, and `file` is the stack's file."""
+    and resources apart; `offers` are theirs, and `file` is the stack's file, whose keys begin
+    with `namespace`."""
     sources = {spec.name for spec in specs if spec.source}
     by_service = {item.service: item for item in offers}
     tools = _clashes((item.service, map(item.name_at_the_hub, item.tools)) for item in offers)
     prompts = _clashes((item.service, [entry["name"] for entry in item.prompts]) for item in offers)
     owners = _clashes((item.service, item.resource_owners()) for item in offers)
     return [
-        *(_tool_problem(file, clash, sources, by_service) for clash in tools),
+        *(_tool_problem(file, clash, sources, by_service, namespace) for clash in tools),
         *(_problem("prompt_names_twice", file, clash) for clash in prompts),
         *(_problem("resource_owners_twice", file, clash) for clash in owners),
     ]
@@ -59,7 +61,9 @@ def _clashes(named: Iterable[tuple[str, Iterable[str]]]) -> list[_Clash]:
     return [_Clash(*pair, tuple(names)) for pair, names in pairs.items()]
 
 
-def _tool_problem(file: str, clash: _Clash, sources: Collection[str], offers: Mapping[str, Offers]) -> Problem:
+def _tool_problem(
+    file: str, clash: _Clash, sources: Collection[str], offers: Mapping[str, Offers], namespace: str
+) -> Problem:
     """Return the problem of tools that two services have, with other names for those of one service: of a program of
     others, whose names say less of what they belong to, if it has them, and of the service that was given them."""
     if clash.service == clash.other:
@@ -79,7 +83,7 @@ def _tool_problem(file: str, clash: _Clash, sources: Collection[str], offers: Ma
         file,
         path,
         parameters={**_parameters(file, clash), "spec": f"mcp-servers/{renamed}/{SPEC_FILE}"},
-        instead=(*yaml_lines((*path, ""), None, prefix=f"{NAMESPACE}:")[:-1], *lines),
+        instead=(*yaml_lines((*path, ""), None, prefix=f"{namespace}:")[:-1], *lines),
     )
 
 

@@ -13,7 +13,7 @@ from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.services.offers import Offers, offers_of
 from infra.services.unique_names import name_problems
-from infra.settings.names import stack_file
+from infra.settings.names import NAMESPACE, stack_file
 from infra.settings.selection import with_stack_values
 from infra.settings.stack import StackSettings
 
@@ -42,7 +42,7 @@ def hub_content(
     offers = {spec.name: offers_of(spec, renamed.get(spec.name)) for spec in sorted(specs, key=lambda spec: spec.name)}
     known = with_stack_values(settings, all_services)
     problems = [
-        *name_problems(file, specs, [offers[spec.name] for spec in specs]),
+        *name_problems(file, specs, [offers[spec.name] for spec in specs], NAMESPACE),
         *names.problems(file, {name: service.tools for name, service in settings.services.items()}, known),
     ]
     for name, group in settings.groups.items():

@@ -24,7 +24,7 @@ def problems(servers: Path, foreign: str | None = None, names: dict[str, dict[st
         source = Source.model_construct(kind="npm")
         specs[foreign] = specs[foreign].model_copy(update={"source": source})
     offers = [offers_of(spec, (names or {}).get(spec.name)) for spec in specs.values()]
-    return name_problems(FILE, list(specs.values()), offers)
+    return name_problems(FILE, list(specs.values()), offers, "dyber")
 
 
 def test_services_with_names_of_their_own_are_accepted(tmp_path: Path) -> None:
