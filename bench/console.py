@@ -51,11 +51,11 @@ OPEN_PAGES = 20
 
 @dataclass(frozen=True)
 class Process:
-    """Holds a running console: its process id, its address and where it takes the gateway's log."""
+    """Holds a running console: its process id, its address and the socket on which it takes the gateway's log."""
 
     pid: int
     base: str
-    log_port: int
+    log_socket: Path
 
     def processor_seconds(self) -> float:
         """Return the processor time that the console used so far."""
@@ -92,7 +92,7 @@ def console(folder: Path, gateway: str) -> Iterator[Process]:
     for name, content in secrets.items():
         (folder / name).write_text(content, encoding="utf-8")
     dockerfile = (ROOT / "console" / "Dockerfile").read_text(encoding="utf-8")
-    ports = {name: free_port() for name in ("PORT", "DYBER_OTLP_PORT", "DYBER_SYSLOG_PORT")}
+    ports = {name: free_port() for name in ("PORT", "DYBER_OTLP_PORT")}
     environment = {
         **os.environ,
         **dict(re.findall(r"(MALLOC_\w+)=(\d+)", dockerfile)),
@@ -102,12 +102,13 @@ def console(folder: Path, gateway: str) -> Iterator[Process]:
         "HOST": "127.0.0.1",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "DYBER_DATA": str(folder / "data"),
+        "DYBER_SYSLOG_SOCKET": str(folder / "gateway.sock"),
         "DYBER_GATEWAY_URL": gateway,
         "DYBER_METRICS_URL": gateway,
     }
     process = subprocess.Popen([sys.executable, "-m", "dyber_console"], env=environment)
     try:
-        target = Process(process.pid, f"http://127.0.0.1:{ports['PORT']}", ports["DYBER_SYSLOG_PORT"])
+        target = Process(process.pid, f"http://127.0.0.1:{ports['PORT']}", folder / "gateway.sock")
         _wait_for(target.base)
         yield target
     finally:
@@ -142,7 +143,7 @@ def page_times(target: Process, client: httpx2.Client, rounds: int) -> list[str]
     for path in PAGES:
         times, size, used = [], 0, 0.0
         for _ in range(rounds):
-            send_datagram(log_line(time.time(), 0.3, "service-07", "search-3", "phone"), target.log_port)
+            send_datagram(log_line(time.time(), 0.3, "service-07", "search-3", "phone"), target.log_socket)
             time.sleep(0.8)  # until the call is recorded
             before, started = target.processor_seconds(), time.perf_counter()
             answer = client.get(f"/console/{path}", headers={"Accept-Encoding": "gzip"})

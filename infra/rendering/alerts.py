@@ -53,7 +53,12 @@ def alertmanager_configuration(alerts: AlertsSettings) -> str:
         },
         "inhibit_rules": [
             # Without the gateway no metrics of services can be read.
-            {"source_matchers": ['alertname="GatewayDown"'], "target_matchers": ['alertname="TargetDown"']}
+            {"source_matchers": ['alertname="GatewayDown"'], "target_matchers": ['alertname="TargetDown"']},
+            {
+                "source_matchers": ['alertname="ServiceDown"'],
+                "target_matchers": ['alertname="TargetDown"'],
+                "equal": ["service"],
+            },
         ],
         "receivers": [
             {"name": _NOBODY},

@@ -114,3 +114,13 @@ def test_the_routes_of_all_receivers_continue() -> None:
     content = yaml.safe_load(alertmanager_configuration(settings))
     assert all(route["continue"] for route in content["route"]["routes"])
     assert content["route"]["repeat_interval"] == "1d"
+
+
+def test_what_another_alert_explains_is_not_sent_as_well() -> None:
+    settings = AlertsSettings.model_validate(ALERTS)
+    rules = yaml.safe_load(alertmanager_configuration(settings))["inhibit_rules"]
+    explained = {(rule["source_matchers"][0], rule["target_matchers"][0]): rule.get("equal") for rule in rules}
+    assert explained == {
+        ('alertname="GatewayDown"', 'alertname="TargetDown"'): None,
+        ('alertname="ServiceDown"', 'alertname="TargetDown"'): ["service"],
+    }

@@ -18,6 +18,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import anyio
 
+from dyber_kit.settings import secrets_read
+
 _PATH = "/v1/logs"
 _MOST_WAITING = 1000
 _MOST_SENT = 400
@@ -29,17 +31,6 @@ _AWAY_SECONDS = 15.0
 _REFUSED_SECONDS = 600.0
 _LAST_SECONDS = 1.5
 _MASK = "***"
-#: Shorter values, such as a number, occur in ordinary texts.
-_SHORTEST_SECRET = 6
-
-#: The secrets that this process has read.
-_secrets: set[str] = set()
-
-
-def keep_secret(value: str) -> None:
-    """Mask a value in all lines that are sent from now on."""
-    if len(value) >= _SHORTEST_SECRET:
-        _secrets.add(value)
 
 
 def endpoint() -> SplitResult | None:
@@ -136,7 +127,7 @@ def export(service: str, lines: list[tuple[float, int, str, str]]) -> dict[str, 
 
 
 def _masked(line: str) -> str:
-    for secret in _secrets:
+    for secret in secrets_read():
         line = line.replace(secret, _MASK)
     return line
 

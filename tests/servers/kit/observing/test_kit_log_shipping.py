@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from dyber_kit import settings
 from dyber_kit.observing import log_shipping
-from dyber_kit.observing.log_shipping import LogShipper, endpoint, export, keep_secret, shipping_logs
+from dyber_kit.observing.log_shipping import LogShipper, endpoint, export, shipping_logs
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.settings import environment_secret
 
@@ -68,7 +69,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_shipping, "_secrets", set())
+    monkeypatch.setattr(settings, "_secrets", set())
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
 
 
@@ -116,8 +117,9 @@ async def test_a_secret_that_the_service_read_is_masked(
     assert "***" in receiver.lines[0] and "s3cret" not in receiver.lines[0]
 
 
-def test_short_values_are_no_secrets() -> None:
-    keep_secret("42")
+def test_short_values_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMO_TOKEN", "42")
+    assert environment_secret("DEMO_TOKEN") == "42"
     assert "seconds: 42" in json.dumps(export("demo", [(0.0, 20, "INFO", "seconds: 42")]))
 
 

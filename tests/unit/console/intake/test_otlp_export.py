@@ -114,7 +114,7 @@ async def test_the_gateways_spans_of_a_call_are_by_the_conventions_for_http() ->
 
 async def test_a_caller_that_wants_no_spans_gets_none_of_the_gateway() -> None:
     made = Export("http://collector.example", {}, "prod")
-    made.take_calls([replace(CALL, sampled=False), replace(CALL, trace_id="")])
+    made.take_calls([replace(CALL, sampled=False), replace(CALL, span_id="")])
     assert not made._waiting
 
 

@@ -119,8 +119,8 @@ def test_a_duration_that_cannot_be_used_is_refused(run: Run, duration: str) -> N
 
 
 def test_only_a_silence_that_holds_can_be_ended(run: Run) -> None:
-    refused = run({"silence": [{"id": "abc"}]}, "unsilence", "abd")
-    assert isinstance(refused.exception, StackError) and "abd" in str(refused.exception)
+    refused = run({"silence": [{"id": "abc"}]}, "unsilence", "another")
+    assert isinstance(refused.exception, StackError) and "another" in str(refused.exception)
 
 
 def test_what_alertmanager_refuses_is_shown(run: Run) -> None:
