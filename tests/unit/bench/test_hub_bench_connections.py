@@ -73,7 +73,8 @@ async def test_a_connection_that_the_server_closes_is_made_anew() -> None:
 
 
 async def test_the_first_request_of_each_function_is_not_measured() -> None:
-    sent, used = [], iter([3.0, 5.0])
+    sent: list[None] = []
+    used = iter([3.0, 5.0])
 
     async def send() -> None:
         sent.append(None)
