@@ -7,10 +7,10 @@ import pulumi
 from infra import outputs
 from infra.access import client_tokens
 from infra.components.docker.data import DataVolumes, DataVolumesArgs
-from infra.components.docker.gateway import Gateway, GatewayArgs
+from infra.components.docker.edge.gateway import Gateway, GatewayArgs
 from infra.components.docker.images import stack_images
 from infra.components.docker.profiles import Profiles
-from infra.components.docker.stack import declare_hub, declare_services, identify, providers
+from infra.components.docker.stack import declare_console, declare_hub, declare_services, identify, providers
 from infra.configuration import load_settings
 from infra.engine import volumes
 from infra.parts.composition import compose
@@ -30,10 +30,14 @@ def deploy(root: Path) -> None:
     services = declare_services(composition, identity, images, data, profiles, opts)
     profiles.start(services, data)
     hub = declare_hub(composition, identity, images, opts)
+    addresses = list(dict.fromkeys(outputs.gateway_urls(settings.gateway).values()))
+    console = declare_console(composition, identity, images, data, addresses, opts)
     gateway = Gateway(
-        "gateway", GatewayArgs(composition, identity, images, services, tokens, profiles.monitoring, hub), opts
+        "gateway",
+        GatewayArgs(composition, identity, images, services, tokens, profiles.monitoring, hub, console),
+        opts,
     )
-    outputs.export(composition, services, gateway, images | profiles.images, tokens, profiles, hub)
+    outputs.export(composition, services, gateway, images | profiles.images, tokens, profiles, hub, console)
 
 
 try:

@@ -8,7 +8,8 @@ from typing import Any
 import pulumi
 
 from infra.access import ClientToken
-from infra.components.docker.gateway import Gateway
+from infra.components.docker.console import Console
+from infra.components.docker.edge.gateway import Gateway
 from infra.components.docker.hub import Hub
 from infra.components.docker.images import Image
 from infra.components.docker.profiles import Profiles
@@ -28,6 +29,7 @@ def export(
     tokens: Mapping[str, ClientToken],
     profiles: Profiles,
     hub: Hub | None = None,
+    console: Console | None = None,
 ) -> None:
     """Register the stack's outputs.
 
@@ -36,6 +38,7 @@ def export(
     - services: by name {title, url, mcp, sse, direct, max_call_seconds, enforces_scopes, containers}
     - with a hub: hub: {url, mcp, sse: of `url`, by gateway's base URL http, https, development: its /mcp; search where
       it is on; groups: by name {title, mcp, sse}; max_call_seconds, containers}
+    - with a console: console: {url, container}, console_password (secret)
     - tokens (secret): by client
     - chosen_tokens: the clients whose token a person chose
     - images: by name, the image's id
@@ -78,6 +81,9 @@ def export(
                 "containers": [container.name for container in hub.containers],
             },
         )
+    if console:
+        pulumi.export("console", {"url": f"{urls['url']}/console/", "container": console.container.name})
+        pulumi.export("console_password", console.password)
     pulumi.export("images", {name: image.image_id for name, image in images.items()})
     pulumi.export("images_interface", image_interface.INTERFACE)
     if profiles.cache and profiles.access:

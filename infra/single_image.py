@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.parts.cache import CACHE_UID
+from infra.parts.console import CONSOLE, CONSOLE_UID
 from infra.parts.gateway import FRONT_UID, GATEWAY_UID
 from infra.parts.hub import HUB, HUB_UID
 from infra.parts.monitoring import MONITORING_UID
@@ -27,7 +28,7 @@ VARIABLE = "DYBER_SINGLE_IMAGE"
 #: The output with the image's name.
 OUTPUT = "image"
 #: The parts of a stack that have an image, beside the services.
-PARTS = ("gateway", "front", HUB, CACHE, MONITORING)
+PARTS = ("gateway", "front", HUB, CONSOLE, CACHE, MONITORING)
 
 
 def declare() -> None:
@@ -59,6 +60,8 @@ def _part(name: str, root: Path, build: BuildSettings, opts: pulumi.ResourceOpti
             return images.front_image(settings, root / "nginx", FRONT_UID, opts, log)
         case "hub":
             return images.hub_image(settings, root, HUB_UID, opts, log)
+        case "console":
+            return images.console_image(settings, root, CONSOLE_UID, opts, log)
         case "cache":
             return images.cache_image(settings, root / "cache", CACHE_UID, opts, log)
         case "monitoring":

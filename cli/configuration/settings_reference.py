@@ -28,11 +28,12 @@ WRITTEN_BY_COMMANDS = {
         "gatewayImage",
         "frontImage",
         "hubImage",
+        "consoleImage",
         "cacheImage",
         "monitoringImage",
         "imagesInterface",
     ),
-    *("tokens", "generation"),
+    *("tokens", "generation", "passwordGeneration"),
 }
 
 _SECURE = {

@@ -17,6 +17,7 @@ from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git_output
 from cli.terminal.console import Activities
+from infra.parts.console import CONSOLE
 from infra.parts.hub import HUB
 from infra.parts.image_interface import INTERFACE
 from infra.services.catalog import ServiceSpec, load_catalog
@@ -198,6 +199,16 @@ def pins(release: Release, target: StackSettings, specs: list[ServiceSpec]) -> d
             tr(
                 "switch the hub on in {stack} and deploy it (hub.enabled: true); or do without it in {stack_2} "
                 "(hub.enabled: false)",
+                stack=stack_file(release.stack),
+                stack_2=stack_file(target.stack),
+            ),
+        )
+    if target.has_console and CONSOLE not in release.images:
+        raise StackError(
+            tr("stack {stack} has the console, which {stack_2} has not", stack=target.stack, stack_2=release.stack),
+            tr(
+                "switch the console on in {stack} and deploy it (console.enabled: true); or do without it in {stack_2} "
+                "(console.enabled: false)",
                 stack=stack_file(release.stack),
                 stack_2=stack_file(target.stack),
             ),

@@ -15,6 +15,8 @@ from dyber_console.language import LANGUAGES, Language
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 #: All addresses of the console begin with this path, behind the gateway and without it.
 BASE = "/console"
+#: The client of the console itself.
+OWN_CLIENT = "console"
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,11 @@ class Settings:
 
     Attributes:
         password_hash: The argon2id hash of the administrator's password (DYBER_PASSWORD_HASH_FILE names its file).
-        host: Address to listen on for pages, spans and logs (HOST).
+        host: Address to listen on for pages and spans (HOST).
         port: TCP port of the pages (PORT).
         spans_port: TCP port that takes spans over OTLP/HTTP (DYBER_OTLP_PORT).
-        syslog_port: UDP and TCP port that takes the gateway's access log over syslog (DYBER_SYSLOG_PORT).
+        syslog_socket: Unix socket on which the gateway's access log comes in over syslog, or None
+            (DYBER_SYSLOG_SOCKET).
         data_dir: Folder of the store, which survives restarts (DYBER_DATA).
         files_dir: Folder with the files that deployments write for the console, or None (DYBER_FILES).
         stack: Name of the stack (DYBER_STACK).
@@ -45,7 +48,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8071
     spans_port: int = 4318
-    syslog_port: int = 5514
+    syslog_socket: Path | None = None
     data_dir: Path = Path("/data")
     files_dir: Path | None = None
     stack: str = "dev"
@@ -64,13 +67,13 @@ class Settings:
         """Read the settings; raise ValueError with the variable, its value and what to write instead."""
         values = os.environ if environment is None else environment
         hosts = tuple(name.strip().lower() for name in values.get("ALLOWED_HOSTS", "").split(",") if name.strip())
-        files = values.get("DYBER_FILES")
+        files, socket = values.get("DYBER_FILES"), values.get("DYBER_SYSLOG_SOCKET")
         return cls(
             password_hash=_secret(values, "DYBER_PASSWORD_HASH_FILE"),
             host=values.get("HOST") or cls.host,
             port=_number(values, "PORT", cls.port, 65535),
             spans_port=_number(values, "DYBER_OTLP_PORT", cls.spans_port, 65535),
-            syslog_port=_number(values, "DYBER_SYSLOG_PORT", cls.syslog_port, 65535),
+            syslog_socket=Path(socket) if socket else None,
             data_dir=Path(values.get("DYBER_DATA") or cls.data_dir),
             files_dir=Path(files) if files else None,
             stack=values.get("DYBER_STACK") or cls.stack,

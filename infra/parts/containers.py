@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.services.ports import REDIS_PORT
+from infra.services.ports import REDIS_PORT, SPANS_PORT
 
 #: The name and the port of Redis on each of its networks, which services are given.
 CACHE_HOST, CACHE_PORT = "cache", REDIS_PORT
@@ -138,5 +138,8 @@ class Task:
     temporary: tuple[TemporaryFolder, ...] = ()
 
 
+#: The variable with the address to which a container sends spans, and the name of the gateway, which takes them.
+SPANS_VARIABLE, SPANS_HOST = "OTEL_EXPORTER_OTLP_ENDPOINT", "gateway"
+SPANS_ADDRESS = f"http://{SPANS_HOST}:{SPANS_PORT}"
 #: The folder in which tasks find the files that they are given.
 STAGING = "/staging"

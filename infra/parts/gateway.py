@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from infra.parts.console import GATEWAY_ALIAS as CONSOLE_GATEWAY
+from infra.parts.console import GATEWAY_MOUNT as CONSOLE_MOUNT
 from infra.parts.containers import (
+    SPANS_HOST,
     STAGING,
     Confinement,
     Membership,
@@ -43,14 +46,8 @@ FRONT_STOP_SECONDS = 10
 #: are below 32768: the engine's name server listens on a random higher port inside each container.
 SECOND_ADDRESS = 20000
 WRITABLE_CONFIGURATION = Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False)
-#: Checks a configuration with the gateway's own Nginx, switches to it, and makes the gateway reload.
-LOADER = Task(
-    "gateway-loader",
-    "gateway-loader",
-    Confinement(GATEWAY_UID, 128, 1.0, MAX_PROCESSES),
-    ("/usr/local/bin/apply-config", STAGING),
-    mounts=(WRITABLE_CONFIGURATION,),
-)
+#: The least memory of the loader; its check of a large configuration needs up to half of what the gateway has.
+LOADER_MEMORY_MIB = 128
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,18 @@ class Front:
     name: str
     server: Server
     ports: tuple[tuple[int, int, str], ...]
+
+
+def loader(settings: GatewaySettings) -> Task:
+    """Return the task that checks a configuration with the gateway's own Nginx, switches to it, and makes the gateway
+    reload."""
+    return Task(
+        "gateway-loader",
+        "gateway-loader",
+        Confinement(GATEWAY_UID, max(LOADER_MEMORY_MIB, settings.memory_mib // 2), 1.0, MAX_PROCESSES),
+        ("/usr/local/bin/apply-config", STAGING),
+        mounts=(WRITABLE_CONFIGURATION,),
+    )
 
 
 def edge(subnets: Subnets) -> Network:
@@ -73,17 +82,25 @@ def gateway(
     networks: Sequence[str],
     monitoring: str | None,
     hub: str | None = None,
+    console: str | None = None,
+    *,
+    takes_spans: bool = False,
 ) -> Server:
-    """Return the gateway, which is in every service's network (`networks`) and in the networks `monitoring` and `hub`,
-    if there are any.
+    """Return the gateway, which is in every service's network (`networks`) and in the networks `monitoring`, `hub` and
+    `console`, if there are any. `takes_spans`: the services find it by name, as they send spans to it.
 
     A new gateway serves before the old one drains. Its configuration is mounted read-only.
     """
-    memberships = [Membership(EDGE, (ALIAS,)), *map(Membership, networks)]
+    names = (SPANS_HOST,) if takes_spans else ()
+    memberships = [Membership(EDGE, (ALIAS,)), *(Membership(network, names) for network in networks)]
     if monitoring:
         memberships.append(Membership(monitoring, (GATEWAY_HOST,)))
     if hub:
         memberships.append(Membership(hub, (HUB_GATEWAY,)))
+    mounts = [Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=True)]
+    if console:
+        memberships.append(Membership(console, (CONSOLE_GATEWAY,)))
+        mounts.append(CONSOLE_MOUNT)
     return Server(
         "gateway-nginx",
         "gateway",
@@ -94,7 +111,7 @@ def gateway(
         Stop(max(spec.max_call_seconds for spec in specs) + DRAIN_MARGIN_SECONDS, signal="SIGQUIT"),
         replaced="new first",
         wait_seconds=60,
-        mounts=(Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=True),),
+        mounts=tuple(mounts),
         temporary=(TemporaryFolder("/run", 64), TemporaryFolder("/tmp", settings.body_memory_mib)),
     )
 

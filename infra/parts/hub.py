@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.parts.containers import Confinement, Membership, Mount, Network, Server, Stop, TemporaryFolder
+from infra.parts.containers import (
+    SPANS_ADDRESS,
+    SPANS_VARIABLE,
+    Confinement,
+    Membership,
+    Mount,
+    Network,
+    Server,
+    Stop,
+    TemporaryFolder,
+)
 from infra.parts.service import DRAIN_MARGIN_SECONDS, PROBE, SECRETS_FOLDER, START_SECONDS
 from infra.services.catalog import ServiceSpec
 from infra.services.ports import HUB_PORT, RELAY_PORT
@@ -44,6 +54,7 @@ def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets)
     internet = settings.gateway.oauth is not None
     network = Network(NETWORK, HUB, internet_access=internet, subnet=subnets.part(HUB, internal=not internet))
     environment = {
+        **({SPANS_VARIABLE: SPANS_ADDRESS} if settings.sends_traces else {}),
         "DYBER_GATEWAY_URL": f"http://{GATEWAY_ALIAS}:{RELAY_PORT}",
         "DYBER_SERVICE": HUB,
         "HOST": "0.0.0.0",

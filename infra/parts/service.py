@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from infra.parts.containers import (
     CACHE_HOST,
     CACHE_PORT,
+    SPANS_ADDRESS,
+    SPANS_VARIABLE,
     Confinement,
     Membership,
     Mount,
@@ -63,11 +65,12 @@ def service(
     data: bool,
     secrets: Collection[str],
     cache_user: str | None,
+    traces: bool = False,
 ) -> Service:
     """Return the parts of the service.
 
     `data`: it has a data volume. `secrets` are the names of the secrets that the stack gives to it. `cache_user` is its
-    user in Redis, or None if it does not use Redis.
+    user in Redis, or None if it does not use Redis. `traces`: it sends spans to the console.
     """
     network = Network(
         network_name(spec.name),
@@ -91,7 +94,7 @@ def service(
             Stop(spec.max_call_seconds + DRAIN_MARGIN_SECONDS),
             replaced="new first",
             wait_seconds=START_SECONDS,
-            environment=_in_order(environment, cache_user, spec.replicas),
+            environment=_in_order(environment, cache_user, spec.replicas, traces),
             mounts=tuple(mounts),
             temporary=(temporary_folder(spec),),
         )
@@ -165,8 +168,13 @@ def _environment(spec: ServiceSpec, log_level: str) -> dict[str, str]:
     }
 
 
-def _in_order(environment: dict[str, str], cache_user: str | None, replicas: int) -> tuple[tuple[str, str], ...]:
+def _in_order(
+    environment: dict[str, str], cache_user: str | None, replicas: int, traces: bool
+) -> tuple[tuple[str, str], ...]:
     """Return the environment in a fixed order, because another order would replace the containers."""
+    if traces:
+        # What a stack writes for the service itself stays.
+        environment = {SPANS_VARIABLE: SPANS_ADDRESS, **environment}
     if not cache_user:
         return tuple(sorted(environment.items()))
     return (

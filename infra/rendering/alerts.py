@@ -53,7 +53,12 @@ def alertmanager_configuration(alerts: AlertsSettings) -> str:
         },
         "inhibit_rules": [
             # Without the gateway no metrics of services can be read.
-            {"source_matchers": ['alertname="GatewayDown"'], "target_matchers": ['alertname="TargetDown"']}
+            {"source_matchers": ['alertname="GatewayDown"'], "target_matchers": ['alertname="TargetDown"']},
+            {
+                "source_matchers": ['alertname="ServiceDown"'],
+                "target_matchers": ['alertname="TargetDown"'],
+                "equal": ["service"],
+            },
         ],
         "receivers": [
             {"name": _NOBODY},
@@ -72,9 +77,10 @@ def receivers_file(alerts: AlertsSettings, stack: str) -> str:
 
 
 def _described(receiver: ReceiverSettings) -> dict[str, Any]:
+    # Receivers without an address are refused before anything is rendered (AlertsSettings.problems).
     described: dict[str, Any] = {
         "kind": receiver.kind,
-        "url": receiver.url.get_secret_value(),
+        "url": receiver.url.get_secret_value() if receiver.url else "",
         "private_addresses": receiver.private_addresses,
     }
     return {**described, **({"secret": receiver.secret.get_secret_value()} if receiver.secret else {})}

@@ -20,19 +20,26 @@ EXPORTER_PORT = 9121
 GATEWAY_HOST, EXPORTER_HOST = "gateway", "cache-exporter"
 #: The name of the hub beside the names of services.
 HUB_HOST = "hub"
+#: The same of the console.
+CONSOLE_HOST = "console"
 
 
 def render(
-    services: Iterable[ServiceSpec], *, cache: bool, hub_replicas: int = 0, alerts: bool = False
+    services: Iterable[ServiceSpec],
+    *,
+    cache: bool,
+    hub_replicas: int = 0,
+    alerts: bool = False,
+    console: bool = False,
 ) -> dict[str, str]:
     """Return the text of each file by its path in the configuration's folder; Prometheus starts with `prometheus.yml`.
 
     `cache`: the stack has Redis with its exporter. `hub_replicas` is how many containers the hub has. `alerts`: there is
-    an Alertmanager. The result does not depend on the order of the services.
+    an Alertmanager. `console`: the stack has the console. The result does not depend on the order of the services.
     """
     scraped = [(service.name, service.replicas) for service in sorted(services, key=lambda service: service.port)]
     context = {
-        "scraped": [*scraped, (HUB_HOST, hub_replicas)],
+        "scraped": [*scraped, (HUB_HOST, hub_replicas), (CONSOLE_HOST, int(console))],
         "gateway": f"{GATEWAY_HOST}:{METRICS_PORT}",
         "cache": f"{EXPORTER_HOST}:{EXPORTER_PORT}" if cache else "",
         "alertmanager": f"{ALERTMANAGER_HOST}:{ALERTMANAGER_PORT}" if alerts else "",

@@ -11,12 +11,13 @@ PARTS = (
     *("gateway", "front", "hub", "console", "cache", "monitoring", "base", "kit"),
     *("engine", "random", "deployment", "prometheus"),
     *("gateway-front", "gateway-loader", "gateway-certificate", "gateway-acme"),
+    *("console-secrets", "console-loader"),
     *("hub-secrets", *(f"hub-{replica}" for replica in range(1, 9))),
     *("cache-metrics", "cache-password", "cache-exporter", "monitoring-loader", "monitoring-direct"),
     *("alerts", "alertmanager", "alerts-secrets"),
 )
 #: The first segments of the gateway's own paths.
-PATHS = ("api", "mcp", "groups", "search", "health", "metrics")
+PATHS = ("api", "mcp", "groups", "search", "health", "metrics", "console")
 #: Words with a meaning on the command line: `logs api-gateway`, `--services all`.
 WORDS = ("api-gateway", "redis-cache", "all", "full", "default")
 #: The parts of a service besides its servers are labelled with these endings, such as `template-direct`.

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from infra.schema.forms import Form
 from infra.schema.messages import listed
 from infra.schema.problems import Problem, UnusableValue
 from infra.schema.strict_settings import StrictSettings
 from infra.services.catalog import ServiceSpec
+from infra.settings.names import CONSOLE_CLIENT
 from messages import mark
 
-ClientName = Annotated[str, Form(r"^[a-z][a-z0-9-]{0,30}$", "client_form")]
+
+def _not_the_console(name: str) -> str:
+    if name == CONSOLE_CLIENT:
+        raise UnusableValue("client_called_console")
+    return name
+
+
+ClientName = Annotated[str, Form(r"^[a-z][a-z0-9-]{0,30}$", "client_form"), AfterValidator(_not_the_console)]
 _TOOL = Form(r"^[A-Za-z0-9_.-]{1,128}$", "tool_form")
 ToolName = Annotated[str, _TOOL]
 

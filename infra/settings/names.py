@@ -8,6 +8,10 @@ NAMESPACE = "dyber"
 MAIN_CLIENT = "desktop-pet"
 #: The key with the image of the hub.
 HUB_IMAGE = "hubImage"
+#: The key with the image of the console.
+CONSOLE_IMAGE = "consoleImage"
+#: The client in whose name the console calls services; no client of a stack can be called so.
+CONSOLE_CLIENT = "console"
 #: The name under which programs show the hub, and the beginning of the names of its groups. It is short, because
 #: programs put it before the name of each tool, and some of them cut long names.
 HUB_NAME = "dyber"

@@ -12,7 +12,7 @@ from infra.schema.problems import ConfigurationError, Problem
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE
 from infra.services.source import is_private_host
-from infra.settings.names import HUB_IMAGE, NAMESPACE, promotion, stack_file
+from infra.settings.names import CONSOLE_IMAGE, HUB_IMAGE, NAMESPACE, promotion, stack_file
 from infra.settings.oauth import WHOLE, IssuerSettings, is_loopback
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE
 from infra.settings.secrets import secret_problems
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from infra.settings.stack import StackSettings
 
 PINNED, ENFORCED = "pinned", "enforced"
+#: The messages about a missing image of parts that a stack can do without, by key.
+_MISSING_IMAGE = {HUB_IMAGE: "pinned_hub_image_missing", CONSOLE_IMAGE: "pinned_console_image_missing"}
 
 
 def select(settings: StackSettings, catalog: Mapping[str, ServiceSpec]) -> list[ServiceSpec]:
@@ -76,8 +78,12 @@ def _missing_part_images(settings: StackSettings) -> Iterator[Problem]:
     parameters = {"promote": promotion(settings.stack), "stack": settings.stack}
     for key, image in settings.part_images().items():
         if not image:
-            message = "pinned_hub_image_missing" if key == HUB_IMAGE else "pinned_image_missing"
-            yield Problem(message, stack_file(settings.stack), (key,), parameters=parameters)
+            yield Problem(
+                _MISSING_IMAGE.get(key, "pinned_image_missing"),
+                stack_file(settings.stack),
+                (key,),
+                parameters=parameters,
+            )
 
 
 def _is_enabled(settings: StackSettings, spec: ServiceSpec) -> bool:

@@ -22,10 +22,11 @@ from infra.settings import env_file
 from infra.settings import secrets as secret_settings
 from infra.settings.build import BuildSettings, from_environment
 from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
+from infra.settings.console import DEFAULT_STACK, ConsoleSettings
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
 from infra.settings.hub import GroupName, GroupSettings, HubSettings
-from infra.settings.names import HUB_IMAGE, NAMESPACE, stack_file
+from infra.settings.names import CONSOLE_CLIENT, CONSOLE_IMAGE, HUB_IMAGE, NAMESPACE, stack_file
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from infra.settings.selection import select
 from infra.settings.services import ImageDigest, ServiceSettings
@@ -74,6 +75,9 @@ class StackSettings(StrictSettings):
         default_factory=dict,
         description=mark("Groups of tools, each at an address of its own, /groups/<name>/mcp; they need the hub"),
     )
+    console: ConsoleSettings = Field(
+        ConsoleSettings(), description=mark("The console: web pages that show the stack to a person")
+    )
     network_pool: str | None = Field(
         None,
         description=mark(
@@ -93,7 +97,8 @@ class StackSettings(StrictSettings):
         "build",
         description=mark(
             "pinned: nothing is built, all images are given by digest: each service's image, gatewayImage, frontImage, "
-            "hubImage where there is a hub, and those of the profiles, cacheImage and monitoringImage"
+            "hubImage where there is a hub, consoleImage where there is a console, and those of the profiles, cacheImage "
+            "and monitoringImage"
         ),
     )
     policy: Literal["mandatory", "advisory"] | None = Field(
@@ -123,6 +128,9 @@ class StackSettings(StrictSettings):
     )
     front_image: ImageDigest | None = Field(None, description=mark("The front's image by digest; written by promote"))
     hub_image: ImageDigest | None = Field(None, description=mark("The hub's image by digest; written by promote"))
+    console_image: ImageDigest | None = Field(
+        None, description=mark("The console's image by digest; written by promote")
+    )
     cache_image: ImageDigest | None = Field(None, description=mark("The image of Redis by digest; written by promote"))
     monitoring_image: ImageDigest | None = Field(
         None,
@@ -158,10 +166,21 @@ class StackSettings(StrictSettings):
         """Tell whether the stack has a profile."""
         return profile in self.profiles
 
+    @property
+    def has_console(self) -> bool:
+        """Whether the stack has the console."""
+        return self.stack == DEFAULT_STACK if self.console.enabled is None else self.console.enabled
+
+    @property
+    def sends_traces(self) -> bool:
+        """Whether services and the hub send spans to the console."""
+        return self.has_console and self.console.traces
+
     def with_data(self, specs: Iterable[ServiceSpec]) -> set[str]:
-        """Return the names of everything with a data volume: the built-in profiles, and those of the services `specs`
-        that have one."""
-        return {spec.name for spec in specs if spec.data} | {name for name in BUILT_IN_PROFILES if self.has(name)}
+        """Return the names of everything with a data volume: the built-in profiles, the console, and those of the
+        services `specs` that have one."""
+        names = {spec.name for spec in specs if spec.data} | {name for name in BUILT_IN_PROFILES if self.has(name)}
+        return names | ({CONSOLE_CLIENT} if self.has_console else set())
 
     def requests_per_second(self, service: str) -> int:
         """Return how many calls a second one client may make to a service."""
@@ -201,6 +220,8 @@ class StackSettings(StrictSettings):
         images = {"gatewayImage": self.gateway_image, "frontImage": self.front_image}
         if self.hub.enabled:
             images[HUB_IMAGE] = self.hub_image
+        if self.has_console:
+            images[CONSOLE_IMAGE] = self.console_image
         if self.has(CACHE):
             images["cacheImage"] = self.cache_image
         if self.has(MONITORING):

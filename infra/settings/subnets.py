@@ -13,10 +13,7 @@ EXAMPLE = "10.200.0.0/15"
 #: In each half of the pool, the first ranges belong to the services, by their ports, and the rest to other parts.
 _SERVICE_PREFIX, _EDGE_PREFIX = 26, 22
 _PARTS = {
-    "cache": len(SERVICE_PORTS),
-    "monitoring": len(SERVICE_PORTS) + 1,
-    "hub": len(SERVICE_PORTS) + 2,
-    "alerts": len(SERVICE_PORTS) + 4,
+    name: len(SERVICE_PORTS) + number for number, name in enumerate(("cache", "monitoring", "hub", "console", "alerts"))
 }
 
 

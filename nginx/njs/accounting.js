@@ -65,4 +65,9 @@ function account(r) {
     return service && breaker.state(service);
 }
 
-export default { GATEWAY, account };
+// Returns '1' if the console answered the last check, '0' if it did not, '' before there was one.
+function consoleState() {
+    return ngx.shared.health.get('console') || '';
+}
+
+export default { GATEWAY, account, consoleState };

@@ -86,9 +86,16 @@ function updateRouting(service, replicas) {
     }
 }
 
+// Finds out whether the console takes calls and spans. Older findings stay while this one is not known.
+async function checkConsole() {
+    const reply = await ngx.fetch(`${PROBES}/console`, { headers: { Host: 'localhost' } }).catch(() => null);
+    HEALTH.set('console', reply !== null && reply.status === 200 ? '1' : '0');
+}
+
 async function round() {
     const before = findings();
     const services = {};
+    const ofConsole = topology.console ? checkConsole() : null;
     await Promise.all(checked().map(async (service) => {
         const previous = before[service.name] || [];
         const numbers = Array.from({ length: service.replicas }, (_, index) => index);
@@ -96,6 +103,7 @@ async function round() {
             numbers.map((index) => probe(`${service.name}/${index + 1}`, previous[index])));
         updateRouting(service.name, services[service.name]);
     }));
+    await ofConsole;
     HEALTH.set(SNAPSHOT, JSON.stringify({ at: Date.now(), services }));
 }
 

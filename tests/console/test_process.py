@@ -32,7 +32,7 @@ ALLOCATION = dict(re.findall(r"(MALLOC_\w+)=(\d+)", DOCKERFILE))
 class Running:
     process: subprocess.Popen[str]
     base: str
-    syslog_port: int
+    log: Path
 
 
 def environment(folder: Path, **changes: str) -> dict[str, str]:
@@ -44,7 +44,7 @@ def environment(folder: Path, **changes: str) -> dict[str, str]:
         **ALLOCATION,
         "PORT": str(free_port()),
         "DYBER_OTLP_PORT": str(free_port()),
-        "DYBER_SYSLOG_PORT": str(free_port()),
+        "DYBER_SYSLOG_SOCKET": str(folder / "log"),
         "DYBER_PASSWORD_HASH_FILE": str(folder / "hash"),
         "DYBER_TOKEN_FILE": str(folder / "token"),
         "DYBER_DATA": str(folder / "data"),
@@ -65,7 +65,7 @@ def console_process(folder: Path, **changes: str) -> Iterator[Running]:
     base = f"http://localhost:{variables['PORT']}"
     try:
         wait_until(lambda: _answers(f"{base}/ready"), "the console is ready")
-        yield Running(child, base, int(variables["DYBER_SYSLOG_PORT"]))
+        yield Running(child, base, Path(variables["DYBER_SYSLOG_SOCKET"]))
     finally:
         child.kill()
         child.communicate()
@@ -94,7 +94,7 @@ def test_the_memory_stays_small_after_a_day_of_calls_logins_and_pages(
         with console_process(tmp_path, DYBER_GATEWAY_URL=gateway, DYBER_METRICS_URL=gateway) as target:
             for _ in range(10):
                 for line in records.a_day(records.now()):
-                    send_datagram(line, target.syslog_port)
+                    send_datagram(line, target.log)
                 time.sleep(0.6)
             with httpx2.Client(base_url=target.base, headers={"Origin": target.base}, timeout=30) as opened:
                 for _ in range(3):
@@ -113,7 +113,7 @@ def test_it_ends_at_once_and_keeps_what_it_knows(tmp_path: Path) -> None:
         with httpx2.Client(base_url=target.base, headers={"Origin": target.base}, timeout=30) as opened:
             answer = opened.post("/console/login", data={"password": PASSWORD})
             cookie = answer.headers["set-cookie"].partition(";")[0]
-        send_datagram(records.log_line(time.time(), 0.1, "notes", "notes_search", "phone"), target.syslog_port)
+        send_datagram(records.log_line(time.time(), 0.1, "notes", "notes_search", "phone"), target.log)
         wait_until(lambda: "notes_search" in _page(target, cookie), "the call is shown")
         target.process.send_signal(signal.SIGTERM)
         assert target.process.wait(20) in (0, -signal.SIGTERM)

@@ -213,6 +213,11 @@ def _summary(
             out.print(f"  {tr('search of tools')}: {hub['search']}", markup=False)
         for group, address in hub["groups"].items():
             out.print(f"  {tr('group')} {group} ({address['title']}): {address['mcp']}", markup=False)
+    if console := outputs.get("console"):
+        out.print(
+            f"  {tr('console')}: {console['url']} ({tr('password')}: ./deploy.sh console password{option})",
+            markup=False,
+        )
     for name, service in outputs["services"].items():
         out.print(f"  {name} ({service['title']}): {service['mcp']}", markup=False)
     out.print(tr("  token") + f": ./deploy.sh token show{option}", markup=False)

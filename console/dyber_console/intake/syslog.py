@@ -1,13 +1,15 @@
-"""Receives lines over syslog: datagrams over UDP, and lines over TCP."""
+"""Receives lines of syslog as datagrams on a Unix socket."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-_LONGEST_LINE = 64 * 1024
-_IDLE_SECONDS = 3600.0
+#: Every user may send, as the gateway has another one. Who can reach the socket is decided by who mounts its folder.
+_MODE = 0o666
 
 TakeLine = Callable[[str], None]
 
@@ -24,31 +26,34 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def receiving(host: str, port: int, take: TakeLine) -> AsyncIterator[None]:
-    """Call `take` with each line that comes in on `port`, over UDP and TCP, until the context ends.
+async def receiving(path: Path, take: TakeLine) -> AsyncIterator[None]:
+    """Call `take` with each line that comes in on the socket `path`, until the context ends.
+
+    A socket that an earlier console left there is replaced.
 
     Raises:
-        OSError: The port is in use.
+        OSError: The socket cannot be made there.
     """
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Datagrams(take), local_addr=(host, port)
-    )
+    listening = _listen(path)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Datagrams(take), sock=listening)
     try:
-        server = await asyncio.start_server(_lines_to(take), host, port, limit=_LONGEST_LINE)
-        async with server:
-            yield
+        yield
     finally:
         transport.close()
+        await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
-def _lines_to(take: TakeLine) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], asyncio.Future[None]]:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while line := await asyncio.wait_for(reader.readline(), _IDLE_SECONDS):
-                take(line.decode("utf-8", errors="replace"))
-        except (ValueError, ConnectionError, TimeoutError):
-            pass  # A line that is too long, or a sender that is gone: it connects again.
-        finally:
-            writer.close()
-
-    return serve  # type: ignore[return-value]
+def _listen(path: Path) -> socket.socket:
+    """Return a new socket at `path`, which appears there when it is complete."""
+    partial = path.with_name(f".{path.name}")
+    partial.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        listening.setblocking(False)
+        listening.bind(str(partial))
+        partial.chmod(_MODE)
+        partial.replace(path)
+    except OSError:
+        listening.close()
+        raise
+    return listening

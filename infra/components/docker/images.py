@@ -16,6 +16,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.parts.composition import Composition
+from infra.parts.console import CONSOLE, CONSOLE_UID
 from infra.parts.gateway import FRONT_UID, GATEWAY_UID
 from infra.parts.hub import HUB, HUB_UID
 from infra.parts.image_content import IMAGE_SUFFIX, service_content
@@ -130,14 +131,16 @@ class BuiltImage(pulumi.ComponentResource):
 
 
 def stack_images(composition: Composition, root: Path, opts: pulumi.ResourceOptions) -> dict[str, Image]:
-    """Return the images of the stack's services by their names, of the gateway, of the front, and of the hub if there
-    is one; `root` is the repository."""
+    """Return the images of the stack's services by their names, of the gateway, of the front, and of the hub and the
+    console if there are any; `root` is the repository."""
     settings = composition.settings
     servers = {spec.name: server_image(spec, settings, root / "mcp-servers", opts) for spec in composition.services}
     hub = {HUB: hub_image(settings, root, HUB_UID, opts)} if composition.hub else {}
+    console = {CONSOLE: console_image(settings, root, CONSOLE_UID, opts)} if settings.has_console else {}
     return {
         **servers,
         **hub,
+        **console,
         GATEWAY: gateway_image(settings, root / "nginx", GATEWAY_UID, opts),
         FRONT: front_image(settings, root / "nginx", FRONT_UID, opts),
     }
@@ -226,6 +229,32 @@ def hub_image(
         opts,
         SERVER_SUITE,
         dockerfile="hub/Dockerfile",
+        mirrors={"PIP_INDEX_URL": settings.build.pip_index_url or ""},
+        log=log,
+    )
+
+
+def console_image(
+    settings: StackSettings, root: Path, uid: int, opts: pulumi.ResourceOptions, log: Path | None = None
+) -> Image:
+    """Return the image of the console: by its digest, or built from `root` (the repository, as for the hub)."""
+    parts = {
+        ".dockerignore",
+        "console/Dockerfile",
+        "console/dyber_console",
+        "console/requirements.txt",
+        "mcp-servers/healthcheck",
+    }
+    return _part_image(
+        CONSOLE,
+        settings.console_image,
+        settings,
+        root,
+        parts,
+        uid,
+        opts,
+        SERVER_SUITE,
+        dockerfile="console/Dockerfile",
         mirrors={"PIP_INDEX_URL": settings.build.pip_index_url or ""},
         log=log,
     )

@@ -18,15 +18,16 @@ from messages import tr
 
 @dataclass(frozen=True)
 class MonitoringArgs:
-    """`specs` have the stack's values. `watches_cache`: the exporter of Redis is in the network. `hub_replicas` is how
-    many containers the hub has. `data` is the name on
-    the engine of the volume with the samples."""
+    """`specs` have the stack's values. `watches_cache`: the exporter of Redis is in the network.
+    `watches_console`: the stack has the console. `hub_replicas` is how many containers the hub has. `data` is the name
+    on the engine of the volume with the samples."""
 
     identity: defaults.StackIdentity
     image: Image
     settings: MonitoringSettings
     specs: list[ServiceSpec]
     watches_cache: bool
+    watches_console: bool
     hub_replicas: int
     data: pulumi.Input[str]
 
@@ -85,6 +86,7 @@ class Monitoring(pulumi.ComponentResource):
             cache=args.watches_cache,
             hub_replicas=args.hub_replicas,
             alerts=args.settings.alerts is not None,
+            console=args.watches_console,
         )
         in_prometheus = pulumi.Output.concat("container:", self.container.id)
         return containers.declare_task(

@@ -91,6 +91,7 @@ class Profiles:
                     settings=settings.monitoring,
                     specs=specs,
                     watches_cache=settings.has(CACHE),
+                    watches_console=settings.has_console,
                     hub_replicas=settings.hub.replicas if self._composition.hub else 0,
                     data=data.volume(MONITORING),
                 ),

@@ -34,7 +34,8 @@ STATE_KEY_BYTES = 32
 class McpServiceArgs:
     """`data` is the name of the data volume on the engine, if the service has one. `cache` is the service's user in
     Redis, if it uses Redis. `check_contract`: no container is created unless the image's tools are those of the
-    contract. `secrets` are those that the stack gives to the service, by name."""
+    contract. `secrets` are those that the stack gives to the service, by name. `traces`: it sends spans to the
+    console."""
 
     identity: defaults.StackIdentity
     spec: ServiceSpec
@@ -44,6 +45,7 @@ class McpServiceArgs:
     cache: CacheLogin | None = None
     check_contract: bool = False
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
+    traces: bool = False
 
 
 class McpService(pulumi.ComponentResource):
@@ -70,6 +72,7 @@ class McpService(pulumi.ComponentResource):
             data=bool(args.data),
             secrets=args.secrets,
             cache_user=args.cache.user if args.cache else None,
+            traces=args.traces,
         )
         self.network = containers.declare_network(
             part.network, args.identity, child, internal=not part.network.internet_access

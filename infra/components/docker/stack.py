@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_docker as docker
 import pulumi_random as random
 
+from infra.components.docker.console import Console, ConsoleArgs
 from infra.components.docker.data import DataVolumes
 from infra.components.docker.defaults import StackIdentity
 from infra.components.docker.hub import Hub, HubArgs
@@ -15,6 +16,7 @@ from infra.components.docker.images import Image
 from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService, McpServiceArgs
 from infra.parts.composition import Composition
+from infra.parts.console import CONSOLE
 from infra.parts.hub import HUB
 from infra.settings.stack import StackSettings
 from infra.settings.subnets import Subnets
@@ -53,6 +55,7 @@ def declare_services(
                 cache=access.services[spec.name] if access and spec.cache else None,
                 check_contract=settings.contracts == "enforced",
                 secrets=settings.secrets(spec.name),
+                traces=settings.sends_traces,
             ),
             opts,
         )
@@ -67,3 +70,17 @@ def declare_hub(
     if composition.hub is None:
         return None
     return Hub(HUB, HubArgs(composition, composition.hub, identity, images[HUB]), opts)
+
+
+def declare_console(
+    composition: Composition,
+    identity: StackIdentity,
+    images: Mapping[str, Image],
+    data: DataVolumes,
+    addresses: Sequence[str],
+    opts: pulumi.ResourceOptions,
+) -> Console | None:
+    """Declare the console of the stack; return None for a stack without. `addresses` are as for ConsoleArgs."""
+    if not composition.settings.has_console:
+        return None
+    return Console(CONSOLE, ConsoleArgs(composition, identity, images, data.volume(CONSOLE), addresses), opts)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 
@@ -21,19 +22,22 @@ from infra.rendering.gateway import hub as hubs
 from infra.rendering.gateway.logins import logins
 from infra.rendering.gateway.model import (
     GatewayClient,
+    GatewayConsole,
     GatewayHub,
     GatewayNetworks,
     GatewayService,
     tls_names,
 )
 from infra.schema.problems import UnusableValue
-from infra.services.ports import HTTPS_PORT
+from infra.services.ports import CONSOLE_GATEWAY_PORT, HTTPS_PORT, SPANS_PORT
 from infra.settings.gateway import GatewaySettings
 from infra.version import VERSION
 
 NGINX_FOLDER = Path(__file__).resolve().parents[3] / "nginx"
 #: The folder in which the gateway and the loader mount the configuration volume.
 CONFIGURATION_ROOT = "/etc/dyber"
+#: Where the gateway finds the socket on which the console takes its log (infra.parts.console).
+LOG_SOCKET = "/run/dyber-console/gateway.sock"
 #: How many calls without a valid token one address may have open. Such calls are answered at once, so more of them are
 #: held open on purpose. Behind Docker all callers may have one address, so the number is larger than a single browser
 #: or monitor needs.
@@ -50,13 +54,12 @@ def render(
     networks: GatewayNetworks = GatewayNetworks(),
     version: str = VERSION,
     hub: GatewayHub | None = None,
-    *,
-    makes_spans: bool = False,
+    console: GatewayConsole | None = None,
 ) -> dict[str, str]:
     """Return the text of each file by its path in the configuration's folder; Nginx starts with `nginx.conf`.
 
-    With `makes_spans`, something makes spans of the access log, as the console does, and they become the parents of the
-    services' spans. The result does not depend on the order of services and clients.
+    A console that takes spans makes those of the gateway from its log, and they become the parents of the services' spans.
+    The result does not depend on the order of services and clients.
     Raises UnusableValue if services share a name or a port, clients share a name or a token, or a client's scope names
     a tool that is not among the known tools of its service, or is too long for a header, or a client is limited to
     accounts of a service that does not enforce scopes or has no accounts. Scopes and accounts for other services are
@@ -76,16 +79,16 @@ def render(
     context = {
         "settings": settings,
         "networks": networks,
-        "makes_spans": makes_spans,
         "version": version,
         "services": ordered_services,
         "clients": ordered_clients,
         **hubs.context(hub, ordered_services),
+        **_console_context(settings, console),
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
         "errors": [error for error in _errors() if settings.oauth or not error["logins"]],
         "token_problems": _error_table()["unauthorized"]["problems"],
-        "zones": _zones(settings, ordered_services, hub),
+        "zones": _zones(settings, ordered_services, hub, console),
         "body_limits": body_limits(settings),
         "anonymous_connections": ANONYMOUS_CONNECTIONS,
         **login_parts["variables"],
@@ -251,7 +254,10 @@ def body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
 
 
 def _zones(
-    settings: GatewaySettings, services: list[GatewayService], hub: GatewayHub | None
+    settings: GatewaySettings,
+    services: list[GatewayService],
+    hub: GatewayHub | None,
+    console: GatewayConsole | None,
 ) -> dict[str | int, dict[str, str]]:
     """Return the zones in which limits count, by role; the zones for calls are by their rate."""
     zones: dict[str | int, dict[str, str]] = {
@@ -266,10 +272,28 @@ def _zones(
         zones["readers"] = _zone("readers", "limit_req_zone", "$reading_address", "4m", "5r/s")
     zones["streams"] = _zone("streams", "limit_conn_zone", "$streaming_client", "1m")
     zones["anonymous"] = _zone("anonymous", "limit_conn_zone", "$unknown_address", "1m")
+    if console:
+        zones["pages"] = _zone("pages", "limit_req_zone", "$binary_remote_addr", "1m", "50r/s")
+        zones["spans"] = _zone("spans", "limit_conn_zone", "$server_port", "64k")
+        zones["open pages"] = _zone("open_pages", "limit_conn_zone", "$binary_remote_addr", "1m")
     for kind in body_limits(settings):
         zones[f"{kind} of a client"] = _zone(f"{kind}_client", "limit_conn_zone", f"$client_of_{kind}_body", "256k")
         zones[kind] = _zone(f"{kind}_bodies", "limit_conn_zone", f"${kind}_bodies", "64k")
     return zones
+
+
+def _console_context(settings: GatewaySettings, console: GatewayConsole | None) -> dict[str, Any]:
+    """Return what the templates read of the console. `public_origin` is the host and the port under which browsers reach
+    the gateway by HTTPS through the user's own proxy, which speaks HTTP to the gateway."""
+    public = urlsplit(settings.public_url or "")
+    return {
+        "console": console,
+        "makes_spans": console is not None and console.takes_spans,
+        "console_gateway_port": CONSOLE_GATEWAY_PORT,
+        "spans_port": SPANS_PORT,
+        "log_socket": LOG_SOCKET,
+        "public_origin": public.netloc if public.scheme == "https" else "",
+    }
 
 
 def _error_fields(code: str, chinese: str, english: str) -> dict[str, Any]:
@@ -341,6 +365,18 @@ def _error_table() -> dict[str, dict[str, Any]]:
     return table
 
 
+#: What an entry of the table of errors means that does not say so.
+_ERROR_DEFAULTS = {"early": False, "retry": False, "logins": False, "page": False}
+
+
+def _page_text(chinese: str, english: str) -> str:
+    """Return what a person sees in a browser, as the text argument of Nginx's `return`."""
+    text = f"{chinese}\n\n{english}\n"
+    if "$" in text:
+        raise ValueError(text)
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def _errors() -> list[dict[str, Any]]:
     """Return the table of errors, each with the body of its response."""
     errors = []
@@ -350,7 +386,9 @@ def _errors() -> list[dict[str, Any]]:
             variables["reason"] = "token_problem"
         fields = _error_fields(code, entry["zh"], entry["en"])
         body = json_body(fields, entry.get("shows"), **variables, request_id="gateway_request_id")
-        errors.append({"early": False, "retry": False, "logins": False, **entry, "code": code, "body": body})
+        if entry.get("page"):
+            body = _page_text(entry["zh"], entry["en"])
+        errors.append({**_ERROR_DEFAULTS, **entry, "code": code, "body": body})
     return errors
 
 

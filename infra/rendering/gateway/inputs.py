@@ -7,9 +7,11 @@ import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from infra.rendering.console.scope import console_client
 from infra.rendering.gateway.configuration import render
-from infra.rendering.gateway.model import GatewayClient, GatewayHub, GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayConsole, GatewayHub, GatewayNetworks, GatewayService
 from infra.schema.problems import ConfigurationError, Problem, UnusableValue
+from infra.schema.system_errors import reason
 from infra.services.catalog import ServiceSpec
 from infra.settings.names import stack_file
 from infra.settings.stack import StackSettings
@@ -24,8 +26,10 @@ def configuration(
     hashes: Mapping[str, Sequence[str]],
     networks: GatewayNetworks = GatewayNetworks(),
     hub: GatewayHub | None = None,
+    console_token: str | None = None,
 ) -> dict[str, str]:
-    """Return the gateway's rendered configuration, by relative path. `hashes` are the SHA-256 of each client's tokens.
+    """Return the gateway's rendered configuration, by relative path. `hashes` are the SHA-256 of each client's tokens,
+    `console_token` that of the console's token, None for a stack without the console.
 
     Raises ConfigurationError for settings that the gateway cannot use.
     """
@@ -40,7 +44,11 @@ def configuration(
             )
             for client, values in hashes.items()
         ]
-        return render(settings.gateway, services, clients, networks, hub=hub)
+        console = None
+        if console_token:
+            clients.append(console_client(specs, console_token))
+            console = GatewayConsole(settings.sends_traces)
+        return render(settings.gateway, services, clients, networks, hub=hub, console=console)
     except UnusableValue as error:
         client = error.parameters.get("client")
         path = ("clients", str(client)) if client in settings.clients else ("gateway",)
@@ -51,7 +59,8 @@ def configuration(
 def check(settings: StackSettings, specs: Sequence[ServiceSpec], hub: GatewayHub | None) -> None:
     """Raise ConfigurationError for settings that the gateway cannot use, before there are any tokens."""
     hashes = {client: [hashlib.sha256(client.encode()).hexdigest()] for client in settings.clients}
-    configuration(settings, specs, hashes, hub=hub)
+    console = hashlib.sha256(b"the console").hexdigest() if settings.has_console else None
+    configuration(settings, specs, hashes, hub=hub, console_token=console)
 
 
 def tls_files(settings: StackSettings) -> dict[str, str]:
@@ -84,7 +93,7 @@ def pem_file(settings: StackSettings, keys: tuple[str, ...], path: str, *, is_au
         text = file.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         message = next((message for kind, message in _UNREADABLE.items() if isinstance(error, kind)), "not_readable")
-        parameters["reason"] = str(error)
+        parameters["reason"] = reason(error)
         raise ConfigurationError(Problem(message, stack_file(settings.stack), keys, path, parameters)) from None
     if is_authority:
         try:

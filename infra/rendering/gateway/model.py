@@ -15,7 +15,7 @@ from typing import Literal
 from infra.schema.host_names import certificate_name
 from infra.schema.problems import UnusableValue
 from infra.services import reserved_names
-from infra.services.ports import GATEWAY_PORTS, HUB_PORT
+from infra.services.ports import CONSOLE_PORT, CONSOLE_SPANS_PORT, GATEWAY_PORTS, HUB_PORT
 
 #: Streams without data get a ping every 15 s, so a read timeout must be much longer.
 SHORTEST_READ_TIMEOUT_SECONDS = 60
@@ -156,7 +156,8 @@ class GatewayHub:
 
     `token_sha256` is the hash of the token with which the hub calls services through the gateway. `tools`, `prompts`
     and `resource_schemes` are what each service offers there, by service: names, and the schemes of URIs that belong
-    to no other service. What is not listed still works, because the hub itself passes on calls that the gateway cannot
+    to no other service. `names` are the names at the hub of tools that have another name there, by service and tool.
+    What is not listed still works, because the hub itself passes on calls that the gateway cannot
     place. `readable` are the services that have, or may have, prompts or resources, with any scheme. `search`: whether
     the hub has an address for searching tools. `replicas` is the number of its containers, which the gateway finds as
     `hub-1`, `hub-2`, … besides `hub`. `requests_per_second` limits each client's requests that the hub itself answers.
@@ -165,6 +166,7 @@ class GatewayHub:
 
     token_sha256: str
     tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     resource_schemes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     readable: frozenset[str] = frozenset()
@@ -203,20 +205,43 @@ class GatewayHub:
 
 
 @dataclass(frozen=True)
+class GatewayConsole:
+    """The console, which the gateway serves under /console/. `takes_spans`: services and the hub send spans to it."""
+
+    takes_spans: bool = True
+
+    @property
+    def host(self) -> str:
+        """The network alias of the console's container."""
+        return "console"
+
+    @property
+    def port(self) -> int:
+        """The port on which the console listens for pages."""
+        return CONSOLE_PORT
+
+    @property
+    def spans_port(self) -> int:
+        """The port on which the console takes spans."""
+        return CONSOLE_SPANS_PORT
+
+
+@dataclass(frozen=True)
 class GatewayNetworks:
     """Address ranges of networks that are known only once the engine has made them. Raises UnusableValue for bad
     ranges.
 
     `trusted_proxies` are the networks of the proxies in front of the gateway, which speak the PROXY protocol if there
     are any. `monitoring` are the networks of Prometheus, which has the name `prometheus` there and may read all
-    metrics.
+    metrics. `console` are the networks of the console, which may also read them, and call services.
     """
 
     trusted_proxies: tuple[str, ...] = ()
     monitoring: tuple[str, ...] = ()
+    console: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for key in ("trusted_proxies", "monitoring"):
+        for key in ("trusted_proxies", "monitoring", "console"):
             for network in getattr(self, key):
                 try:
                     ipaddress.ip_network(network)

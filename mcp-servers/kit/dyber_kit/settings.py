@@ -13,6 +13,10 @@ from dyber_kit.language import LANGUAGE_SETTING, LANGUAGES, Language, tr
 #: The variable with the key of the states of questions, or with `_FILE` the path of its file.
 STATE_KEY_SETTING = "DYBER_STATE_KEY"
 _SHORTEST_KEY = 32
+_SHORTEST_SECRET = 6
+#: The secrets that this process has read.
+_secrets: set[str] = set()
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -156,6 +160,18 @@ def _environment_key(name: str) -> str | None:
     return key
 
 
+def secrets_read() -> frozenset[str]:
+    """Return the secrets that this process has read, for those who mask them in texts that leave it."""
+    return frozenset(_secrets)
+
+
+def _kept(secret: str) -> str:
+    # Shorter values, such as a number, occur in ordinary texts.
+    if len(secret) >= _SHORTEST_SECRET:
+        _secrets.add(secret)
+    return secret
+
+
 def environment_secret(name: str) -> str | None:
     """Return the secret in environment variable `name` or in the file that `name`_FILE names; None when neither is set.
 
@@ -164,7 +180,7 @@ def environment_secret(name: str) -> str | None:
     """
     value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
     if not file:
-        return value or None
+        return _kept(value) if value else None
     if value:
         raise ValueError(tr("Only one of the environment variables {name} and {name}_FILE may be set", name=name))
     try:
@@ -183,4 +199,4 @@ def environment_secret(name: str) -> str | None:
         raise ValueError(
             tr("The file {file} that the environment variable {name}_FILE names is empty", name=name, file=file)
         )
-    return content
+    return _kept(content)

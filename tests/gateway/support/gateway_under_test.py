@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.rendering.gateway.configuration import render
-from infra.rendering.gateway.model import GatewayClient, GatewayHub, GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayClient, GatewayConsole, GatewayHub, GatewayNetworks, GatewayService
 from infra.settings.gateway import GatewaySettings, LimitSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
 
@@ -74,16 +74,19 @@ class GatewayUnderTest:
     volume: str = field(default_factory=lambda: unique("volume"))
     name: str = field(default_factory=lambda: unique("gateway"))
     others: list[str] = field(default_factory=list)
+    #: A volume that is mounted read-only in the folder of the console's socket; "" for none.
+    log_volume: str = ""
     #: By container and port inside: the port on this machine, which the engine keeps until the container restarts.
     _published: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def start(self) -> None:
         docker("network", "create", "--label", LABEL, self.network)
         docker("volume", "create", "--label", LABEL, self.volume)
+        log = [f"--volume={self.log_volume}:/run/dyber-console:ro"] if self.log_volume else []
         published = [f"--publish=127.0.0.1::{port}" for port in self.ports]
         docker(
             "run", "--detach", "--name", self.name, "--label", LABEL, "--network", self.network,
-            "--volume", f"{self.volume}:/etc/dyber:ro", *published, *CONFINED, *READ_ONLY, self.image,
+            "--volume", f"{self.volume}:/etc/dyber:ro", *log, *published, *CONFINED, *READ_ONLY, self.image,
         )  # fmt: skip
         wait_until(self.healthy, "the gateway is healthy")
 
@@ -106,10 +109,10 @@ class GatewayUnderTest:
     def backend(self, service: str, replica: int = 1) -> str:
         """Start another container of a service, with this replica number, and return its name once it listens.
 
-        The service `hub` is a stand-in for the hub, which answers as the others do.
+        The services `hub` and `console` are stand-ins for the hub and the console, which answer as the others do.
         """
         name = unique(service)
-        alias = service if service == "hub" else f"{service}-mcp"
+        alias = service if service in ("hub", "console") else f"{service}-mcp"
         docker(
             "create", "--name", name, "--label", LABEL, "--network", self.network,
             "--network-alias", alias, "--network-alias", f"{alias}-{replica}", *CONFINED, self.image,
@@ -128,12 +131,18 @@ class GatewayUnderTest:
         docker("rm", name)
         self.others.remove(name)
 
-    def load(self, files: Mapping[str, str], command: str = "/usr/local/bin/apply-config /staging") -> Loaded:
-        """Run the loader with these files."""
+    def load(
+        self,
+        files: Mapping[str, str],
+        command: str = "/usr/local/bin/apply-config /staging",
+        memory_mib: int | None = None,
+    ) -> Loaded:
+        """Run the loader with these files, and with a limit of its memory."""
+        limit = [f"--memory={memory_mib}m", f"--memory-swap={memory_mib}m"] if memory_mib else []
         name = unique("loader")
         docker(
             "create", "--name", name, "--label", LABEL, "--network", "none", "--pid", f"container:{self.name}",
-            "--volume", f"{self.volume}:/etc/dyber", *CONFINED, self.image, "bash", "-c", command,
+            "--volume", f"{self.volume}:/etc/dyber", *CONFINED, *limit, self.image, "bash", "-c", command,
         )  # fmt: skip
         try:
             docker("cp", "-", f"{name}:/", stdin=archive({f"staging/{path}": text for path, text in files.items()}))
@@ -151,10 +160,10 @@ class GatewayUnderTest:
         clients: tuple[GatewayClient, ...] = (CLIENT,),
         networks: GatewayNetworks = GatewayNetworks(),
         hub: GatewayHub | None = None,
-        makes_spans: bool = False,
+        console: GatewayConsole | None = None,
     ) -> str:
         """Deliver a configuration and return its version."""
-        loaded = self.load(render(settings, services, clients, networks, hub=hub, makes_spans=makes_spans))
+        loaded = self.load(render(settings, services, clients, networks, hub=hub, console=console))
         assert loaded.exit_code == 0, loaded.stderr
         return loaded.stdout.strip()
 

@@ -20,6 +20,7 @@ PAIRS = [
     ("README.md", "README.en.md"),
     ("docs/commands.md", "docs/commands.en.md"),
     ("docs/hub.md", "docs/hub.en.md"),
+    ("docs/console.md", "docs/console.en.md"),
     ("docs/gateway.md", "docs/gateway.en.md"),
     ("docs/calling.md", "docs/calling.en.md"),
     ("docs/environments.md", "docs/environments.en.md"),

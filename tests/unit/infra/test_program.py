@@ -24,6 +24,8 @@ from tests.unit.infra.mocked import set_new_event_loop
 REPOSITORY = Path(__file__).resolve().parents[3]
 SERVICES = ("xiaohongshu", "template")
 TOKEN = "c0ffee" * 10 + "0000"
+#: The values of RandomBytes that differ from all others, by name.
+VALUES = {"desktop-pet-token": TOKEN, "console-token": "c0501e" * 10 + "0000"}
 PROXY_ARGUMENTS = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 
@@ -38,13 +40,19 @@ class Recorder(pulumi.runtime.Mocks):
         outputs = dict(args.inputs)
         outputs.setdefault("name", f"{args.name}-name")
         if args.typ == "random:index/randomBytes:RandomBytes":
-            outputs["hex"] = TOKEN if args.name == "desktop-pet-token" else TOKEN[::-1]
+            outputs["hex"] = VALUES.get(args.name, TOKEN[::-1])
+        if args.typ == "random:index/randomPassword:RandomPassword":
+            outputs["result"] = f"the result of {args.name}"
+        if args.typ == "docker:index/remoteImage:RemoteImage":
+            outputs["imageId"] = f"sha256:{args.name}"
         if args.typ == "random:index/randomId:RandomId":
             outputs["hex"] = "0123456789ab"
         if args.inputs.get("attach"):
             outputs.update(exitCode=0, containerLogs="version\n")
         if args.name == "monitoring-network":
             outputs["ipamConfigs"] = [{"subnet": "172.30.0.0/16"}]
+        if args.name == "console-network":
+            outputs["ipamConfigs"] = [{"subnet": "172.31.0.0/16"}]
         return f"{args.name}-id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
@@ -74,8 +82,9 @@ def declare(
 
     `changed` are values that replace those of the template's service.yaml, `encrypted` are the keys that hold anything
     encrypted, `volumes` are the volumes that the engine has. Only the services `deployed` of the repository at `root`
-    are part of the stack.
+    are part of the stack, which has the console only if `values` say so.
     """
+    values = {"console": {"enabled": False}, **values}
     known = load_catalog(root / "mcp-servers")
     specs = {name: known[name].model_copy(update=changed if name == "template" else None) for name in deployed}
     monkeypatch.setattr(catalog, "load_catalog", lambda servers: specs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
@@ -90,6 +91,14 @@ def test_a_change_of_an_address_replaces_the_sender_and_leaves_alertmanager(
     assert changed(declared, after) == {"alerts-secrets", "alerts-secrets-revision"}
 
 
+def test_a_receiver_without_an_address_is_refused_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    incomplete = {"receivers": {"team": {"kind": "wecom"}}}
+    command = "config set monitoring.alerts.receivers.team.url --secret -s dev"
+    with pytest.raises(pulumi.RunError, match=command):
+        declare(monkeypatch, profiles=PROFILES, monitoring={"alerts": incomplete})
+    declare(monkeypatch, profiles=["dev"], monitoring={"alerts": incomplete})
+
+
 def test_the_outputs_name_the_containers_and_the_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
     exported: dict[str, Any] = {}
     monkeypatch.setattr("pulumi.export", exported.__setitem__)
@@ -105,3 +114,13 @@ def test_the_routes_of_all_receivers_continue() -> None:
     content = yaml.safe_load(alertmanager_configuration(settings))
     assert all(route["continue"] for route in content["route"]["routes"])
     assert content["route"]["repeat_interval"] == "1d"
+
+
+def test_what_another_alert_explains_is_not_sent_as_well() -> None:
+    settings = AlertsSettings.model_validate(ALERTS)
+    rules = yaml.safe_load(alertmanager_configuration(settings))["inhibit_rules"]
+    explained = {(rule["source_matchers"][0], rule["target_matchers"][0]): rule.get("equal") for rule in rules}
+    assert explained == {
+        ('alertname="GatewayDown"', 'alertname="TargetDown"'): None,
+        ('alertname="ServiceDown"', 'alertname="TargetDown"'): ["service"],
+    }

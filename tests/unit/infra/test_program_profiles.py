@@ -99,7 +99,7 @@ def test_both_ports_stay_on_loopback_wherever_the_gateway_is_bound(monkeypatch: 
     }
     assert published == {
         "cache-redis": [("127.0.0.1", 6479, 6379)],
-        "monitoring-direct-nginx": [("127.0.0.1", 9190, 9090), ("::1", 9190, 39090)],
+        "monitoring-direct-nginx": [("127.0.0.1", 9190, 9090), ("::1", 9190, 29090)],
     }
 
 

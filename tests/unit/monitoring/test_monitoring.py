@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from infra.rendering.gateway.configuration import render as render_gateway
-from infra.rendering.gateway.model import GatewayHub, GatewayNetworks, GatewayService
+from infra.rendering.gateway.model import GatewayConsole, GatewayHub, GatewayNetworks, GatewayService
 from infra.rendering.monitoring import render
 from infra.services.catalog import ServiceSpec
 from infra.settings.gateway import GatewaySettings
@@ -127,6 +127,18 @@ def test_the_hub_is_scraped_like_a_service_where_there_is_one() -> None:
         ("/services/hub/1", "hub-1:8070"),
         ("/services/hub/2", "hub-2:8070"),
     ]
+
+
+def test_the_console_is_scraped_where_there_is_one() -> None:
+    def instances(console: bool) -> list[str]:
+        targets = jobs(render(SERVICES, cache=False, console=console))["services"]["static_configs"]
+        return [target["labels"]["__metrics_path__"] for target in targets if target["labels"]["service"] == "console"]
+
+    assert (instances(False), instances(True)) == ([], ["/services/console/1"])
+    networks = GatewayNetworks(monitoring=("172.30.0.0/16",))
+    gateway = render_gateway(GatewaySettings(), [], [], networks, console=GatewayConsole())["monitoring.conf"]
+    assert re.findall(r'"(/services/\S+)" "(\S+)";', gateway) == [("/services/console/1", "console:8071")]
+    assert "/services/console" not in render_gateway(GatewaySettings(), [], [], networks)["monitoring.conf"]
 
 
 def test_a_service_cannot_publish_metrics_under_the_name_of_another() -> None:

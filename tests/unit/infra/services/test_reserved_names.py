@@ -22,6 +22,7 @@ from tests.unit.infra.test_program import SERVICES, Recorder, declare
 
 EVERYTHING: dict[str, Any] = {
     "profiles": ["dev", "cache", "monitoring"],
+    "console": {"enabled": True},
     "services": {"template": {"secrets": {"TEMPLATE_TOKEN": "x"}}},
     "gateway": {"serverNames": ["pet.example.com"], "tls": {"source": "acme"}},
 }

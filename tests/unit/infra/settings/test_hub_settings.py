@@ -125,5 +125,5 @@ def test_a_pinned_stack_without_images_is_told_how_to_promote_them() -> None:
 
 @pytest.mark.parametrize("way_out", [{"hub": {"enabled": False}}, {"hubImage": DIGEST}])
 def test_a_pinned_stack_has_the_hubs_image_or_no_hub(way_out: dict[str, Any]) -> None:
-    values, known = pinned(**way_out)
+    values, known = pinned(**way_out, console={"enabled": False})
     assert settings(**values).select(known)

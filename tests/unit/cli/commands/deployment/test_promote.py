@@ -102,6 +102,15 @@ def test_a_hub_that_the_source_lacks_is_named_before_anything_is_written() -> No
     assert ("hubImage",) not in changes(settings(hub={"enabled": False}), without)
 
 
+def test_a_console_that_the_source_lacks_is_named_before_anything_is_written() -> None:
+    target = settings(console={"enabled": True})
+    with pytest.raises(StackError, match="console|控制台") as raised:
+        changes(target, release())
+    assert "Pulumi.dev.yaml" in raised.value.next_step and "Pulumi.test.yaml" in raised.value.next_step
+    assert changes(target, release(console=OLD))[("consoleImage",)] == OLD
+    assert ("consoleImage",) not in changes(settings(), release())
+
+
 def test_every_image_setting_of_a_stack_is_promoted() -> None:
     assert {"gateway", "front"} <= set(image_parts())
     assert pinned_images(pinned()) == {"template": NEW, "gateway": OLD, "front": OLD, "hub": OLD}

@@ -220,3 +220,12 @@ def test_many_names_get_a_hash_of_their_size() -> None:
 def test_the_gateways_document_has_the_address_for_all_tools(described: GatewayHub | None, address: str | None) -> None:
     information = json.loads(rendered(described)["njs/catalog.json"])["information"]
     assert information.get("mcp") == address
+
+
+def test_a_tool_is_called_by_its_name_at_the_hub() -> None:
+    described = hub(
+        names={"alpha": {"alpha_read": "look"}}, groups=(GatewayGroup("pet", {"see": ("alpha", "alpha_read")}),)
+    )
+    known = routed(described)
+    assert (known["|tools/call|look"], known["pet|tools/call|see"]) == (("alpha", "alpha_read"),) * 2
+    assert "|tools/call|alpha_read" not in known

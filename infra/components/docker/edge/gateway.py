@@ -11,14 +11,15 @@ import pulumi_docker as docker
 
 from infra.access import ClientToken
 from infra.components.docker import containers, defaults, one_shot
-from infra.components.docker.certificate import (
+from infra.components.docker.console import Console
+from infra.components.docker.edge.certificate import (
     AcmeCertificate,
     CertificateFiles,
     CertificateFilesArgs,
     KeeperArgs,
     SelfSignedCertificate,
 )
-from infra.components.docker.front import Front, FrontArgs
+from infra.components.docker.edge.front import Front, FrontArgs
 from infra.components.docker.hub import Hub
 from infra.components.docker.images import FRONT, GATEWAY, Image
 from infra.components.docker.monitoring import Monitoring
@@ -26,6 +27,8 @@ from infra.components.docker.service import McpService
 from infra.parts import certificate
 from infra.parts import gateway as parts
 from infra.parts.composition import Composition
+from infra.parts.console import LOG_VOLUME as CONSOLE_LOG
+from infra.parts.console import NETWORK as CONSOLE_NETWORK
 from infra.parts.hub import NETWORK as HUB_NETWORK
 from infra.parts.monitoring import NETWORK as MONITORING_NETWORK
 from infra.parts.service import network_name
@@ -39,7 +42,8 @@ from messages import tr
 
 @dataclass(frozen=True)
 class GatewayArgs:
-    """`images` and `services` are by name, `tokens` by client; `monitoring` and `hub` are None in stacks without."""
+    """`images` and `services` are by name, `tokens` by client; `monitoring`, `hub` and `console` are None in
+    stacks without."""
 
     composition: Composition
     identity: defaults.StackIdentity
@@ -48,6 +52,7 @@ class GatewayArgs:
     tokens: Mapping[str, ClientToken]
     monitoring: Monitoring | None = None
     hub: Hub | None = None
+    console: Console | None = None
 
     @property
     def settings(self) -> StackSettings:
@@ -71,8 +76,8 @@ class Gateway(pulumi.ComponentResource):
     Creates:
     - fronts, which publish its ports: one for the gateway's own ports, one for each service's direct port and one for
       Prometheus
-    - the gateway's container, in every service's network and in those of Prometheus and of the hub; a new container
-      serves before the old one drains
+    - the gateway's container, in every service's network and in those of Prometheus, of the hub and of the console; a
+      new container serves before the old one drains
     - a volume with its configuration, which the gateway mounts read-only
     - a one-shot loader for each new configuration: it checks it with `nginx -t` in the same image, switches to it, and
       makes the gateway reload
@@ -98,15 +103,23 @@ class Gateway(pulumi.ComponentResource):
         if args.monitoring:
             monitoring[MONITORING_NETWORK] = args.monitoring.network.name
         hub = {HUB_NETWORK: args.hub.network.name} if args.hub else {}
+        console = {CONSOLE_NETWORK: args.console.network.name} if args.console else {}
+        log = {CONSOLE_LOG: args.console.log.name} if args.console else {}
         self.container = containers.declare_server(
             parts.gateway(
-                args.settings.gateway, args.specs, list(networks), next(iter(monitoring), None), next(iter(hub), None)
+                args.settings.gateway,
+                args.specs,
+                list(networks),
+                next(iter(monitoring), None),
+                next(iter(hub), None),
+                next(iter(console), None),
+                takes_spans=args.settings.sends_traces,
             ),
             args.identity,
             args.image,
             child,
-            networks={parts.EDGE: edge.name, **networks, **monitoring, **hub},
-            volumes={parts.CONFIGURATION_VOLUME: volume.name},
+            networks={parts.EDGE: edge.name, **networks, **monitoring, **hub, **console},
+            volumes={parts.CONFIGURATION_VOLUME: volume.name, **log},
         )
         loader = self._loader(
             args, volume, self._configuration(args, edge), self._certificate_files(name, args, volume)
@@ -181,13 +194,16 @@ class Gateway(pulumi.ComponentResource):
         content = args.composition.hub
         hub_token: pulumi.Input[str] = args.hub.token_sha256 if args.hub else ""
         monitoring: pulumi.Input[Sequence[Any]] = args.monitoring.network.ipam_configs if args.monitoring else []
-        return pulumi.Output.all(hashes, edge.ipam_configs, monitoring, hub_token).apply(
+        console: pulumi.Input[Sequence[Any]] = args.console.network.ipam_configs if args.console else []
+        console_token: pulumi.Input[str] = args.console.token_sha256 if args.console else ""
+        return pulumi.Output.all(hashes, edge.ipam_configs, monitoring, hub_token, console, console_token).apply(
             lambda values: gateway_inputs.configuration(
                 args.settings,
                 args.specs,
                 values[0],
-                GatewayNetworks(_subnets(values[1]), _subnets(values[2])),
+                GatewayNetworks(_subnets(values[1]), _subnets(values[2]), _subnets(values[4])),
                 hub=gateway_hub(args.settings, content, values[3]) if content else None,
+                console_token=values[5] or None,
             )
         )
 
@@ -202,7 +218,7 @@ class Gateway(pulumi.ComponentResource):
             lambda files: [containers.staged(path, text) for path, text in sorted(files.items())]
         )
         return containers.declare_task(
-            parts.LOADER,
+            parts.loader(args.composition.settings.gateway),
             args.identity,
             args.image,
             pulumi.ResourceOptions(parent=self, depends_on=certificate_stored, replace_on_changes=["mounts"]),
