@@ -134,6 +134,7 @@ def measured(
     figures = {(way.name, era): Figures() for way in found for era in requests[way.name]}
     many, few = max(2 * CONCURRENCY, number // TURNS), max(10, number // (4 * TURNS))
     for turn in range(rounds * TURNS):
+        print(f"turn {turn + 1} of {rounds * TURNS}", file=sys.stderr)
         for way in found if turn % 2 == 0 else reversed(found):
             used = partial(_used, way.processes)
             for era, request in requests[way.name].items():

@@ -27,7 +27,7 @@ LONGEST_SECONDS = 20.0
 #: A measurement ends after this time, even if not all of its requests were sent.
 MEASURED_SECONDS = 2.0
 
-Send = Callable[[], Awaitable[None]]
+Send = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Measured:
 
 async def measure(functions: Sequence[Send], number: int, used: Callable[[], float]) -> Measured:
     """Let the functions send at most as many requests in all, after a first one by each. `used` tells how much processor
-    time the measured programs have used so far."""
+    time the measured programs have used so far. Raises WrongAnswerError if an answer takes too long."""
     times: list[float] = []
     remaining = iter(range(number))
 
@@ -156,9 +156,14 @@ async def measure(functions: Sequence[Send], number: int, used: Callable[[], flo
             if time.perf_counter() - started > MEASURED_SECONDS:
                 return
 
-    await asyncio.gather(*(send() for send in functions))
-    before, started = used(), time.perf_counter()
-    await asyncio.gather(*(work(send) for send in functions))
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await asyncio.gather(*(send() for send in functions))
+        before, started = used(), time.perf_counter()
+        async with asyncio.timeout(MEASURED_SECONDS + LONGEST_SECONDS):
+            await asyncio.gather(*(work(send) for send in functions))
+    except TimeoutError:
+        raise WrongAnswerError(f"no answer within {LONGEST_SECONDS:.0f} s") from None
     return Measured(len(times) / (time.perf_counter() - started), times, used() - before)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import httpx2
 import pytest
 
+from bench.hub import requests
 from bench.hub.connections import Repeater
-from bench.hub.requests import measure
+from bench.hub.requests import WrongAnswerError, measure
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\nfirst"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nfir\r\n2;note\r\nst\r\n0\r\n\r\n"
@@ -72,10 +73,17 @@ async def test_a_connection_that_the_server_closes_is_made_anew() -> None:
 
 
 async def test_the_first_request_of_each_function_is_not_measured() -> None:
-    sent, used = [], iter([3.0, 5.0])
+    sent: list[None] = []
+    used = iter([3.0, 5.0])
 
     async def send() -> None:
         sent.append(None)
 
     result = await measure([send, send], 10, lambda: next(used))
     assert (len(sent), len(result.seconds), result.processor_seconds) == (12, 10, 2.0)
+
+
+async def test_an_answer_that_does_not_come_ends_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "LONGEST_SECONDS", 0.01)
+    with pytest.raises(WrongAnswerError, match="no answer"):
+        await measure([asyncio.Event().wait], 10, lambda: 0.0)
