@@ -59,6 +59,8 @@ CONCURRENCY = (1, 16)
 #: Starts the server anew for each call, so it gets fewer of them.
 STARTS_PER_CALL = f"{NPM[0]}, stateless"
 FEWER = 20
+#: Turns of each way in a round. They are short, so that the other load on the machine is the same for all ways.
+TURNS = 5
 
 Call = Callable[[], Awaitable[None]]
 
@@ -203,8 +205,8 @@ async def http_callers(base: str, number: int) -> AsyncIterator[list[Call]]:
             caller.close()
 
 
-async def measure(callers: list[Call], calls: int) -> tuple[list[float], float]:
-    """Return the seconds of each call, and the calls per second of all callers."""
+async def measure(callers: list[Call], calls: int, pid: int | None = None) -> tuple[list[float], float, float]:
+    """Return the seconds of each call, the calls per second of all callers, and the CPU seconds of `pid` for a call."""
     seconds: list[float] = []
     remaining = iter(range(calls))
 
@@ -216,9 +218,11 @@ async def measure(callers: list[Call], calls: int) -> tuple[list[float], float]:
 
     for call in callers:
         await call()
+    used_before = used_seconds(pid) if pid else 0.0
     begun = time.perf_counter()
     await asyncio.gather(*(work(call) for call in callers))
-    return seconds, calls / (time.perf_counter() - begun)
+    rate = calls / (time.perf_counter() - begun)
+    return seconds, rate, (used_seconds(pid) - used_before) / calls if pid else 0.0
 
 
 def npm_programs() -> Path:
@@ -297,7 +301,7 @@ def others(server: tuple[str, ...]) -> dict[str, tuple[list[str | Path], int]]:
 
 
 def run_rounds(server: tuple[str, ...], calls: int, rounds: int) -> list[Row]:
-    """Measure all ways in each round; each starts anew in each round."""
+    """Measure all ways in each round, in which all of them start anew and take turns."""
     ways: dict[str, Callable[[], contextlib.AbstractContextManager[tuple[int, str]]]] = {
         "bridge": lambda: bridge(server)
     }
@@ -305,33 +309,38 @@ def run_rounds(server: tuple[str, ...], calls: int, rounds: int) -> list[Row]:
         ways[name] = lambda command=command, port=port: peer(command, port)  # type: ignore[misc]
     rows = {name: Row(name) for name in ("bare server", *ways)}
     for turn in range(1, rounds + 1):
-        for number in CONCURRENCY:
-            note(rows["bare server"], number, asyncio.run(through_stdio(server, number, calls)))
-        for name, start in ways.items():
-            print(f"round {turn} of {rounds}: {name}", file=sys.stderr)
-            made = calls // FEWER if name == STARTS_PER_CALL else calls
-            with start() as (pid, base):
-                for number in CONCURRENCY:
-                    before = used_seconds(pid)
-                    note(rows[name], number, asyncio.run(through_http(base, number, made)))
-                    rows[name].cpu[number].append((used_seconds(pid) - before) / made)
+        print(f"round {turn} of {rounds}", file=sys.stderr)
+        with contextlib.ExitStack() as stack:
+            running = {name: stack.enter_context(start()) for name, start in ways.items()}
+            for number in CONCURRENCY:
+                for turn_of_round in range(TURNS):
+                    note(rows["bare server"], number, asyncio.run(through_stdio(server, number, calls // TURNS)))
+                    for name, (pid, base) in running.items():
+                        if name == STARTS_PER_CALL and turn_of_round:
+                            continue
+                        made = max(calls // TURNS // (FEWER if name == STARTS_PER_CALL else 1), 2)
+                        note(rows[name], number, asyncio.run(through_http(base, number, made, pid)))
+            for name, (pid, _) in running.items():
                 rows[name].memory, rows[name].private = resident(pid), private(pid)
     return list(rows.values())
 
 
-def note(row: Row, number: int, measured: tuple[list[float], float]) -> None:
-    row.seconds[number] += measured[0]
-    row.rates[number].append(measured[1])
+def note(row: Row, number: int, measured: tuple[list[float], float, float]) -> None:
+    seconds, rate, cpu = measured
+    row.seconds[number] += seconds
+    row.rates[number].append(rate)
+    if cpu:
+        row.cpu[number].append(cpu)
 
 
-async def through_stdio(server: tuple[str, ...], number: int, calls: int) -> tuple[list[float], float]:
+async def through_stdio(server: tuple[str, ...], number: int, calls: int) -> tuple[list[float], float, float]:
     async with bare_callers(server, number) as callers:
         return await measure(callers, calls)
 
 
-async def through_http(base: str, number: int, calls: int) -> tuple[list[float], float]:
+async def through_http(base: str, number: int, calls: int, pid: int) -> tuple[list[float], float, float]:
     async with http_callers(base, number) as callers:
-        return await measure(callers, calls)
+        return await measure(callers, calls, pid)
 
 
 def show(rows: list[Row]) -> None:

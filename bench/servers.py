@@ -1,6 +1,6 @@
 """Measures the servers: start, memory, speed relative to a bare SDK server, and the tokens that they cost an agent.
 
-    .venv/bin/python bench/servers.py [--calls 400] [--rounds 5]
+    .venv/bin/python bench/servers.py [--calls 400] [--rounds 5] [--starts | --sizes | --spans]
 
 Servers run as separate processes, without containers and gateway. The bare server is the SDK's with the same tool,
 without the kit; the servers take turns. Tokens are estimated, as each model counts differently: one for four ASCII
@@ -31,6 +31,9 @@ import uvicorn
 import yaml
 from mcp import Client
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tests.support.service_packages import make_importable
 
@@ -136,9 +139,9 @@ def started(name: str, **environment: str):
 
 
 @contextmanager
-def as_deployed() -> Iterator[tuple[int, str]]:
+def as_deployed(**environment: str) -> Iterator[tuple[int, str]]:
     """Run template at its usual log level and discard its log; yields its process id and base URL."""
-    with process("template_server") as (child, base):
+    with process("template_server", **environment) as (child, base):
         threading.Thread(target=lambda: any(False for _ in child.stdout or ()), daemon=True).start()
         yield child.pid, base
         child.terminate()
@@ -226,6 +229,38 @@ def show_speed(calls: int, rounds: int) -> None:
         }
         for concurrency in (1, 16):
             show_rates(servers, calls, rounds, concurrency)
+
+
+def show_spans(calls: int, rounds: int) -> None:
+    """Print what sending spans costs a server: processor time of a call, and memory. The servers take turns."""
+
+    async def take(request: Request) -> Response:
+        await request.body()
+        return Response(media_type="application/x-protobuf")
+
+    collector = Starlette(routes=[Route("/v1/traces", take, methods=["POST"])])
+    print("\n| protocol | CPU a call | with spans | to without | RSS idle, after | with spans |")
+    print("|---|---|---|---|---|---|")
+    with (
+        stand_in(collector) as address,
+        as_deployed() as (pid, base),
+        as_deployed(OTEL_EXPORTER_OTLP_ENDPOINT=address) as (spanning_pid, spanning_base),
+    ):
+        servers = {pid: base, spanning_pid: spanning_base}
+        idle = {each: resident(each) for each in servers}
+        for era in ERAS:
+            costs: dict[int, list[float]] = {each: [] for each in servers}
+            for each in servers.values():
+                asyncio.run(measure(each, era, 100, 4))
+            for turn in range(rounds):
+                for each in servers if turn % 2 else reversed(servers):
+                    before = used_seconds(each)
+                    asyncio.run(measure(servers[each], era, calls, 4))
+                    costs[each].append((used_seconds(each) - before) / calls * 1e6)
+            without, sending = (statistics.median(costs[each]) for each in servers)
+            memory = [f"{idle[each]:.1f}, {resident(each):.1f} MiB" for each in servers]
+            ratio = median_ratio(costs[spanning_pid], costs[pid])
+            print(f"| {era} | {without:.0f} us | {sending:.0f} us | {ratio:.2f} | {memory[0]} | {memory[1]} |")
 
 
 def show_rates(servers: dict[str, tuple[int, str]], calls: int, rounds: int, concurrency: int) -> None:
@@ -330,7 +365,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--starts", action="store_true", help="only the starts, and the memory of idle servers")
     parser.add_argument("--sizes", action="store_true", help="only the sizes of tool lists and typical answers")
+    parser.add_argument("--spans", action="store_true", help="only what sending spans costs")
     options = parser.parse_args()
+    if options.spans:
+        show_spans(options.calls, options.rounds)
+        return
     if not options.sizes:
         show_starts(options.rounds)
     if options.starts:

@@ -4,7 +4,8 @@
 
 Seven services of the kit with 100 tools in all run in containers, behind a real gateway with a real hub. The same
 services are offered by ContextForge and by FastMCP's proxy, which are installed from PyPI on first use. Requests go to
-the addresses of containers, without a front. All take turns within a round; the calling process shares the processor.
+the addresses of containers, without a front. All take turns several times within a round, so that other work on the
+machine slows all alike; the calling process shares the processor.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import statistics
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -32,7 +34,7 @@ from bench.hub.requests import (
     attempt,
     call,
     handshake,
-    rate,
+    repeat,
     result_of,
     tools_list,
 )
@@ -41,6 +43,8 @@ from tests.gateway.support.docker_cli import docker
 
 SERVICE, TOOL = "mail", "mail_find_entries"
 CONCURRENCY = 16
+#: So often, the ways take turns within a round.
+TURNS = 4
 #: Requests to each way after all services have ended; some of them take seconds.
 ATTEMPTS = 5
 HUB = "hub, /mcp"
@@ -48,20 +52,24 @@ HUB = "hub, /mcp"
 
 @dataclass(frozen=True)
 class Way:
-    """A way to the services: its address, its name for the tool that is called, and the eras that it speaks."""
+    """A way to the services: its address, its name for the tool that is called, the processes of the programs that it
+    leads through, and the eras that it speaks."""
 
     name: str
     address: Address
     tool: str
+    processes: tuple[int, ...]
     eras: tuple[str, ...] = ERAS
 
 
 @dataclass
 class Figures:
-    """The rates of all rounds, and the seconds of all requests that were sent one after the other."""
+    """The rates of all turns, the seconds of all requests that were sent one after the other, and the processor time in
+    microseconds that a request of each turn took on its way, without that of the service."""
 
     rates: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    microseconds: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -71,6 +79,10 @@ class Figures:
     def p50(self) -> float:
         """The median in milliseconds."""
         return statistics.median(self.seconds) * 1000
+
+    @property
+    def used(self) -> float:
+        return statistics.median(self.microseconds)
 
 
 def spoken(address: Address) -> tuple[str, ...]:
@@ -91,20 +103,21 @@ def renamed(address: Address) -> str:
 def ways(stack: Stack, backends: list[Backend], *, with_peers: bool) -> Iterator[tuple[list[Way], dict[str, int]]]:
     """Yield all ways, and by the names of programs the ids of their processes."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    found = [
-        Way("gateway, /api/<service>/mcp", Address(f"{stack.base}/api/{SERVICE}/mcp", headers), TOOL),
-        Way(HUB, Address(f"{stack.base}/mcp", headers), TOOL),
-    ]
     processes = {
         name: int(docker("inspect", "--format", "{{.State.Pid}}", container))
         for name, container in (("hub", stack.hub), ("gateway", stack.gateway))
     }
+    both = tuple(processes.values())
+    found = [
+        Way("gateway, /api/<service>/mcp", Address(f"{stack.base}/api/{SERVICE}/mcp", headers), TOOL, both),
+        Way(HUB, Address(f"{stack.base}/mcp", headers), TOOL, both),
+    ]
     with contextlib.ExitStack() as running:
         for name, start in PEERS.items() if with_peers else ():
             print(f"starting {name}", file=sys.stderr)
             processes[name], url = running.enter_context(start(backends))
             address = Address(url)
-            found.append(Way(name, address, renamed(address), spoken(address)))
+            found.append(Way(name, address, renamed(address), (processes[name],), spoken(address)))
         yield found, processes
 
 
@@ -117,25 +130,32 @@ def tree_seconds(process: int) -> float:
 def measured(
     found: list[Way], requests: dict[str, dict[str, Request]], number: int, rounds: int
 ) -> dict[tuple[str, str], Figures]:
-    """Return the figures by way and era; `requests` has by way and era what is sent."""
+    """Return the figures by way and era; `requests` has by way and era what is sent. `number` is that of a round."""
     figures = {(way.name, era): Figures() for way in found for era in requests[way.name]}
-    for turn in range(rounds):
+    many, few = max(2 * CONCURRENCY, number // TURNS), max(10, number // (4 * TURNS))
+    for turn in range(rounds * TURNS):
         for way in found if turn % 2 == 0 else reversed(found):
+            used = partial(_used, way.processes)
             for era, request in requests[way.name].items():
                 figure = figures[way.name, era]
-                figure.rates.append(asyncio.run(rate(way.address, request, era, number, CONCURRENCY))[0])
-                figure.seconds += asyncio.run(rate(way.address, request, era, max(10, number // 4), 1))[1]
+                at_once = asyncio.run(repeat(way.address, request, era, many, CONCURRENCY, used))
+                figure.rates.append(at_once.rate)
+                figure.microseconds.append(at_once.processor_seconds / len(at_once.seconds) * 1e6)
+                figure.seconds += asyncio.run(repeat(way.address, request, era, few, 1, used)).seconds
     return figures
+
+
+def _used(processes: tuple[int, ...]) -> float:
+    return sum(tree_seconds(process) for process in processes)
 
 
 def show(title: str, figures: dict[tuple[str, str], Figures], reference: str) -> None:
     """Print a table; ratios are to the way `reference` in the same era."""
-    print(
-        f"\n| {title} | protocol | per second at {CONCURRENCY} | to {reference} | p50 ms at 1 |\n|---|---|---|---|---|"
-    )
+    head = f"| {title} | protocol | per second at {CONCURRENCY} | to {reference} | p50 ms at 1 | CPU us |"
+    print(f"\n{head}\n|---|---|---|---|---|---|")
     for (name, era), figure in sorted(figures.items(), key=lambda item: ERAS.index(item[0][1])):
         ratio = figure.rate / figures[reference, era].rate
-        print(f"| {name} | {era} | {figure.rate:.1f} | {ratio:.3f} | {figure.p50:.2f} |")
+        print(f"| {name} | {era} | {figure.rate:.1f} | {ratio:.3f} | {figure.p50:.2f} | {figure.used:.0f} |")
 
 
 def show_without_services(found: list[Way], backends: list[Backend]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+
+from bench.hub.connections import Repeater
 
 MODERN, OLD = "2026-07-28", "2025-06-18"
 ERAS = (MODERN, OLD)
@@ -24,7 +25,7 @@ INITIALIZE = {"protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name":
 #: A request that takes longer is given up.
 LONGEST_SECONDS = 20.0
 #: A measurement ends after this time, even if not all of its requests were sent.
-MEASURED_SECONDS = 15.0
+MEASURED_SECONDS = 2.0
 
 Send = Callable[[], Awaitable[None]]
 
@@ -83,41 +84,40 @@ def _failed(result: dict[str, Any]) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def senders(address: Address, request: Request, era: str, number: int) -> AsyncIterator[list[Send]]:
+async def senders(address: Address, request: Request, era: str, number: int) -> AsyncIterator[list[Repeater]]:
     """Yield as many functions that send the request, each over a connection of its own and, if there are any, in a
-    session of its own. Raises WrongAnswerError, and httpx2.HTTPError, when one of them is awaited."""
-    async with contextlib.AsyncExitStack() as stack:
-        functions = []
+    session of its own. Raises WrongAnswerError, OSError or EOFError when one of them is awaited."""
+    body = json.dumps(request.body(era, 1)).encode()
+
+    def check(answer: httpx2.Response) -> None:
+        if not request.expected(result_of(answer)):
+            raise WrongAnswerError(answer.text[:300])
+
+    functions: list[Repeater] = []
+    async with httpx2.AsyncClient(headers=address.headers, timeout=LONGEST_SECONDS, follow_redirects=True) as client:
         for _ in range(number):
-            client = await stack.enter_async_context(
-                httpx2.AsyncClient(headers=address.headers, timeout=LONGEST_SECONDS, follow_redirects=True)
-            )
+            headers = {**address.headers, "Content-Type": "application/json", **request.headers(era)}
             if era == OLD and request.method != "initialize":
-                await _begin(client, address.url)
-            functions.append(_sender(client, address.url, request, era))
+                headers |= await _begin(client, address.url)
+            functions.append(Repeater(address.url, headers, body, check))
+    try:
         yield functions
+    finally:
+        for function in functions:
+            function.close()
 
 
-async def _begin(client: httpx2.AsyncClient, url: str) -> None:
-    """Do the handshake of older clients; later requests of the client are in the session that the server gives it."""
+async def _begin(client: httpx2.AsyncClient, url: str) -> dict[str, str]:
+    """Do the handshake of older clients; return the headers with which later requests are in the session that the server
+    has begun, if it has sessions."""
     begin = handshake(OLD)
     answer = await client.post(url, json=begin.body(OLD, 0), headers=begin.headers(OLD))
     result_of(answer)
     session = answer.headers.get("mcp-session-id")
-    if session:
-        client.headers["mcp-session-id"] = session
-    await client.post(url, json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=begin.headers(OLD))
-
-
-def _sender(client: httpx2.AsyncClient, url: str, request: Request, era: str) -> Send:
-    headers, ids = request.headers(era), itertools.count(1)
-
-    async def send() -> None:
-        answer = await client.post(url, json=request.body(era, next(ids)), headers=headers)
-        if not request.expected(result_of(answer)):
-            raise WrongAnswerError(answer.text[:300])
-
-    return send
+    headers = {"Mcp-Session-Id": session} if session else {}
+    note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    await client.post(url, json=note, headers={**begin.headers(OLD), **headers})
+    return headers
 
 
 def result_of(answer: httpx2.Response) -> dict[str, Any]:
@@ -133,9 +133,18 @@ def result_of(answer: httpx2.Response) -> dict[str, Any]:
     return dict(result)
 
 
-async def measure(functions: list[Send], number: int) -> tuple[float, list[float]]:
-    """Let the functions send at most as many requests in all; return how many they sent per second, and the seconds of
-    each."""
+@dataclass(frozen=True)
+class Measured:
+    """Requests per second, the seconds of each request, and the processor time of all of them in seconds."""
+
+    rate: float
+    seconds: list[float]
+    processor_seconds: float
+
+
+async def measure(functions: Sequence[Send], number: int, used: Callable[[], float]) -> Measured:
+    """Let the functions send at most as many requests in all, after a first one by each. `used` tells how much processor
+    time the measured programs have used so far."""
     times: list[float] = []
     remaining = iter(range(number))
 
@@ -147,19 +156,18 @@ async def measure(functions: list[Send], number: int) -> tuple[float, list[float
             if time.perf_counter() - started > MEASURED_SECONDS:
                 return
 
-    for send in functions:
-        await send()
-    started = time.perf_counter()
+    await asyncio.gather(*(send() for send in functions))
+    before, started = used(), time.perf_counter()
     await asyncio.gather(*(work(send) for send in functions))
-    return len(times) / (time.perf_counter() - started), times
+    return Measured(len(times) / (time.perf_counter() - started), times, used() - before)
 
 
-async def rate(
-    address: Address, request: Request, era: str, number: int, concurrency: int
-) -> tuple[float, list[float]]:
-    """Return the requests per second and the seconds of each, with as many requests at once."""
+async def repeat(
+    address: Address, request: Request, era: str, number: int, concurrency: int, used: Callable[[], float]
+) -> Measured:
+    """Send the request as often as `number` says, with as many requests at once."""
     async with senders(address, request, era, concurrency) as functions:
-        return await measure(functions, number)
+        return await measure(functions, number, used)
 
 
 async def attempt(address: Address, request: Request, era: str, number: int) -> tuple[list[float], str]:

@@ -116,6 +116,7 @@ class Samples:
         for role, (name, pid) in deployed.containers().items():
             processes = [pid, *descendants(pid)]
             entry = self.values[role, name, pid]
+            entry["at"].append(time.monotonic())
             entry["memory"].append(sum(map(memory, processes)))
             entry["files"].append(sum(map(open_files, processes)))
             entry["connections"].append(connections(pid))
@@ -215,7 +216,7 @@ def report(load: Load, samples: Samples, events: list[Event], max_growth: float)
             "{:.0f} → {:.0f}, at most {:.0f}".format(*first_and_last_medians(entry[name]), max(entry[name]))
             for name in ("files", "connections")
         ]
-        ran = len(entry["memory"]) * SAMPLE_SECONDS / 60
+        ran = (entry["at"][-1] - entry["at"][0]) / 60
         print(f"| {role} | {ran:.0f} | {first:.1f} → {last:.1f} | {growth:+.1%} | {' | '.join(cells)} |")
         well = well and growth <= max_growth
     return well

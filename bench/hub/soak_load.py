@@ -198,8 +198,10 @@ def _tls() -> ssl.SSLContext:
 
 def described(errors: BaseExceptionGroup[BaseException]) -> str:
     """Return the kinds of the errors in a group."""
-    kinds = {
-        described(error) if isinstance(error, BaseExceptionGroup) else type(error).__name__
-        for error in errors.exceptions
-    }
-    return ", ".join(sorted(kinds))
+    return ", ".join(sorted(_kinds(errors)))
+
+
+def _kinds(error: BaseException) -> set[str]:
+    if isinstance(error, BaseExceptionGroup):
+        return set().union(*map(_kinds, error.exceptions))
+    return {type(error).__name__}

@@ -85,7 +85,8 @@ def _of_client(client: ClientSettings, content: HubContent) -> Iterator[ListedTo
         scope = "all" if client.services is None else client.services.get(service, ())
         for name, tool in offers.tools.items():
             if scope == "all" or (name in offers.reading if scope == "read" else name in scope):
-                yield ListedTool(name, service, name, {"name": name, **tool} if tool else {})
+                exposed = offers.name_at_the_hub(name)
+                yield ListedTool(exposed, service, name, {**tool, "name": exposed} if tool else {})
 
 
 def _of_group(group: Group, offers: Mapping[str, Offers]) -> Iterator[ListedTool]:

@@ -14,9 +14,10 @@ from typing import Any
 
 from cli.engine import archives, engine, moments, processes
 from cli.engine.errors import NotOnEngine
+from infra.settings.names import CONSOLE_CLIENT
 
 #: The console's label, the folder where its container has the volume, and the name of the file there.
-SERVICE, FOLDER, FILE = "console", "/files", "history.jsonl"
+SERVICE, FOLDER, FILE = CONSOLE_CLIENT, "/files", "history.jsonl"
 #: The file keeps so many lines, as many as the console reads.
 MOST_LINES = 500
 #: Bytes of one line at most, so that all new lines fit into a variable of the environment.

@@ -61,7 +61,9 @@ def attempt(stack: str) -> Iterator[Attempt]:
         yield current
     except BaseException as error:
         outcome, reason = _failure(error, current)
-        can_record = not isinstance(error, EngineError)  # An engine that does not answer is not asked again.
+        # An engine that does not answer is not asked again; what a person stops before it begins is no deployment.
+        is_given_up = isinstance(error, KeyboardInterrupt | Cancelled) and not current.has_begun
+        can_record = not isinstance(error, EngineError) and not is_given_up
         raise
     finally:
         if can_record:
@@ -153,7 +155,8 @@ def _failure(error: BaseException, current: Attempt) -> tuple[str, str]:
         case ConfigurationError():
             outcome, text = "refused", str(error)
         case _:
-            outcome, text = "failed", str(getattr(error, "message", "")) or type(error).__name__
+            outcome = "failed" if current.has_begun else "refused"
+            text = str(getattr(error, "message", "")) or type(error).__name__
     return outcome, masked(text)[:_LONGEST_REASON]
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cli.terminal.console import fail
+from infra.schema.system_errors import reason
 from messages import tr
 from toolchain.damage import make_folder
 from toolchain.home import DyberHome
@@ -25,7 +26,7 @@ def report(error: BaseException) -> None:
     """
     if isinstance(error, OSError) and error.filename and error.strerror:
         fail(
-            f"{error.filename}: {error.strerror}",
+            f"{error.filename}: {reason(error)}",
             tr("check the permissions of this file or folder, and the space on its disk"),
         )
         return

@@ -18,7 +18,7 @@ from dyber_console.intake.polling import Poller
 from dyber_console.intake.receiving import Receiver
 from dyber_console.intake.spans import spans_app
 from dyber_console.intake.syslog import receiving
-from dyber_console.pages import calls, changes, clients, live_events, overview, service, sign_in, tools
+from dyber_console.pages import calls, changes, clients, live_events, metrics, overview, service, sign_in, tools
 from dyber_console.pages.access import FormRefused, NotSignedIn, to_sign_in
 from dyber_console.pages.parts.assets import Assets
 from dyber_console.pages.preferences import Preferences, change
@@ -52,6 +52,7 @@ def build_app(console: Console, background: bool = True) -> FastAPI:
     for router in (
         sign_in.routes(console, renderer),
         live_events.routes(console),
+        metrics.routes(console),
         overview.routes(console, renderer),
         calls.routes(console, renderer),
         service.routes(console, renderer),
@@ -99,7 +100,7 @@ async def _running(console: Console) -> AsyncIterator[None]:
     receiver = Receiver(console.store, console.live, console.files, console.board, console.export)
     spans = uvicorn.Server(
         uvicorn.Config(
-            spans_app(receiver.take_spans, console.export.take if console.export else None),
+            spans_app(receiver.take_spans, console.export.take if console.export else None, receiver.take_logs),
             host=settings.host,
             port=settings.spans_port,
             log_level="warning",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dyber_console.intake.deployment import Deployment
 from dyber_console.intake.files import Event
 from dyber_console.records import changes, usage
 from dyber_console.state import Console
 from dyber_console.tools import contracts
 from dyber_console.verdicts.facts import Account, End, Facts, ServiceFacts
+
+#: The usual order of stacks; others come before them.
+_ORDER = ("dev", "test", "prod")
 
 
 def facts(console: Console) -> Facts:
@@ -38,6 +42,17 @@ def title(console: Console, name: str) -> str:
     return deployed.title if deployed else name
 
 
+def stacks(console: Console) -> dict[str, Deployment]:
+    """Return all stacks that this machine knows by name, in the order in which changes go through them."""
+    here = console.settings.stack
+    known = {**console.files.stacks(), here: console.files.deployment}
+    return {name: known[name] for name in sorted(known, key=_place)}
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else -1, name)
+
+
 def _service(console: Console, name: str, end: End | None) -> ServiceFacts:
     deployed = console.files.deployment.services.get(name)
     status = console.live.services.get(name)
@@ -52,6 +67,7 @@ def _service(console: Console, name: str, end: End | None) -> ServiceFacts:
         qr_login=console.logins.login_tools(name) is not None,
         secrets=deployed.secrets if deployed else (),
         changed_tools=changed_tools(console, name),
+        grave_findings=sum(finding.is_grave for finding in console.files.findings().get(name, ())),
         is_foreign=deployed.is_foreign if deployed else False,
         memory_mib=deployed.memory_mib if deployed else None,
         digest=deployed.digest if deployed else None,
@@ -70,7 +86,7 @@ def changed_tools(console: Console, name: str) -> int | None:
     locked, listing = console.files.contracts().get(name), console.tools.listings.get(name)
     if locked is None or listing is None:
         return None
-    return len(contracts.differences(locked, listing.tools))
+    return len({change.tool for change in contracts.differences(locked, listing.tools)})
 
 
 def account(console: Console, service: str, name: str) -> Account:

@@ -15,6 +15,8 @@ from dyber_console.language import LANGUAGES, Language
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 #: All addresses of the console begin with this path, behind the gateway and without it.
 BASE = "/console"
+#: The client of the console itself.
+OWN_CLIENT = "console"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from dyber_console.identity.passwords import Password
 from dyber_console.identity.sessions import Sessions
 from dyber_console.identity.tries import Tries
 from dyber_console.intake.board import Board
-from dyber_console.intake.export import Export
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
+from dyber_console.intake.otlp_export import Export
 from dyber_console.records.day import Day
 from dyber_console.records.store import FILE_NAME, Store
 from dyber_console.settings import Settings

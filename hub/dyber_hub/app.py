@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 from dyber_kit.calling.calls import Calls
+from dyber_kit.observing.log_shipping import shipping_logs
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
@@ -129,6 +130,7 @@ def build_app(
     @asynccontextmanager
     async def run_parts(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(shipping_logs(NAME))
             await stack.enter_async_context(tracing(NAME, VERSION))
             stack.push_async_callback(parts.gateway.close)
             if verifier is not None:

@@ -7,8 +7,8 @@ The file has the services' reviewed contracts. What the services list while the 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,7 +32,7 @@ class Tool:
     """Represents a tool of a service.
 
     Attributes:
-        name: Its canonical name: that in the service, which is unique in the stack.
+        name: Its canonical name: that in the service.
         entry: What clients get in a list; never changed.
         read_only: Whether the service declares that the tool only reads.
     """
@@ -62,6 +62,7 @@ class Service:
         resources: Its resources.
         resource_templates: Its templates of resources.
         completions: Which arguments have suggestions: `type` (prompt or resource), `of` and `argument`.
+        names: The names at the address of all tools of those that have another name there, by their canonical names.
     """
 
     name: str
@@ -74,6 +75,11 @@ class Service:
     resources: tuple[Item, ...] = ()
     resource_templates: tuple[Item, ...] = ()
     completions: tuple[Item, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self, tool: str) -> str:
+        """Return the name of a tool at the address of all tools, which is unique there."""
+        return self.names.get(tool, tool)
 
 
 @dataclass(frozen=True)
@@ -174,6 +180,7 @@ class _WireService(_Wire):
     instructions: str | None
     max_call_seconds: Annotated[float, Field(gt=0)]
     tools: list[_WireTool] | None
+    names: dict[_ToolName, _ToolName] = Field(default_factory=dict)
     prompts: list[_WirePrompt] = Field(default_factory=list)
     resources: list[_WireResource] = Field(default_factory=list)
     resource_templates: list[_WireTemplate] = Field(default_factory=list)
@@ -239,7 +246,7 @@ def parse_catalogue(text: str) -> Catalogue:
     services = {read.name: _service(read, given) for read, given in zip(wire.services, raw["services"], strict=True)}
     _check_unique("services", [service.name for service in wire.services])
     _check_unique("groups", [group.name for group in wire.groups])
-    _check_unique("tools", [tool.name for service in services.values() for tool in service.tools or ()])
+    _check_unique("tools", [service.shown(tool.name) for service in services.values() for tool in service.tools or ()])
     groups = {group.name: _group(group, services) for group in wire.groups}
     return Catalogue(dict(sorted(services.items())), dict(sorted(groups.items())), wire.search)
 
@@ -256,6 +263,7 @@ def _service(read: _WireService, given: Item) -> Service:
         resources=tuple(given.get("resources", ())),
         resource_templates=tuple(given.get("resource_templates", ())),
         completions=tuple(given.get("completions", ())),
+        names=read.names,
     )
 
 

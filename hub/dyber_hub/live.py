@@ -65,7 +65,9 @@ class LiveCatalogue:
         self.search = catalogue.search
         self._answered: dict[str, bool | None] = dict.fromkeys(self.services)
         self._reviewed = {
-            tool.name.casefold(): service.name for service in self.services.values() for tool in service.tools or ()
+            service.shown(tool.name).casefold(): service.name
+            for service in self.services.values()
+            for tool in service.tools or ()
         }
         self._listeners: dict[object, Listener] = {}
         self._taken: dict[str, set[str]] = {}
@@ -146,7 +148,7 @@ class LiveCatalogue:
     def _believed(self, service: str, listed: Iterable[Item]) -> tuple[Tool, ...]:
         """Return the listed tools without those whose names belong to another service, or are listed twice."""
         taken = {
-            tool.name.casefold(): other.name
+            other.shown(tool.name).casefold(): other.name
             for other in self.services.values()
             if other.name != service
             for tool in other.tools or ()
@@ -154,7 +156,7 @@ class LiveCatalogue:
         believed: dict[str, Tool] = {}
         refused: set[str] = set()
         for entry in listed:
-            name = entry["name"].casefold()
+            name = self.services[service].shown(entry["name"]).casefold()
             if taken.get(name, service) != service or name in believed:
                 refused.add(entry["name"])
             else:

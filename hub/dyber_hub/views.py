@@ -173,17 +173,34 @@ def _all_contents(live: LiveCatalogue) -> Contents:
     services = list(live.services.values())
     return _contents(
         services,
-        [ShownTool(tool.name, service.name, tool, tool.entry) for service in services for tool in service.tools or ()],
+        [_named_tool(service, tool) for service in services for tool in service.tools or ()],
     )
+
+
+def _named_tool(service: Service, tool: Tool) -> ShownTool:
+    """Return a tool with the name that it has at the address of all tools."""
+    if not service.names:
+        return ShownTool(tool.name, service.name, tool, tool.entry)
+    exposed = service.shown(tool.name)
+    entry: Item = {**tool.entry, "name": exposed}
+    if isinstance(entry.get("description"), str):
+        entry["description"] = _with_names(entry["description"], service.names)
+    return ShownTool(exposed, service.name, tool, entry)
 
 
 def _group_contents(live: LiveCatalogue, group: Group) -> Contents:
     known = {(service.name, tool.name): tool for service in live.services.values() for tool in service.tools or ()}
-    exposed = {selected.tool: selected.exposed for selected in group.tools if selected.tool != selected.exposed}
+    renamed = [selected for selected in group.tools if selected.tool != selected.exposed]
+
+    def names(service: str) -> dict[str, str]:
+        # Descriptions name tools of their own service, and a few those of others.
+        ordered = sorted(renamed, key=lambda selected: selected.service == service)
+        return {selected.tool: selected.exposed for selected in ordered}
+
     return _contents(
         [live.services[name] for name in group.services],
         [
-            _group_tool(selected, known[(selected.service, selected.tool)], exposed)
+            _group_tool(selected, known[(selected.service, selected.tool)], names(selected.service))
             for selected in group.tools
             if (selected.service, selected.tool) in known
         ],

@@ -9,6 +9,7 @@ from docker.errors import DockerException
 
 from infra.engine import connection
 from infra.schema.problems import ConfigurationError, Problem
+from infra.schema.system_errors import reason
 
 #: The engine has so many seconds for its answer.
 ANSWER_SECONDS = 60
@@ -23,5 +24,5 @@ def list_volumes() -> list[dict[str, Any]]:
         client = connection.connect(ANSWER_SECONDS)
         return list(client.volumes()["Volumes"] or [])
     except (DockerException, connection.UnknownContext, requests.RequestException, OSError) as error:
-        reason = list(connection.causes(error))[-1]
-        raise ConfigurationError(Problem("volumes_unknown", parameters={"reason": str(reason)})) from None
+        cause = list(connection.causes(error))[-1]
+        raise ConfigurationError(Problem("volumes_unknown", parameters={"reason": reason(cause)})) from None

@@ -17,6 +17,7 @@ from infra.schema.problems import ConfigurationError, Problem
 from infra.services import catalog
 from infra.services.catalog import ServiceSpec
 from infra.services.scan.review import refuse_poisoned_tools
+from infra.settings.profiles import MONITORING
 from infra.settings.selection import enabled
 from infra.settings.stack import StackSettings
 
@@ -71,6 +72,8 @@ def checked_settings(
         settings.select(all_services)
     with _collected(problems):
         refuse_poisoned_tools(services, all_services)
+    if settings.has(MONITORING) and settings.monitoring.alerts:
+        problems += settings.monitoring.alerts.problems(settings.stack)
     with _collected(problems):
         image_interface.refuse_incompatible_images(settings)
     if services:

@@ -27,7 +27,7 @@ ALIAS, GATEWAY_ALIAS = CONSOLE, "gateway"
 #: The folders with the files of deployments, and with the socket on which the console takes the gateway's log.
 FILES_FOLDER, LOG_FOLDER = "/files", LOG_SOCKET.rpartition("/")[0]
 #: The files among the console's secrets; the variable `<name>_FILE` has the path of each.
-TOKEN_SECRET, PASSWORD_SECRET = "DYBER_TOKEN", "DYBER_PASSWORD_HASH"
+TOKEN_SECRET, PASSWORD_SECRET, EXPORT_SECRET = "DYBER_TOKEN", "DYBER_PASSWORD_HASH", "DYBER_EXPORT_HEADERS"
 STOP_SECONDS = 10
 #: How many lines of the gateway's log wait for the console at most; the default of Linux is 10.
 WAITING_LINES = 512
@@ -58,7 +58,9 @@ def console(settings: StackSettings, subnets: Subnets) -> Console:
 
     Calls do not need it, so a deployment does not wait for it.
     """
-    network = Network(NETWORK, CONSOLE, internet_access=False, subnet=subnets.part(CONSOLE))
+    export = settings.console.export
+    internet = export is not None
+    network = Network(NETWORK, CONSOLE, internet_access=internet, subnet=subnets.part(CONSOLE, internal=not internet))
     gateway = f"http://{GATEWAY_ALIAS}"
     environment = {
         # The gateway, through which every request comes, refuses host names that are not the stack's.
@@ -74,6 +76,8 @@ def console(settings: StackSettings, subnets: Subnets) -> Console:
         "HOST": "0.0.0.0",
         "PORT": str(CONSOLE_PORT),
     }
+    if export is not None:
+        environment["DYBER_EXPORT_ENDPOINT"] = export.endpoint
     server = Server(
         f"{CONSOLE}-server",
         CONSOLE,

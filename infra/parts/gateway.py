@@ -46,14 +46,8 @@ FRONT_STOP_SECONDS = 10
 #: are below 32768: the engine's name server listens on a random higher port inside each container.
 SECOND_ADDRESS = 20000
 WRITABLE_CONFIGURATION = Mount(CONFIGURATION_VOLUME, CONFIGURATION_ROOT, read_only=False)
-#: Checks a configuration with the gateway's own Nginx, switches to it, and makes the gateway reload.
-LOADER = Task(
-    "gateway-loader",
-    "gateway-loader",
-    Confinement(GATEWAY_UID, 128, 1.0, MAX_PROCESSES),
-    ("/usr/local/bin/apply-config", STAGING),
-    mounts=(WRITABLE_CONFIGURATION,),
-)
+#: The least memory of the loader; its check of a large configuration needs up to half of what the gateway has.
+LOADER_MEMORY_MIB = 128
 
 
 @dataclass(frozen=True)
@@ -63,6 +57,18 @@ class Front:
     name: str
     server: Server
     ports: tuple[tuple[int, int, str], ...]
+
+
+def loader(settings: GatewaySettings) -> Task:
+    """Return the task that checks a configuration with the gateway's own Nginx, switches to it, and makes the gateway
+    reload."""
+    return Task(
+        "gateway-loader",
+        "gateway-loader",
+        Confinement(GATEWAY_UID, max(LOADER_MEMORY_MIB, settings.memory_mib // 2), 1.0, MAX_PROCESSES),
+        ("/usr/local/bin/apply-config", STAGING),
+        mounts=(WRITABLE_CONFIGURATION,),
+    )
 
 
 def edge(subnets: Subnets) -> Network:

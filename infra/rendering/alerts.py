@@ -72,9 +72,10 @@ def receivers_file(alerts: AlertsSettings, stack: str) -> str:
 
 
 def _described(receiver: ReceiverSettings) -> dict[str, Any]:
+    # Receivers without an address are refused before anything is rendered (AlertsSettings.problems).
     described: dict[str, Any] = {
         "kind": receiver.kind,
-        "url": receiver.url.get_secret_value(),
+        "url": receiver.url.get_secret_value() if receiver.url else "",
         "private_addresses": receiver.private_addresses,
     }
     return {**described, **({"secret": receiver.secret.get_secret_value()} if receiver.secret else {})}

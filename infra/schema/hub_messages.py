@@ -47,13 +47,13 @@ HUB_MESSAGES: dict[str, str] = {
     ),
     "tool_names_twice": mark(
         "{service} and {other} have tools of the same name, without regard to case: {names} ({files}); the hub tells "
-        "tools apart by their names alone. Rename them in one service, switch off one service "
-        "(services.<service>.enabled: false in {stack_file}), or do without the hub (hub.enabled: false)"
+        "tools apart by their names alone. Give those of one service other names at the hub, leave tools out (off below "
+        "source.tools in {spec}, for a server of others), switch off one service (services.<service>.enabled: false in "
+        "{stack_file}), or do without the hub (hub.enabled: false)"
     ),
-    "foreign_tool_names_twice": mark(
-        "{service} and {other} have tools of the same name, without regard to case: {names} ({files}); the hub tells "
-        "tools apart by their names alone. Switch these tools off, or one service (services.<service>.enabled: false "
-        "in {stack_file}), or do without the hub (hub.enabled: false)"
+    "hub_name_reserved": mark("{name} is a tool of the search; give the tool another name"),
+    "hub_name_long": mark(
+        "client programs call the tool {prefix}{name}, which is longer than {most} characters; give it a shorter name"
     ),
     "names_differ_in_case": mark(
         "{service} has names that differ only in case: {names} ({files}); the hub does not tell them apart. Rename or "

@@ -156,11 +156,21 @@ MESSAGES: dict[str, str] = {
     "alert_receiver_form": mark(
         "must be lower-case letters, digits and -, beginning with a letter, at most 31 characters"
     ),
+    "span_collector": mark(
+        "must begin with http:// or https:// and have neither a user name nor a query, such as "
+        "https://otlp.example.com:4318"
+    ),
+    "span_header": mark("{name} cannot be a header of the requests; write a name such as authorization"),
+    "span_header_value": mark("must be 1 to 4096 visible ASCII characters, with spaces only between them"),
     "alert_visible": mark("must be 1 to 1000 visible ASCII characters"),
     "alert_repeat": mark("must be 5m to 7d, such as 30m, 12h or 1d"),
     "alert_secret_unfit": mark("secret is only for {kinds}, not for {kind}; leave it out"),
     "alert_url": mark(
         "url must be a whole address such as {example}; it may begin with http only with privateAddresses: true"
+    ),
+    "alert_url_missing": mark(
+        "this key is missing: the webhook's whole address, such as {example}; write it (the command reads the value from "
+        "its input): {command}"
     ),
     "alert_url_without_key": mark("url has no key; write the whole address of the webhook, such as {example}"),
     # Secrets

@@ -22,7 +22,8 @@ class Offers:
     `tools` has the names and, where they are known, title, description, schemas and annotations as the lock file has
     them, in its order; `reading` are the tools that only read. If `known` is false, the lock file in the checkout is
     missing or is not the contract that the stack runs, so only names are known, or nothing. `others` are prompts,
-    resources and so on, in the form of the lock file.
+    resources and so on, in the form of the lock file. `names` are the names at the hub of the tools that have another
+    name there, by their names in the service.
     """
 
     service: str
@@ -31,6 +32,11 @@ class Offers:
     tools: Mapping[str, Mapping[str, Any]]
     reading: frozenset[str]
     others: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def name_at_the_hub(self, tool: str) -> str:
+        """Return the name of a tool at the address of all tools."""
+        return self.names.get(tool, tool)
 
     @property
     def prompts(self) -> list[dict[str, Any]]:
@@ -75,17 +81,17 @@ def owner(address: str) -> str:
     return f"{scheme}://"
 
 
-def offers_of(spec: ServiceSpec) -> Offers:
-    """Return what a service with the stack's values offers.
+def offers_of(spec: ServiceSpec, names: Mapping[str, str] | None = None) -> Offers:
+    """Return what a service with the stack's values offers; `names` as for Offers.
 
     Raises ConfigurationError for a lock file that cannot be used.
     """
     hidden = hidden_tools(spec.tools, spec.environment)
-    names = [name for name in spec.tools if name not in hidden]
+    offered = [name for name in spec.tools if name not in hidden]
     lock = load_lock(spec.folder)
     is_what_runs = lock is not None and lock.sha256 == spec.contract_sha256
     described = lock.tools if lock and is_what_runs else {}
-    ordered = [name for name in described if name in names] if described else names
+    ordered = [name for name in described if name in offered] if described else offered
     if spec.source:
         described = {name: _as_reviewed(described[name], spec.tools[name]) for name in ordered if name in described}
     return Offers(
@@ -93,8 +99,9 @@ def offers_of(spec: ServiceSpec) -> Offers:
         title=spec.title,
         known=is_what_runs,
         tools={name: described.get(name, {}) for name in ordered},
-        reading=frozenset(name for name in names if spec.tools[name]),
+        reading=frozenset(name for name in offered if spec.tools[name]),
         others=lock.others if lock and is_what_runs else {},
+        names=names or {},
     )
 
 

@@ -5,6 +5,7 @@ The hub offers everything at one address and passes a call on by its name alone,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ from infra.schema.messages import listed
 from infra.schema.problems import Problem
 from infra.services.catalog import SPEC_FILE, ServiceSpec
 from infra.services.contract import LOCK_FILE
-from infra.services.offers import offers_of
+from infra.services.offers import Offers
 
+#: The longest name at the hub that client programs can call, with `mcp__dyber__` in front of it.
+LONGEST_NAME = 52
 #: The message about names of a single service.
 _SAME_SERVICE = "names_differ_in_case"
 
@@ -28,19 +31,19 @@ class _Clash:
     names: tuple[tuple[str, str], ...]
 
 
-def name_problems(file: str, specs: Collection[ServiceSpec]) -> list[Problem]:
+def name_problems(
+    file: str, specs: Collection[ServiceSpec], offers: Collection[Offers], namespace: str
+) -> list[Problem]:
     """Return a problem for each pair of the services `specs` that offer something of the same name, for tools, prompts
-    and resources apart; `file` is the stack's file.
-
-    Raises ConfigurationError for a lock file that cannot be used.
-    """
-    offers = [offers_of(spec) for spec in specs]
+    and resources apart; `offers` are theirs, and `file` is the stack's file, whose keys begin
+    with `namespace`."""
     sources = {spec.name for spec in specs if spec.source}
-    tools = _clashes((item.service, item.tools) for item in offers)
+    by_service = {item.service: item for item in offers}
+    tools = _clashes((item.service, map(item.name_at_the_hub, item.tools)) for item in offers)
     prompts = _clashes((item.service, [entry["name"] for entry in item.prompts]) for item in offers)
     owners = _clashes((item.service, item.resource_owners()) for item in offers)
     return [
-        *(_tool_problem(file, clash, sources) for clash in tools),
+        *(_tool_problem(file, clash, sources, by_service, namespace) for clash in tools),
         *(_problem("prompt_names_twice", file, clash) for clash in prompts),
         *(_problem("resource_owners_twice", file, clash) for clash in owners),
     ]
@@ -58,20 +61,38 @@ def _clashes(named: Iterable[tuple[str, Iterable[str]]]) -> list[_Clash]:
     return [_Clash(*pair, tuple(names)) for pair, names in pairs.items()]
 
 
-def _tool_problem(file: str, clash: _Clash, sources: Collection[str]) -> Problem:
-    """Return the problem of tools that two services have; those of a program of others can be switched off."""
-    foreign = next((owner for owner in (clash.service, clash.other) if owner in sources), None)
-    if foreign is None:
-        return _problem("tool_names_twice", file, clash)
-    tools = {name if foreign == clash.service else earlier: "off" for name, earlier in clash.names}
-    lines = [line for tool in tools for line in yaml_lines(("source", "tools", tool), "off")[-1:]]
+def _tool_problem(
+    file: str, clash: _Clash, sources: Collection[str], offers: Mapping[str, Offers], namespace: str
+) -> Problem:
+    """Return the problem of tools that two services have, with other names for those of one service: of a program of
+    others, whose names say less of what they belong to, if it has them, and of the service that was given them."""
+    if clash.service == clash.other:
+        return _problem(_SAME_SERVICE, file, clash)
+    owners = ((clash.service, {name for name, _ in clash.names}), (clash.other, {name for _, name in clash.names}))
+    chosen = [owner for owner, names in owners if names & set(offers[owner].names.values())]
+    foreign = [owner for owner, _ in owners if owner in sources]
+    renamed = next(iter((*chosen, *foreign)), clash.service)
+    taken = {name if renamed == clash.service else earlier for name, earlier in clash.names}
+    tools = [tool for tool in offers[renamed].tools if offers[renamed].name_at_the_hub(tool) in taken]
+    path = ("services", renamed, "tools")
+    lines = [
+        line for tool in tools for line in yaml_lines((*path, tool, "name"), _free_name(offers[renamed], tool))[-2:]
+    ]
     return Problem(
-        _SAME_SERVICE if clash.service == clash.other else "foreign_tool_names_twice",
-        f"mcp-servers/{foreign}/{SPEC_FILE}",
-        ("source", "tools"),
-        parameters=_parameters(file, clash),
-        instead=("source:", "  tools:", *lines),
+        "tool_names_twice",
+        file,
+        path,
+        parameters={**_parameters(file, clash), "spec": f"mcp-servers/{renamed}/{SPEC_FILE}"},
+        instead=(*yaml_lines((*path, ""), None, prefix=f"{namespace}:")[:-1], *lines),
     )
+
+
+def _free_name(offers: Offers, tool: str) -> str:
+    """Return a name for a tool at the hub that begins with its service."""
+    service = offers.service
+    if tool in offers.names and tool.replace("-", "_").startswith(service.replace("-", "_")):
+        return tool
+    return re.sub(r"[^A-Za-z0-9_-]", "_", f"{service}_{tool}".replace("-", "_"))[:LONGEST_NAME]
 
 
 def _problem(message: str, file: str, clash: _Clash) -> Problem:

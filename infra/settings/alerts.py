@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,8 +11,9 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from infra.schema.forms import Form
 from infra.schema.host_names import has_usable_port
-from infra.schema.problems import UnusableValue
+from infra.schema.problems import Problem, UnusableValue
 from infra.schema.strict_settings import StrictSettings
+from infra.settings.names import stack_file
 from messages import mark
 
 Kind = Literal["feishu", "wecom", "dingtalk", "bark", "json"]
@@ -59,11 +61,12 @@ class ReceiverSettings(StrictSettings):
             "takes plain JSON"
         )
     )
-    url: _Visible = Field(
+    url: _Visible | None = Field(
+        None,
         description=mark(
             "The webhook's whole address with its key, encrypted: ./deploy.sh config set "
             "monitoring.alerts.receivers.<name>.url --secret"
-        )
+        ),
     )
     secret: _Visible | None = Field(
         None,
@@ -85,6 +88,9 @@ class ReceiverSettings(StrictSettings):
     def _fits_its_kind(self) -> ReceiverSettings:
         if self.secret and self.kind not in WITH_SECRET:
             raise UnusableValue("alert_secret_unfit", kind=self.kind, kinds=", ".join(WITH_SECRET))
+        if not self.url:
+            # A person writes the kind first; AlertsSettings.problems says what is missing.
+            return self
         url = self.url.get_secret_value()
         parts = urlsplit(url) if has_usable_port(url) else None
         schemes = ("https", "http") if self.private_addresses else ("https",)
@@ -106,3 +112,12 @@ class AlertsSettings(StrictSettings):
         "12h", description=mark("After how long an alert that lasts is sent again: 5m to 7d")
     )
     language: Literal["zh", "en"] = Field("zh", description=mark("The language of the messages"))
+
+    def problems(self, stack: str) -> Iterator[Problem]:
+        """Yield a problem for each receiver of a stack without an address, which deployments need."""
+        for name, receiver in self.receivers.items():
+            if not receiver.url:
+                path = ("monitoring", "alerts", "receivers", name, "url")
+                command = f"./deploy.sh config set {'.'.join(path)} --secret -s {stack}"
+                parameters = {"command": command, "example": EXAMPLES[receiver.kind]}
+                yield Problem("alert_url_missing", stack_file(stack), path, parameters=parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from infra.schema.strict_settings import StrictSettings
+from infra.settings.span_export import SpanExportSettings
 from messages import mark
 
 #: The only stack that has the console without a word about it in its file.
@@ -31,6 +32,9 @@ class ConsoleSettings(StrictSettings):
     traces: bool = Field(
         True,
         description=mark("Whether services and the hub tell the console where the time of each call went"),
+    )
+    export: SpanExportSettings | None = Field(
+        None, description=mark("Where the console also sends the spans of all calls; unset: nowhere")
     )
     password_generation: int = Field(
         1,

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from infra.schema.host_names import certificate_name
 from infra.schema.problems import NOT_SHOWN, ConfigurationError, Problem, UnusableValue
+from infra.schema.system_errors import reason
 from infra.settings.names import MAIN_CLIENT, stack_file
 from infra.settings.profiles import MONITORING, CacheSettings, MonitoringSettings
 from messages import tr
@@ -157,7 +158,7 @@ def text_of(path: Path) -> str:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ConfigurationError(Problem("not_readable", path.name, parameters={"reason": str(error)})) from None
+        raise ConfigurationError(Problem("not_readable", path.name, parameters={"reason": reason(error)})) from None
     try:
         text = content.decode("utf-8-sig")
         position = len(text.partition("\0")[0].encode()) if "\0" in text else None

@@ -21,6 +21,8 @@ SERVICES_KEY = "dyber:services"
 GATEWAY_KEY = "dyber:gateway"
 #: The key below which the addresses and secrets of those who get alerts are.
 MONITORING_KEY = "dyber:monitoring"
+#: The key below which the headers for a collector of spans are.
+CONSOLE_KEY = "dyber:console"
 #: Larger than any key or certificate, and small enough for a request to the engine.
 MOST_BYTES = 64 * 1024
 
@@ -60,6 +62,7 @@ def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collec
         *_secrets(written(SERVICES_KEY)),
         *_login_secrets(written(GATEWAY_KEY)),
         *_alert_secrets(written(MONITORING_KEY)),
+        *_export_headers(written(CONSOLE_KEY)),
     ]
     if in_clear := [
         Problem("secret_in_clear", file.name, path, parameters={"command": _command(stack, ".".join(path))})
@@ -139,6 +142,12 @@ def _alert_secrets(monitoring: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
         for name, value in _items(settings):
             if name in ("url", "secret"):
                 yield ("monitoring", "alerts", "receivers", receiver, name), value
+
+
+def _export_headers(console: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield keys and value of every header for a collector of spans in the value of `console`."""
+    for name, value in _items(dict(_items(dict(_items(console)).get("export"))).get("headers")):
+        yield ("console", "export", "headers", name), value
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:

@@ -9,12 +9,20 @@ from pydantic import Field
 from infra.schema.strict_settings import StrictSettings
 from infra.services.catalog import MAX_REPLICAS, ServiceSpec, VariableName
 from infra.services.contract import ContractSettings
+from infra.settings.clients import ToolName
 from infra.settings.gateway import RequestsPerSecond
+from infra.settings.hub import ExposedName
 from infra.settings.secrets import SecretValue
 from messages import mark
 
 #: An image by digest, which cannot move as a tag can: `name@sha256:…`, or the id of an image on this engine.
 ImageDigest = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:-]*@)?sha256:[0-9a-f]{64}$")]
+
+
+class ServiceToolSettings(StrictSettings):
+    """What the hub shows differently of a tool at the address of all tools, and in groups that name it no other way."""
+
+    name: ExposedName | None = Field(None, description=mark("The name under which the hub offers the tool"))
 
 
 class ServiceSettings(StrictSettings):
@@ -50,9 +58,18 @@ class ServiceSettings(StrictSettings):
         description=mark("The secrets that service.yaml declares, encrypted by Pulumi"),
     )
     image: ImageDigest | None = Field(None, description=mark("The service's image by digest; written by promote"))
+    tools: dict[ToolName, ServiceToolSettings] = Field(
+        default_factory=dict,
+        description=mark("By tool, another name at the hub, such as for a tool whose name another service has too"),
+    )
     contract: ContractSettings | None = Field(
         None, description=mark("The tools' contract that was promoted with the image")
     )
+
+    @property
+    def names_at_the_hub(self) -> dict[str, str]:
+        """The names at the hub of the tools that have another name there, by their names in the service."""
+        return {tool: change.name for tool, change in self.tools.items() if change.name not in (None, tool)}
 
     def applied_to(self, spec: ServiceSpec) -> ServiceSpec:
         """Return the content of service.yaml with the values that the stack overrides."""

@@ -19,13 +19,15 @@ from tests.stand_in.running import process
 
 WAIT = 30_000
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+GATEWAY_SPAN, CALLER = "b7ad6b7169203331", "00f067aa0ba902b7"
 REQUEST = "real-call-of-the-template"
 
 
 async def call_echo(base: str) -> None:
-    headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
-    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         async with Client(streamable_http_client(f"{base}/mcp", http_client=http)) as client:
+            await client.list_tools()  # The client would ask for it after the call.
+            http.headers["traceparent"] = f"00-{TRACE}-{GATEWAY_SPAN}-01"  # As the gateway tells it.
             result = await client.call_tool("template_echo", {"text": "hello"})
             assert not result.is_error
 
@@ -48,14 +50,14 @@ def test_a_call_of_a_real_service_has_its_tool_outcome_and_spans(
         fresh.send_line(
             records.log_line(
                 time.time(), seconds, "template", "", "phone", mcp_method="", request_id=REQUEST,
-                traceparent=f"00-{TRACE}-00f067aa0ba902b7-01",
+                traceparent=f"00-{TRACE}-{GATEWAY_SPAN}-01", parent_span=CALLER, msec=time.time(),
             )
         )  # fmt: skip
         opened.open(f"calls/{REQUEST}")
-        expect(opened.page.locator(".wf")).to_contain_text("call template_echo", timeout=WAIT)
+        expect(opened.page.locator(".wf")).to_contain_text("tools/call template_echo", timeout=WAIT)
     opened.open(f"calls/{REQUEST}")
     expect(opened.page.locator("h1")).to_have_text("template_echo")
     expect(opened.page.locator(".call-sum")).to_contain_text("Succeeded")
     names = opened.page.locator(".wf-name > span").all_text_contents()
-    assert "POST /mcp" in names
+    assert names == ["POST /api/template/mcp", "try 1 → 172.20.0.3:8001", "tools/call template_echo"]
     expect(opened.page.locator(".split-bar .legend")).to_contain_text("Service")

@@ -113,15 +113,14 @@ def _console_of(outputs: dict[str, Any], stack: str) -> dict[str, Any]:
 def _renew(stack: str) -> None:
     """Write the next generation of the password into the stack's file, and deploy it."""
     from cli.commands.settings.tokens import deploy_with
-    from cli.deployment.deployment import settings_file
     from cli.deployment.environment import activate
     from cli.stack_files.stack_file import StackFile
     from toolchain.home import DyberHome
 
     activate(DyberHome.from_environment())
-    file = StackFile(settings_file(stack))
-    present = file.get("console")
-    generation = present.get("passwordGeneration", 1) if isinstance(present, dict) else 1
+    deployment = Deployment.read(stack, with_settings=True)
+    generation = deployment.settings.console.password_generation
+    file = StackFile(deployment.file)
     file.set_in("console", ["passwordGeneration"], generation + 1)
     deploy_with(file, stack)
 

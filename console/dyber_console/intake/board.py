@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-#: The parts that can change: states of services, calls, logins, contracts, and what deployments wrote.
-PARTS = ("states", "calls", "logins", "contracts", "files")
+#: The parts that can change: states of services, calls, logins, contracts, logs, and what deployments wrote.
+PARTS = ("states", "calls", "logins", "contracts", "logs", "files")
 
 
 class Board:

@@ -4,9 +4,13 @@ In the folder of DYBER_FILES, all of it optional:
 
 `deployment.json`, written by every deployment, without secrets:
 
-    {"stack": "prod", "version": "1.4.0", "deployed_at": "2026-11-28T11:20:14+08:00",
-     "addresses": ["https://pet.home.arpa"],
-     "services": {"zhihu": {"title": "知乎", "digest": "sha256:…", "memory_mib": 256, "cpus": 0.5,
+    {"stack": "prod", "version": "1.4.0", "deployed_at": "2026-11-28T11:20:14+08:00", "commit": "31be7a2",
+     "addresses": ["https://pet.home.arpa"], "console": "https://pet.home.arpa/console/",
+     "images": "built" | "pinned" | "promoted", "contracts": "off" | "warn" | "enforced",
+     "policy": "advisory" | "mandatory", "gateway": {"version": "1.4.0", "digest": "sha256:…"},
+     "settings": {"gateway.bind": "0.0.0.0", …},
+     "services": {"zhihu": {"title": "知乎", "description": "…", "version": "0.4.0", "digest": "sha256:…",
+                            "contract": "<sha256 of the contract>", "memory_mib": 256, "cpus": 0.5,
                             "max_call_seconds": 60, "requests_per_second": 50, "burst": 100,
                             "is_foreign": false, "secrets": ["ZHIHU_TOKEN"]}},
      "clients": {"phone": {"services": null | {"zhihu": "all" | "read" | ["tool", …]}, "generation": 2,
@@ -28,76 +32,35 @@ A deployment's `at` is its start. `ended` is a container that ended by itself an
 `service` is also `hub`, `gateway` or another part, and `memory_mib` is the limit that the container had.
 
 `contracts/<service>.json`: the service's `tools.lock.json`.
+
+`contracts/<service>.findings.json`: what the scan of the contract found and nobody accepted, [] for nothing:
+
+    [{"code": "T05", "level": "block" | "warn" | "info", "tool": "maps_geo", "path": ["description"], "excerpt": "…",
+      "title": {"en": "…", "zh": "…"}, "explanation": {"en": "…", "zh": "…"}}]
+
+`stacks/<stack>/deployment.json` and `stacks/<stack>/contracts/<service>.json`: the same of the other stacks that this
+machine knows, as they were when this stack was deployed. Without secrets, as all of these files.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from dyber_console.intake.deployment import Deployment, read_deployment, read_object
+from dyber_console.intake.findings import Finding, read_findings
+
 _LONGEST_FILE = 4 * 2**20
 _MOST_ENTRIES = 500
+_MOST_FILES = 500
+_MOST_STACKS = 20
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
 Content = TypeVar("Content")
-
-
-@dataclass(frozen=True)
-class DeployedService:
-    """Holds what a deployment says about a service; None where it says nothing."""
-
-    title: str
-    digest: str | None = None
-    memory_mib: int | None = None
-    cpus: float | None = None
-    max_call_seconds: float | None = None
-    requests_per_second: float | None = None
-    burst: int | None = None
-    is_foreign: bool = False
-    secrets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class DeployedClient:
-    """Holds what a client may call: `services` is None for everything, else per service `all`, `read` or the tools.
-
-    Attributes:
-        generation: Number of its token, which grows with each rotation.
-        old_token_works: Whether the token before it is still accepted.
-        snippets: Configurations by program, without the token.
-    """
-
-    services: dict[str, str | tuple[str, ...]] | None = None
-    generation: int | None = None
-    old_token_works: bool = False
-    snippets: dict[str, Snippet] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """Holds the configuration of a program: its name, the file it goes into, and the text."""
-
-    title: str
-    file: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """Holds the newest deployment's file."""
-
-    stack: str = ""
-    version: str = ""
-    deployed_at: float | None = None
-    addresses: tuple[str, ...] = ()
-    services: dict[str, DeployedService] = field(default_factory=dict)
-    clients: dict[str, DeployedClient] = field(default_factory=dict)
-    profiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,6 +100,47 @@ class _Watched(Generic[Content]):
         return True
 
 
+class _Contracts:
+    """Holds the content of a folder of contracts, and of the findings in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._contracts: dict[str, _Watched[dict[str, Any]]] = {}
+        self._findings: dict[str, _Watched[list[Finding] | None]] = {}
+
+    def refresh(self) -> bool:
+        """Read what changed; return whether anything did."""
+        for path in sorted(self._folder.glob("*.json"))[:_MOST_FILES]:
+            name, _, kind = path.stem.partition(".")
+            if _NAME.match(name) and kind == "" and name not in self._contracts:
+                self._contracts[name] = _Watched(path, read_object, {})
+            elif _NAME.match(name) and kind == "findings" and name not in self._findings:
+                self._findings[name] = _Watched(path, read_findings, None)
+        watched: list[_Watched[Any]] = [*self._contracts.values(), *self._findings.values()]
+        changed = [each.refresh() for each in watched]
+        return True in changed
+
+    def contracts(self) -> dict[str, dict[str, Any]]:
+        """Return the contracts by name of their service."""
+        return {name: watched.content for name, watched in self._contracts.items() if watched.content}
+
+    def findings(self) -> dict[str, list[Finding]]:
+        """Return the findings of each service whose contract was scanned, by name."""
+        return {name: watched.content for name, watched in self._findings.items() if watched.content is not None}
+
+
+class _OtherStack:
+    """Holds what is known of another stack."""
+
+    def __init__(self, folder: Path) -> None:
+        self.deployment: _Watched[Deployment] = _Watched(folder / "deployment.json", read_deployment, Deployment())
+        self.contracts = _Contracts(folder / "contracts")
+
+    def refresh(self) -> bool:
+        """Read what changed; return whether anything did."""
+        return self.deployment.refresh() | self.contracts.refresh()
+
+
 class Files:
     """Holds the content of the folder; `refresh` reads what changed.
 
@@ -149,24 +153,38 @@ class Files:
         root = folder or Path("/nonexistent")
         self._deployment = _Watched(root / "deployment.json", read_deployment, Deployment())
         self._history: _Watched[list[Event]] = _Watched(root / "history.jsonl", read_history, [])
-        self._contracts: dict[str, _Watched[dict[str, Any]]] = {}
+        self._contracts = _Contracts(root / "contracts")
+        self._stacks: dict[str, _OtherStack] = {}
 
     def refresh(self) -> bool:
         """Read what changed; return whether anything did."""
         if self._folder is None:
             return False
-        changed = self._deployment.refresh() | self._history.refresh()
-        for path in sorted(self._folder.glob("contracts/*.json")):
-            if _NAME.match(path.stem) and path.stem not in self._contracts:
-                self._contracts[path.stem] = _Watched(path, _object, {})
-        for watched in self._contracts.values():
-            changed |= watched.refresh()
-        return changed
+        for path in sorted(self._folder.glob("stacks/*"))[:_MOST_STACKS]:
+            if _NAME.match(path.name) and path.name not in self._stacks:
+                self._stacks[path.name] = _OtherStack(path)
+        changed = [self._deployment.refresh(), self._history.refresh(), self._contracts.refresh()]
+        changed += [stack.refresh() for stack in self._stacks.values()]
+        return True in changed
 
     @property
     def deployment(self) -> Deployment:
         """Return the newest deployment's file; an empty one when there is none."""
         return self._deployment.content
+
+    def stacks(self) -> dict[str, Deployment]:
+        """Return the deployments of the other stacks by name."""
+        known = {name: stack.deployment.content for name, stack in self._stacks.items()}
+        return {name: deployment for name, deployment in known.items() if deployment.stack}
+
+    def contracts_of(self, stack: str) -> dict[str, dict[str, Any]]:
+        """Return the contracts of another stack by name of their service; none for a stack that is not known."""
+        known = self._stacks.get(stack)
+        return known.contracts.contracts() if known else {}
+
+    def findings(self) -> dict[str, list[Finding]]:
+        """Return the findings of each service whose contract was scanned, by name."""
+        return self._contracts.findings()
 
     @property
     def history(self) -> list[Event]:
@@ -175,7 +193,7 @@ class Files:
 
     def contracts(self) -> dict[str, dict[str, Any]]:
         """Return the locked contract of each service that has one, by name."""
-        return {name: watched.content for name, watched in self._contracts.items() if watched.content}
+        return self._contracts.contracts()
 
     def newest(self, kind: str) -> Event | None:
         """Return the newest event of a kind, or None."""
@@ -190,64 +208,14 @@ class Files:
         return ends
 
 
-def read_deployment(text: str) -> Deployment:
-    """Return the content of `deployment.json`; raise ValueError, TypeError or AttributeError for another document."""
-    content = _object(text)
-    at = content.get("deployed_at")
-    return Deployment(
-        stack=str(content.get("stack", "")),
-        version=str(content.get("version", "")),
-        deployed_at=datetime.fromisoformat(at).timestamp() if at else None,
-        addresses=tuple(map(str, content.get("addresses", ()))),
-        services={str(name): _service(name, entry) for name, entry in content.get("services", {}).items()},
-        clients={str(name): _client(entry) for name, entry in content.get("clients", {}).items()},
-        profiles=tuple(map(str, content.get("profiles", ()))),
-    )
-
-
 def read_history(text: str) -> list[Event]:
     """Return the events of `history.jsonl`, the newest first; lines that cannot be read are left out."""
     events = []
     for line in text.splitlines()[-_MOST_ENTRIES:]:
         try:
-            content = _object(line)
+            content = read_object(line)
             at = datetime.fromisoformat(content["at"]).timestamp()
             events.append(Event(str(content["kind"]), at, content))
         except (ValueError, KeyError, TypeError):
             continue
     return sorted(events, key=lambda event: event.at, reverse=True)
-
-
-def _object(text: str) -> dict[str, Any]:
-    content = json.loads(text)
-    if not isinstance(content, dict):
-        raise TypeError("the document is no object")
-    return content
-
-
-def _service(name: str, entry: dict[str, Any]) -> DeployedService:
-    return DeployedService(
-        title=str(entry.get("title") or name),
-        digest=entry.get("digest"),
-        memory_mib=entry.get("memory_mib"),
-        cpus=entry.get("cpus"),
-        max_call_seconds=entry.get("max_call_seconds"),
-        requests_per_second=entry.get("requests_per_second"),
-        burst=entry.get("burst"),
-        is_foreign=bool(entry.get("is_foreign")),
-        secrets=tuple(map(str, entry.get("secrets", ()))),
-    )
-
-
-def _client(entry: dict[str, Any]) -> DeployedClient:
-    scopes = entry.get("services")
-    services = None
-    if scopes is not None:
-        services = {
-            str(name): scope if isinstance(scope, str) else tuple(map(str, scope)) for name, scope in scopes.items()
-        }
-    snippets = {
-        str(program): Snippet(str(each["title"]), str(each.get("file", "")), str(each["text"]))
-        for program, each in entry.get("snippets", {}).items()
-    }
-    return DeployedClient(services, entry.get("generation"), bool(entry.get("old_token_works")), snippets)

@@ -43,6 +43,7 @@ class Live:
         hub: The status of the hub, which offers all tools under one address; None without a hub.
         metrics: The gateway's metrics.
         service_metrics: The metrics of each service's replicas, by name of the service.
+        cores: How many processor cores each service used between the last two readings, by name.
         lost_since: Since when the gateway has not answered, or None while it answers.
     """
 
@@ -53,6 +54,8 @@ class Live:
     metrics: Samples = field(default_factory=Samples)
     metrics_at: float | None = None
     service_metrics: dict[str, list[Samples]] = field(default_factory=dict)
+    services_at: float | None = None
+    cores: dict[str, float] = field(default_factory=dict)
     last_log_at: float | None = None
     clock: Callable[[], float] = time.time
 
@@ -65,6 +68,24 @@ class Live:
         """Return whether the status is too old to call anything well."""
         age = self.status_age()
         return age is None or age > STATUS_STALE
+
+    def note_services(self, scraped: dict[str, list[Samples]], now: float) -> None:
+        """Keep the metrics of all services, and how much processor time they used since the reading before."""
+        name, before = "process_cpu_seconds_total", self.service_metrics
+        seconds = now - self.services_at if self.services_at is not None else 0.0
+        self.cores = {}
+        for service, samples in scraped.items():
+            used = sum(each.total(name) for each in samples) - sum(each.total(name) for each in before.get(service, []))
+            # With fewer replicas, or after a restart, the sum is smaller than before.
+            if seconds > 0 and used >= 0 and len(before.get(service, [])) == len(samples):
+                self.cores[service] = used / seconds
+        self.service_metrics, self.services_at = scraped, now
+
+    def started(self, service: str) -> float | None:
+        """Return when the newest replica of a service started, in seconds since 1970; None when no replica says so."""
+        name = "process_start_time_seconds"
+        starts = [value for samples in self.service_metrics.get(service, []) for _, value in samples.matching(name)]
+        return max(starts, default=None)
 
     def total(self, service: str, name: str, **labels: str) -> float | None:
         """Return the sum of a metric over the replicas of a service; None when no replica has it."""

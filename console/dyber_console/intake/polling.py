@@ -20,12 +20,14 @@ STATUS_SECONDS = 2.0
 METRICS_SECONDS = 15.0
 _TIMEOUT_SECONDS = 5.0
 _LONGEST_BODY = 2 * 2**20
+#: The metrics of the gateway that pages show; the others are not kept.
+GATEWAY_METRICS = frozenset({"dyber_gateway_build_info", "dyber_gateway_certificate_end_seconds"})
 #: The metrics of services that pages show; the others are not kept.
 SERVICE_METRICS = frozenset(
     {
         "mcp_calls_in_flight", "queue_depth", "queue_turns_today", "quota_used_today", "quota_per_day", "breaker_state",
         "login_state", "browser_pages_open", "cache_hits_total", "cache_misses_total", "cache_redis_up",
-        "process_resident_memory_bytes", "process_start_time_seconds",
+        "process_resident_memory_bytes", "process_start_time_seconds", "process_cpu_seconds_total",
     }
 )  # fmt: skip
 
@@ -79,7 +81,7 @@ class Poller:
         """Read the metrics of the gateway and of all replicas once; what cannot be read is left as it was."""
         base = self._settings.metrics_url
         try:
-            self._live.metrics = read_samples((await self._get(f"{base}/metrics")).decode())
+            self._live.metrics = read_samples((await self._get(f"{base}/metrics")).decode(), GATEWAY_METRICS)
         except (httpx2.HTTPError, ValueError):
             return
         self._live.metrics_at = self._live.clock()
@@ -91,7 +93,7 @@ class Poller:
                     scraped.setdefault(name, []).append(read_samples(text, SERVICE_METRICS))
                 except (httpx2.HTTPError, ValueError):
                     continue
-        self._live.service_metrics = scraped
+        self._live.note_services(scraped, self._live.clock())
         self._note_logins()
 
     def _note_logins(self) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 from collections.abc import Sequence
 
 from dyber_console.intake.access_log import call_from_line
 from dyber_console.intake.board import Board
-from dyber_console.intake.export import Export
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
+from dyber_console.intake.logs import newest
+from dyber_console.intake.otlp_export import Export
+from dyber_console.records import logs
+from dyber_console.records.logs import LogLine
 from dyber_console.records.model import Call, Span
 from dyber_console.records.store import Store
 
@@ -34,6 +38,7 @@ class Receiver:
         self._export = export
         self._calls: list[Call] = []
         self._spans: list[Span] = []
+        self._lines: list[LogLine] = []
         self.dropped = 0
 
     def take_line(self, line: str) -> None:
@@ -53,8 +58,15 @@ class Receiver:
         self._spans += spans[:room]
         self.dropped += max(0, len(spans) - room)
 
+    def take_logs(self, lines: Sequence[LogLine]) -> None:
+        """Take lines of services' logs; of very many only the last are kept."""
+        self._lines = newest([*self._lines, *lines], logs.SHOWN)
+
     def write(self) -> None:
         """Record what waits."""
+        lines, self._lines = self._lines, []
+        if lines and logs.add(self._store, lines):
+            self._board.changed("logs")
         calls, self._calls = self._calls, []
         if self._export is not None:
             self._export.take_calls(calls)
@@ -82,6 +94,15 @@ class Receiver:
         now = self._live.clock()
         self._store.roll_up(now)
         self._store.prune(now)
+        logs.prune(self._store)
+        _give_memory_back()
         if self.dropped:
             logger.warning("%d calls and spans were dropped, because more came in than can be recorded", self.dropped)
             self.dropped = 0
+
+
+def _give_memory_back() -> None:
+    """Return memory that Python has freed to the system, where the C library can: a few MiB after pages and floods."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

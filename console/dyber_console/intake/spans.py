@@ -1,4 +1,4 @@
-"""Takes spans over OTLP/HTTP, as protobuf or JSON."""
+"""Takes spans and lines of logs over OTLP/HTTP, as protobuf or JSON."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dyber_console.intake.logs import logs_from_json, logs_from_protobuf
+from dyber_console.records.logs import LogLine
 from dyber_console.records.model import Span
 
 _LONGEST_BODY = 4 * 2**20
@@ -41,30 +43,48 @@ class BodyTooLarge(ValueError):
     """Says that a body is longer than the console takes."""
 
 
-def spans_app(take: Callable[[Sequence[Span]], None], pass_on: Callable[[bytes, int], None] | None = None) -> Starlette:
-    """Return the application that takes spans at /v1/traces.
+def spans_app(
+    take: Callable[[Sequence[Span]], None],
+    pass_on: Callable[[bytes, int], None] | None = None,
+    take_logs: Callable[[Sequence[LogLine]], None] = lambda lines: None,
+) -> Starlette:
+    """Return the application that takes spans at /v1/traces, and lines of logs at /v1/logs.
 
     Args:
         take: Gets the spans as they are recorded.
         pass_on: Gets each export as protobuf, with everything in it, and the number of its spans.
+        take_logs: Gets the lines of logs.
     """
 
-    async def traces(request: Request) -> Response:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip()
-        try:
-            body = await _body(request)
-            export = export_from_json(body) if kind == "application/json" else export_from_protobuf(body)
-        except BodyTooLarge:
-            return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
-        except (ValueError, DecodeError, json_format.ParseError, zlib.error):
-            return JSONResponse({"message": "the body is no OTLP export of spans"}, 400)
+    def traces(body: bytes, is_json: bool) -> None:
+        export = export_from_json(body) if is_json else export_from_protobuf(body)
         spans = spans_of(export)
         take(spans)
         if pass_on is not None:
-            pass_on(body if kind != "application/json" else export.SerializeToString(), len(spans))
-        return JSONResponse({}) if kind == "application/json" else Response(b"", media_type=_PROTOBUF)
+            pass_on(export.SerializeToString() if is_json else body, len(spans))
 
-    return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"])])
+    def logs(body: bytes, is_json: bool) -> None:
+        take_logs(logs_from_json(body) if is_json else logs_from_protobuf(body))
+
+    def route(path: str, read: Callable[[bytes, bool], None]) -> Route:
+        async def receive(request: Request) -> Response:
+            return await _received(request, read)
+
+        return Route(path, receive, methods=["POST"])
+
+    return Starlette(routes=[route("/v1/traces", traces), route("/v1/logs", logs)])
+
+
+async def _received(request: Request, read: Callable[[bytes, bool], None]) -> Response:
+    """Give the body of an export to a function, with whether it is JSON, and return the answer."""
+    is_json = request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
+    try:
+        read(await _body(request), is_json)
+    except BodyTooLarge:
+        return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
+    except (ValueError, TypeError, AttributeError, DecodeError, json_format.ParseError, zlib.error):
+        return JSONResponse({"message": "the body is no OTLP export"}, 400)
+    return JSONResponse({}) if is_json else Response(b"", media_type=_PROTOBUF)
 
 
 async def _body(request: Request) -> bytes:

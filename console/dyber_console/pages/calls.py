@@ -15,7 +15,7 @@ from dyber_console.language import tr
 from dyber_console.pages.access import session_of
 from dyber_console.pages.parts import charts, waterfall
 from dyber_console.pages.rendering import Renderer
-from dyber_console.records import calls, traces
+from dyber_console.records import calls, logs, traces
 from dyber_console.records.calls import Filter
 from dyber_console.records.model import HALF_HOUR, Call, Result, half_hour
 from dyber_console.records.usage import DAY
@@ -126,6 +126,7 @@ def _detail(console: Console, call: Call | None) -> dict[str, Any]:
         "shares": divided,
         "sentence": waterfall.sentence(divided),
         "ticks": waterfall.ticks(call.seconds),
+        "lines": logs.of_request(console.store, call.request_id),
     }
 
 

@@ -8,16 +8,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dyber_console.intake.files import DeployedClient, Snippet
+from dyber_console.intake.deployment import DeployedClient, Snippet
 from dyber_console.pages.access import session_of
 from dyber_console.pages.frame import frame
 from dyber_console.pages.rendering import Renderer
 from dyber_console.records.usage import ClientUsage
-from dyber_console.settings import BASE
+from dyber_console.settings import BASE, OWN_CLIENT
 from dyber_console.state import Console
 
-#: The client of the console itself.
-OWN_CLIENT = "console"
 _STRANGERS = 10
 
 

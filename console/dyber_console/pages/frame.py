@@ -40,6 +40,11 @@ class Entry:
         return self.facts.title
 
     @property
+    def short(self) -> str:
+        """Return the service's name for narrow places."""
+        return self.facts.short
+
+    @property
     def tile(self) -> str:
         """Return the characters on the service's tile."""
         return wording.tile_text(self.facts.title)
@@ -59,6 +64,7 @@ class Frame:
         counts: Things to do, by page.
         grade: The worst grade of all; OFF while nothing is known.
         stamp: How old the data is, in words.
+        stacks: The names of all stacks that this machine knows.
     """
 
     facts: Facts
@@ -71,6 +77,7 @@ class Frame:
     is_stale: bool
     gateway: str
     version: str
+    stacks: tuple[str, ...]
 
     @property
     def listed(self) -> tuple[Entry, ...]:
@@ -132,6 +139,7 @@ def _frame(console: Console) -> Frame:
         stale,
         deployed.addresses[0].partition("//")[2] if deployed.addresses else "",
         f"{version}{nginx}" if version else "",
+        tuple(gathering.stacks(console)),
     )
 
 

@@ -29,7 +29,6 @@ _GROUPS: dict[str, tuple[Grade, ...]] = {
     "ok": (Grade.OK,),
 }
 _EVENTS = 8
-_LOST = ("service_down", "circuit_open", "service_timeout", "overloaded")
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,7 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
             drift=console.files.newest("drift"),
             backup=console.files.newest("backup"),
             strangers=_strangers(console),
+            profiles=console.files.deployment.profiles,
             cache_hits=_cache_hits(console, view),
         )
 
@@ -128,9 +128,9 @@ def _summary(view: Frame) -> str:
     if view.is_lost or not view.entries:
         return ""
     well = sum(entry.grade is Grade.OK for entry in view.entries)
-    waiting = [entry.title for entry in view.entries if entry.grade is Grade.WAIT]
+    waiting = [entry.short for entry in view.entries if entry.grade is Grade.WAIT]
     if view.to_do:
-        parts = [todo.title for todo in view.to_do[:3]]
+        parts = [_inside(todo.title) if index else todo.title for index, todo in enumerate(view.to_do[:3])]
         text = tr(", ").join(parts)
         rest = [tr("{services} recovers by itself", services=tr(" and ").join(waiting))] if waiting else []
         if well:
@@ -145,6 +145,11 @@ def _summary(view: Frame) -> str:
             well,
         )
     return tr_plural("{count} service is well.", "{count} services are well.", well)
+
+
+def _inside(title: str) -> str:
+    """Return a sentence of the list as it is written inside another."""
+    return "t" + title[1:] if title.startswith("The ") else title
 
 
 def _axis(whole: usage.Usage) -> list[str]:
@@ -188,15 +193,7 @@ def _lost_in_deployments(console: Console) -> int | None:
     times = [_span(event) for event in deployments if now - event.at < usage.DAY * HALF_HOUR]
     if not times:
         return None
-    marks = ",".join("?" * len(_LOST))
-    return sum(
-        int(
-            console.store.db.execute(
-                f"SELECT COUNT(*) FROM calls WHERE at BETWEEN ? AND ? AND outcome IN ({marks})", (*span, *_LOST)
-            ).fetchone()[0]
-        )
-        for span in times
-    )
+    return sum(usage.lost_between(console.store, *span) for span in times)
 
 
 def _span(event: Event) -> tuple[float, float]:
@@ -206,7 +203,7 @@ def _span(event: Event) -> tuple[float, float]:
 
 def _happenings(console: Console, view: Frame) -> list[Happening]:
     """Return the last events: changes of states, logins, deployments."""
-    titles = {entry.name: entry.title for entry in view.entries}
+    titles = {entry.name: entry.short for entry in view.entries}
     words = {
         "up": ("ok", tr("answers")),
         "degraded": ("warn", tr("answers in part")),
@@ -229,7 +226,7 @@ def _happenings(console: Console, view: Frame) -> list[Happening]:
         failure = entry.facts.failure
         if failure is not None and not failure.is_over:
             sentence = meaning(failure.call.outcome).sentence
-            found.append(Happening(failure.since, entry.grade.icon, entry.title, sentence))
+            found.append(Happening(failure.since, entry.grade.icon, entry.short, sentence))
     return sorted(found, key=lambda happening: happening.at, reverse=True)[:_EVENTS]
 
 

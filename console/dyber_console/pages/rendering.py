@@ -17,6 +17,7 @@ from dyber_console.pages.parts import charts, wording
 from dyber_console.pages.parts.assets import Assets
 from dyber_console.settings import BASE
 from dyber_console.state import Console
+from dyber_console.tools.calling import is_read_only
 from dyber_console.verdicts import times
 from dyber_console.verdicts.codes import meaning
 from dyber_console.verdicts.rules import Grade
@@ -39,6 +40,8 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters["whole_duration"] = times.whole_duration
+        self._environment.tests["writes_tool"] = lambda tool: not is_read_only(tool)
         self._environment.globals.update(
             BASE=BASE,
             Grade=Grade,
@@ -54,17 +57,23 @@ class Renderer:
             duration=times.duration,
             countdown=times.countdown,
             took=times.took,
+            about=times.about,
             local=times.local,
             number=wording.number,
             percent=wording.percent,
             size=wording.size,
             untrusted=wording.untrusted,
+            with_insertions=wording.with_insertions,
             tile_text=wording.tile_text,
             tone=wording.tone,
             result_icon=wording.result_icon,
             outcome_word=wording.outcome_word,
             logarithmic_share=charts.logarithmic_share,
         )
+
+        # Read now, so that the first page is not slower than others.
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
 
     def page(self, request: Request, template: str, page: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a page with its frame; `page` names its place in the navigation."""

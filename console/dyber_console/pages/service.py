@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -16,14 +17,14 @@ from dyber_console.pages.access import sent_form, session_of
 from dyber_console.pages.frame import Entry, frame
 from dyber_console.pages.parts import charts
 from dyber_console.pages.rendering import Renderer
-from dyber_console.records import calls, usage
+from dyber_console.records import calls, changes, logs, usage
 from dyber_console.records.calls import Filter
 from dyber_console.records.model import HALF_HOUR, half_hour
 from dyber_console.settings import BASE
 from dyber_console.state import Console
 from dyber_console.tools import forms
 from dyber_console.tools.calling import Answer, is_read_only
-from dyber_console.tools.logins import CODE_END, STATUS_END, Login
+from dyber_console.tools.logins import Login
 from dyber_console.verdicts.facts import Account
 from dyber_console.verdicts.times import local
 
@@ -67,6 +68,8 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
         answer: Answer | None = None,
         sent: Mapping[str, str] | None = None,
         problem: forms.UnusableArguments | None = None,
+        level: str = "",
+        follow: str = "",
     ) -> Response:
         view = frame(console)
         entry = view.entry(name)
@@ -121,12 +124,28 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
             answer=answer,
             problem=problem,
             share_left=_share_left(login, now),
+            started=console.live.started(name),
+            marks=_marks(entry, counted),
+            lasted=_lasted(console, name, _chosen_account(entry, account)),
+            log=logs.recent(console.store, name, level),
+            log_counts=logs.counts(console.store, name),
+            level=level if level in logs.LEVELS else "",
+            follow=bool(follow),
         )
 
     @router.get(f"{BASE}/services/{{name}}")
-    async def show(request: Request, name: str, tool: str = "", account: str = "", range: str = "24h") -> Response:
+    async def show(
+        request: Request,
+        name: str,
+        tool: str = "",
+        account: str = "",
+        range: str = "24h",
+        level: str = "",
+        follow: str = "",
+    ) -> Response:
         session_of(console, request)
-        return await page(request, name, tool=tool[:_LONGEST], account=account[:_LONGEST], days=range)
+        tool, account = tool[:_LONGEST], account[:_LONGEST]
+        return await page(request, name, tool=tool, account=account, days=range, level=level, follow=follow)
 
     @router.post(f"{BASE}/services/{{name}}/tools/{{tool}}")
     async def attempt(request: Request, name: str, tool: str) -> Response:
@@ -177,8 +196,9 @@ def _attempt(console: Console, name: str, wanted: str, sent: Mapping[str, str] |
     listing = console.tools.listings.get(name)
     if listing is None or not listing.tools:
         return None
+    login_tools = [tool.name for tool in console.logins.login_tools(name) or ()]
     # The tools of a login are last, as the section above does what they do.
-    order = sorted(listing.tools, key=lambda tool: tool.name.endswith((STATUS_END, CODE_END)))
+    order = sorted(listing.tools, key=lambda tool: tool.name in login_tools)
     readable = [tool for tool in order if is_read_only(tool)]
     chosen = next((tool for tool in order if tool.name == wanted), readable[0] if readable else None)
     fields = forms.fields(chosen.input_schema, sent) if chosen else []
@@ -204,11 +224,31 @@ def _gauges(console: Console, entry: Entry) -> list[Gauge]:
     memory = console.live.total(entry.name, "process_resident_memory_bytes")
     if memory is not None and entry.facts.memory_mib:
         gauges.append(Gauge(tr("Memory"), memory / 2**20, entry.facts.memory_mib, "MiB"))
+    cores, deployed = console.live.cores.get(entry.name), console.files.deployment.services.get(entry.name)
+    if cores is not None and deployed and deployed.cpus:
+        gauges.append(Gauge(tr("Processor"), round(cores, 2), deployed.cpus, tr("cores")))
     used = console.live.total(entry.name, "quota_used_today")
     whole = console.live.total(entry.name, "quota_per_day")
     if used is not None and whole:
         gauges.append(Gauge(tr("The platform's quota today"), used, whole))
     return gauges
+
+
+def _marks(entry: Entry, counted: usage.Usage) -> list[tuple[float, str]]:
+    """Return the marks of the usage: when logins were lost; each is a place in percent and a text."""
+    length = counted.periods * counted.halves * HALF_HOUR
+    lost = [each.since for each in entry.facts.accounts if each.logged_in is False and each.was_in and each.since]
+    places = [100 * (at - counted.start) / length for at in lost]
+    return [(round(place, 2), tr("login lost")) for place in places if 0 <= place <= 100]
+
+
+def _lasted(console: Console, name: str, account: Account | None) -> list[float]:
+    """Return how long the logins of an account lasted, in seconds, the newest first; at most three."""
+    if account is None:
+        return []
+    known = changes.logins(console.store, name, account.name)
+    pairs = itertools.pairwise(known)
+    return [later.at - earlier.at for later, earlier in pairs if earlier.logged_in and not later.logged_in][:3]
 
 
 def _refused(console: Console, name: str) -> int:

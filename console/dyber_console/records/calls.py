@@ -71,23 +71,40 @@ def page(store: Store, chosen: Filter) -> list[Call]:
     if chosen.before is not None:
         where.append("id < ?")
         values.append(chosen.before)
-    rows = store.db.execute(
-        f"SELECT * FROM calls WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?", (*values, PAGE)
-    )
-    return [call_of(row) for row in rows]
+    conditions = " AND ".join(where)
+    text = f"SELECT * FROM calls {_index(chosen)} WHERE {conditions} ORDER BY id DESC LIMIT ?"
+    if _index(chosen) == _COUNTED:
+        # The index has all that the conditions ask for, so that rows are read for the page only.
+        ids = f"SELECT id FROM calls {_COUNTED} WHERE {conditions} ORDER BY id DESC LIMIT ?"
+        text = f"SELECT * FROM calls WHERE id IN ({ids}) ORDER BY id DESC"
+    return [call_of(row) for row in store.db.execute(text, (*values, PAGE))]
+
+
+_COUNTED = "INDEXED BY calls_counted"
+
+
+def _index(chosen: Filter) -> str:
+    """Return which index finds the calls of a filter: that of its only condition, or the one that has all columns."""
+    used = [name for name in ("service", "tool", "client", "result", "slower") if getattr(chosen, name)]
+    if chosen.result is Result.OK:
+        used.append("result")
+    if not used:
+        return "NOT INDEXED"
+    return f"INDEXED BY calls_by_{used[0]}" if used in (["service"], ["tool"], ["client"]) else _COUNTED
 
 
 def summary(store: Store, chosen: Filter) -> Summary:
     """Count the calls of a filter, wherever the list is."""
     where, values = _conditions(chosen)
-    text = " AND ".join(where)
     counted = Summary()
-    for half, result, count in store.db.execute(
-        f"SELECT half, result, COUNT(*) FROM calls WHERE {text} GROUP BY half, result", values
+    results = tuple(Result)
+    for half, result, bucket, count in store.db.execute(
+        f"SELECT half, result, bucket, COUNT(*) FROM calls {_COUNTED} WHERE {' AND '.join(where)} "
+        "GROUP BY half, result, bucket",
+        values,
     ):
-        counted.by_half[(half, Result(result))] = count
-    rows = store.db.execute(f"SELECT bucket, COUNT(*) FROM calls WHERE {text} GROUP BY bucket", values)
-    counted.durations.update(dict(rows.fetchall()))
+        counted.by_half[(half, results[result])] += count
+        counted.durations[bucket] += count
     return counted
 
 

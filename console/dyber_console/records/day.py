@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from dyber_console.records.calls import Summary, call_of
-from dyber_console.records.model import Result, half_hour, percentile
+from dyber_console.records.model import Durations, Result, half_hour, percentile
 from dyber_console.records.store import Store
 from dyber_console.records.usage import DAY, ClientUsage, Usage
 
@@ -20,22 +19,18 @@ class _Counts:
     """Counts calls of one half hour: by result, and by bucket of durations."""
 
     results: Counter[Result] = field(default_factory=Counter)
-    durations: Counter[int] = field(default_factory=Counter)
+    durations: Durations = field(default_factory=lambda: Durations({}))
+    p95: float | None = None
 
     @property
     def bad(self) -> int:
         """Return the number of calls that failed or were refused."""
         return sum(self.results[result] for result in _BAD)
 
-    @cached_property
-    def p95(self) -> float | None:
-        """Return the duration in seconds that 95% of the calls did not exceed; read it after counting only."""
-        return percentile(self.durations, 0.95)
-
-    def add(self, result: Result, bucket: int, count: int) -> None:
-        """Count calls."""
-        self.results[result] += count
-        self.durations[bucket] += count
+    @classmethod
+    def of(cls, results: Counter[Result], durations: Counter[int]) -> _Counts:
+        """Return what was counted."""
+        return cls(results, Durations(durations), percentile(durations, 0.95))
 
 
 @dataclass
@@ -110,7 +105,7 @@ class Day:
             if counts is not None:
                 for result, count in counts.results.items():
                     summary.by_half[(half, result)] += count
-                summary.durations.update(counts.durations)
+                summary.durations.update(counts.durations.counter())
         return summary
 
     def names(self, column: str) -> list[str]:
@@ -161,12 +156,19 @@ class Day:
             "GROUP BY half, service, result, bucket",
             (first, last),
         )
+        counted: dict[tuple[int, str], tuple[Counter[Result], Counter[int]]] = {}
         results = tuple(Result)
         for half, service, number, bucket, count in rows:
-            counted = self._halves[half]
-            result = results[number]
-            counted.whole.add(result, bucket, count)
-            counted.services.setdefault(service, _Counts()).add(result, bucket, count)
+            # Those of all services have no name.
+            for key in ((half, service), (half, "")):
+                counters = counted.setdefault(key, (Counter(), Counter()))
+                counters[0][results[number]] += count
+                counters[1][bucket] += count
+        for (half, service), counters in counted.items():
+            if service:
+                self._halves[half].services[service] = _Counts.of(*counters)
+            else:
+                self._halves[half].whole = _Counts.of(*counters)
         for half in range(first, last + 1):
             before = self._before.pop(half, None)
             if before is not None:

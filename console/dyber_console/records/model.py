@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from array import array
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -135,7 +138,27 @@ def bucket_seconds(number: int) -> float:
     return _GROWTH ** (number - 0.5) / 1000 if number else 0.001
 
 
-def percentile(counts: dict[int, int], share: float) -> float | None:
+class Durations:
+    """Holds the number of calls by bucket of durations in little memory, for the many that are kept."""
+
+    __slots__ = ("_buckets", "_counts")
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self._buckets = array("H", counts.keys())
+        self._counts = array("I", counts.values())
+
+    def counter(self) -> Counter[int]:
+        """Return the number of calls by bucket."""
+        return Counter(dict(zip(self._buckets, self._counts, strict=True)))
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether others are the same numbers."""
+        return isinstance(other, Durations) and self.counter() == other.counter()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def percentile(counts: Mapping[int, int], share: float) -> float | None:
     """Return the duration in seconds below which this share of calls lies, by buckets; None without calls."""
     wanted = share * sum(counts.values())
     passed = 0

@@ -34,7 +34,9 @@ CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
 CREATE INDEX IF NOT EXISTS calls_by_client ON calls (client, id);
 CREATE INDEX IF NOT EXISTS calls_by_tool ON calls (tool, id);
 CREATE INDEX IF NOT EXISTS calls_by_result ON calls (service, is_call, result, id);
-CREATE INDEX IF NOT EXISTS calls_summary ON calls (is_call, half, service, result, bucket, client, tool);
+CREATE INDEX IF NOT EXISTS calls_by_service ON calls (service, id);
+DROP INDEX IF EXISTS calls_summary;
+CREATE INDEX IF NOT EXISTS calls_counted ON calls (is_call, half, result, bucket, service, client, tool, seconds);
 CREATE TABLE IF NOT EXISTS spans (
     trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT NOT NULL, service TEXT NOT NULL, name TEXT NOT NULL,
     start REAL NOT NULL, seconds REAL NOT NULL, failed INTEGER NOT NULL, tool TEXT NOT NULL, outcome TEXT NOT NULL,
@@ -51,6 +53,11 @@ CREATE INDEX IF NOT EXISTS states_by_service ON states (service, at);
 CREATE TABLE IF NOT EXISTS logins (
     at REAL NOT NULL, service TEXT NOT NULL, account TEXT NOT NULL, logged_in INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS logins_by_service ON logins (service, account, at);
+CREATE TABLE IF NOT EXISTS logs (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, service TEXT NOT NULL, severity INTEGER NOT NULL, level TEXT NOT NULL,
+    request_id TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS logs_by_service ON logs (service, id);
+CREATE INDEX IF NOT EXISTS logs_by_request ON logs (request_id) WHERE request_id <> '';
 CREATE TABLE IF NOT EXISTS sessions (
     id_hash TEXT PRIMARY KEY, csrf TEXT NOT NULL, created REAL NOT NULL, seen REAL NOT NULL, keep INTEGER NOT NULL,
     password_mark TEXT NOT NULL) WITHOUT ROWID;
@@ -72,7 +79,7 @@ class Store:
         self.db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = NORMAL")
-        self.db.execute("PRAGMA cache_size = -3000")
+        self.db.execute("PRAGMA cache_size = -2000")
         self.db.executescript(_TABLES)
         #: Grows with every change of calls and spans, so that answers can be kept until something changes.
         self.version = 0
@@ -145,9 +152,9 @@ class Store:
         ).fetchone()
         self.changed_halves.add(row[0])
 
-    def roll_up(self, now: float) -> None:
-        """Sum the calls of the current and the previous half hour, for the pages that look back 30 days."""
-        since = half_hour(now) - 1
+    def roll_up(self, now: float, halves: int = 2) -> None:
+        """Sum the calls of the last half hours, the current one included, for the pages that look back 30 days."""
+        since = half_hour(now) - halves + 1
         with self.db:
             for table in ("sums", "durations"):
                 self.db.execute(f"DELETE FROM {table} WHERE half >= ?", (since,))

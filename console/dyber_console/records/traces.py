@@ -93,7 +93,9 @@ def spans_of(store: Store, call: Call) -> list[Span]:
             found[span.span_id] = span
             waiting += children[span.span_id]
     kept = sorted(found.values(), key=lambda span: (span.service != GATEWAY, -span.seconds))[:MOST_SPANS]
-    return sorted(kept, key=lambda span: (span.start, -span.seconds))
+    # Of those that begin together, tries are in their order, and what takes longer is around the others.
+    order = {span.span_id: number for number, span in enumerate((*made, *sent))}
+    return sorted(kept, key=lambda span: (span.start, order[span.span_id]))
 
 
 def _has_failed(call: Call) -> bool:

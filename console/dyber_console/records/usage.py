@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from dyber_console.records.calls import call_of
-from dyber_console.records.model import HALF_HOUR, Call, Result, half_hour, percentile
+from dyber_console.records.model import HALF_HOUR, Call, Durations, Result, half_hour, percentile
 from dyber_console.records.store import Store
 
 #: Half hours of the last day, the current one included.
 DAY = 48
 _BAD = (Result.FAILED, Result.REFUSED)
+#: The index that has few rows for a service's failures, as most calls succeed.
+_BY_RESULT = "INDEXED BY calls_by_result"
+#: Outcomes of calls that the gateway could not pass on.
+_LOST = ("service_down", "circuit_open", "service_timeout", "overloaded")
 
 
 @dataclass
@@ -33,13 +38,13 @@ class Usage:
     halves: int = 1
     good: list[int] = field(default_factory=list)
     bad: list[int] = field(default_factory=list)
-    durations: list[Counter[int]] = field(default_factory=list)
+    durations: list[Durations] = field(default_factory=list)
     known_p95: dict[int, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.good = [0] * self.periods
         self.bad = [0] * self.periods
-        self.durations = [Counter() for _ in range(self.periods)]
+        self.durations = [Durations({})] * self.periods
 
     @property
     def count(self) -> int:
@@ -59,14 +64,14 @@ class Usage:
         """
         whole: Counter[int] = Counter()
         for counts in self.durations:
-            whole.update(counts)
+            whole.update(counts.counter())
         return percentile(whole, 0.95)
 
     def percentiles(self, share: float) -> list[float | None]:
         """Return that percentile of the durations per period, in seconds."""
         if share == 0.95 and self.known_p95:
             return [self.known_p95.get(place) for place in range(self.periods)]
-        return [percentile(counts, share) for counts in self.durations]
+        return [percentile(counts.counter(), share) for counts in self.durations]
 
     @property
     def start(self) -> float:
@@ -91,12 +96,15 @@ def long_range(store: Store, now: float, service: str, days: int) -> Usage:
         place = usage.place(half)
         if place is not None:
             (usage.bad if result in _BAD else usage.good)[place] += count
+    counted: dict[int, Counter[int]] = {}
     for half, bucket, count in store.db.execute(
         "SELECT half, bucket, count FROM durations WHERE service = ? AND half >= ?", (service, usage.first)
     ):
         place = usage.place(half)
         if place is not None:
-            usage.durations[place][bucket] += count
+            counted.setdefault(place, Counter())[bucket] += count
+    for place, counts in counted.items():
+        usage.durations[place] = Durations(counts)
     return usage
 
 
@@ -120,7 +128,7 @@ class Failure:
 def newest_failure(store: Store, service: str) -> Failure | None:
     """Return the newest failure of a service in the last day, or None."""
     row = store.db.execute(
-        "SELECT * FROM calls WHERE service = ? AND is_call = 1 AND result IN (1, 2) AND outcome NOT IN "
+        f"SELECT * FROM calls {_BY_RESULT} WHERE service = ? AND is_call = 1 AND result IN (1, 2) AND outcome NOT IN "
         "('unauthorized', 'forbidden', 'foreign_origin', 'unknown_host', 'INVALID_ARGUMENT', 'NOT_FOUND', "
         "'CONFIRMATION_REQUIRED', 'protocol_error') ORDER BY id DESC LIMIT 1",
         (service,),
@@ -129,13 +137,14 @@ def newest_failure(store: Store, service: str) -> Failure | None:
         return None
     call = call_of(row)
     success = store.db.execute(
-        "SELECT COALESCE(MAX(id), 0) FROM calls WHERE service = ? AND is_call = 1 AND result = 0", (service,)
+        f"SELECT COALESCE(MAX(id), 0) FROM calls {_BY_RESULT} WHERE service = ? AND is_call = 1 AND result = 0",
+        (service,),
     ).fetchone()[0]
     if success > call.id:
         return Failure(call, 0, call.at, True)
     count, since = store.db.execute(
-        "SELECT COUNT(*), MIN(at) FROM calls WHERE service = ? AND is_call = 1 AND result IN (1, 2) AND outcome = ? "
-        "AND id > ?",
+        f"SELECT COUNT(*), MIN(at) FROM calls {_BY_RESULT} WHERE service = ? AND is_call = 1 AND result IN (1, 2) "
+        "AND outcome = ? AND id > ?",
         (service, call.outcome, success),
     ).fetchone()
     return Failure(call, count, since, False)
@@ -160,3 +169,22 @@ def first_known(store: Store) -> float | None:
     """Return since when calls are summed, in seconds since 1970; None before the first."""
     half = store.db.execute("SELECT MIN(half) FROM sums").fetchone()[0]
     return None if half is None else half * HALF_HOUR
+
+
+def callers(store: Store, service: str, tools: Collection[str]) -> list[str]:
+    """Return the clients that called one of these tools of a service in 30 days, by name."""
+    marks = ",".join("?" * len(tools))
+    rows = store.db.execute(
+        f"SELECT DISTINCT client FROM sums WHERE service = ? AND tool IN ({marks}) AND client <> '' ORDER BY client",
+        (service, *tools),
+    )
+    return [row[0] for row in rows]
+
+
+def lost_between(store: Store, start: float, end: float) -> int:
+    """Return how many calls the gateway could not pass on between two times, in seconds since 1970."""
+    marks = ",".join("?" * len(_LOST))
+    row = store.db.execute(
+        f"SELECT COUNT(*) FROM calls WHERE at BETWEEN ? AND ? AND outcome IN ({marks})", (start, end, *_LOST)
+    ).fetchone()
+    return int(row[0])

@@ -5,26 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mcp.types import Tool
 
+from dyber_console.tools.contract_changes import Change, compare
+
 #: Bytes of text per token of a language model, roughly.
 _BYTES_PER_TOKEN = 3.6
-
-Difference = Literal["added", "removed", "changed"]
-
-
-@dataclass(frozen=True)
-class ToolDifference:
-    """Says how a tool differs from the locked contract; `before` and `after` are the text that agents read."""
-
-    tool: str
-    kind: Difference
-    parts: tuple[str, ...] = ()
-    before: str = ""
-    after: str = ""
 
 
 def digest(value: Any) -> str:
@@ -41,31 +29,16 @@ def visible(tool: Tool) -> dict[str, Any]:
     return content
 
 
-def differences(locked: Mapping[str, Any], tools: tuple[Tool, ...]) -> list[ToolDifference]:
-    """Return how the listed tools differ from a contract.
+def differences(locked: Mapping[str, Any], tools: tuple[Tool, ...]) -> list[Change]:
+    """Return how the listed tools differ from a contract, the worst first.
 
     Tools of the contract that are not listed are no difference: a client sees only what its scope has, and the console
     may only read.
     """
     kept: Mapping[str, Any] = locked.get("tools") or {}
-    found = []
-    for tool in tools:
-        entry = kept.get(tool.name)
-        now = visible(tool)
-        if entry is None:
-            found.append(ToolDifference(tool.name, "added", after=str(now.get("description", ""))))
-        elif entry.get("sha256") != digest(now):
-            before = {name: value for name, value in entry.items() if name != "sha256"}
-            parts = tuple(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
-            if parts:
-                found.append(_changed(tool.name, parts, before, now))
-    return found
-
-
-def _changed(name: str, parts: tuple[str, ...], before: Mapping[str, Any], now: Mapping[str, Any]) -> ToolDifference:
-    if "description" not in parts:
-        return ToolDifference(name, "changed", parts)
-    return ToolDifference(name, "changed", parts, str(before.get("description", "")), str(now.get("description", "")))
+    listed = {tool.name: visible(tool) for tool in tools}
+    changed = {name: now for name, now in listed.items() if (kept.get(name) or {}).get("sha256") != digest(now)}
+    return compare({name: kept[name] for name in changed if name in kept}, changed, complete=False)
 
 
 def tokens(tool: Tool) -> int:

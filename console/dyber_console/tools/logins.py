@@ -68,8 +68,8 @@ class Logins:
         listing = self.tools.listings.get(service)
         if listing is None:
             return None
-        status = next((tool for tool in listing.tools if tool.name.endswith(STATUS_END)), None)
         code = next((tool for tool in listing.tools if tool.name.endswith(CODE_END)), None)
+        status = next((tool for tool in listing.tools if code and says_login(tool, code.name)), None)
         return (status, code) if status and code else None
 
     async def start(self, service: str, account: str, now: float) -> Login | None:
@@ -93,13 +93,28 @@ class Logins:
             login = replace(login, state="expired", picture="")
         elif now - login.asked >= ASK_SECONDS and not self._turn(service).locked():
             async with self._turn(service):
-                answer = await self.tools.call(service, pair[0].name, _account(account), _STATUS_SECONDS)
+                arguments = {**_account(account), **_without_a_page(pair[0])}
+                answer = await self.tools.call(service, pair[0].name, arguments, _STATUS_SECONDS)
                 login = _from_status(login, answer, now)
         self.current[(service, account)] = login
         return login
 
     def _turn(self, service: str) -> asyncio.Lock:
         return self._turns.setdefault(service, asyncio.Lock())
+
+
+def says_login(tool: Tool, code: str) -> bool:
+    """Tell whether a tool is the one that says how the login by the tool `code` stands."""
+    if tool.name.endswith(STATUS_END):
+        return True
+    results = (tool.output_schema or {}).get("properties") or {}
+    return tool.name == code.removesuffix(CODE_END) + "_status" and "logged_in" in results
+
+
+def _without_a_page(status: Tool) -> dict[str, Any]:
+    """Return the argument with which a status opens no page of the platform, as it is asked for every two seconds."""
+    properties = status.input_schema.get("properties") or {}
+    return {"check_login": False} if "check_login" in properties else {}
 
 
 def _account(account: str) -> dict[str, Any]:

@@ -100,6 +100,8 @@ _MEANINGS: dict[str, Callable[[], Meaning]] = {
     "not_found": lambda: Meaning(tr("There is no such address at the gateway")),
     "metrics_only": lambda: Meaning(tr("This address has metrics only")),
     "no_oauth": lambda: Meaning(tr("The client looked for a login that the gateway does not have")),
+    "no_console": lambda: Meaning(tr("The stack has no console"), tr("Set console.enabled to true, then deploy")),
+    "console_away": lambda: Meaning(tr("The console did not answer"), tr("Look at the console's log")),
     "method_not_allowed": lambda: Meaning(tr("The address does not support the request method")),
     "request_timeout": lambda: Meaning(tr("The request was sent too slowly")),
     "too_large": lambda: Meaning(tr("The request body is too large"), tr("Send less, or raise gateway.maxBodyMib")),

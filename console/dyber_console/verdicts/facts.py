@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dyber_console.intake.export import ExportState
 from dyber_console.intake.live import ServiceStatus
+from dyber_console.intake.otlp_export import ExportState
 from dyber_console.records.usage import Failure
+
+_ADDITION = re.compile(r"[（(][^（(]*[)）]\s*$")
+_SHORT = 28
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class ServiceFacts:
         qr_login: Whether it has tools for a login by QR code.
         secrets: The secrets that it declares.
         changed_tools: How many of its running tools differ from the locked contract; None when that is unknown.
+        grave_findings: How many texts of its contract would stop a deployment.
         memory_mib: Its limit of memory.
         digest: Digest of its image.
         end: The newest end of a container by itself, as the engine told the command.
@@ -69,10 +74,16 @@ class ServiceFacts:
     qr_login: bool = False
     secrets: tuple[str, ...] = ()
     changed_tools: int | None = None
+    grave_findings: int = 0
     is_foreign: bool = False
     memory_mib: int | None = None
     digest: str | None = None
     end: End | None = None
+
+    @property
+    def short(self) -> str:
+        """Return its name for sentences and narrow places: without an addition in brackets."""
+        return _ADDITION.sub("", self.title).strip()[:_SHORT] or self.title
 
 
 @dataclass(frozen=True)

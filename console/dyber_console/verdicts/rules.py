@@ -44,8 +44,8 @@ def is_lost(facts: Facts) -> bool:
 
 
 _ORDER = (
-    "gateway", "hub", "down", "memory", "tools", "login", "captcha", "setting", "upstream", "failing", "replicas", "certificate",
-    "backup", "drift", "export", "breaker", "waiting",
+    "gateway", "hub", "down", "memory", "finding", "tools", "login", "captcha", "setting", "upstream", "failing",
+    "replicas", "certificate", "backup", "drift", "export", "breaker", "waiting",
 )  # fmt: skip
 
 
@@ -68,7 +68,9 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
         yield _down(facts, service)
         return
     if service.end is not None and lacks_memory(facts, service.end, service.memory_mib):
-        yield out_of_memory(facts, service.end, service.title, Grade.WARN, service.name)
+        yield out_of_memory(facts, service.end, service.short, Grade.WARN, service.name)
+    if service.grave_findings:
+        yield _grave_findings(service)
     if service.changed_tools:
         yield _changed_tools(service)
     lost = [account for account in service.accounts if account.logged_in is False and account.was_in]
@@ -84,7 +86,7 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
         yield Todo(
             Grade.WARN,
             "replicas",
-            tr("{service} has fewer replicas than it should", service=service.title),
+            tr("{service} has fewer replicas than it should", service=service.short),
             tr("{ready} of {total} replicas", ready=status.ready, total=status.total),
             tr(
                 "{ready} of {total} replicas answer. Look at what the others say:",
@@ -98,7 +100,7 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
         yield Todo(
             Grade.WAIT,
             "breaker",
-            tr("{service} is tried again by the gateway", service=service.title),
+            tr("{service} is tried again by the gateway", service=service.short),
             tr("breaker open"),
             tr("It did not answer several calls in a row. The gateway tries again every few seconds; nothing to do."),
             service.name,
@@ -109,16 +111,34 @@ def _down(facts: Facts, service: ServiceFacts) -> Todo:
     end = service.end
     if end is not None and lacks_memory(facts, end, service.memory_mib):
         if service.down_since is None or end.at >= service.down_since - _BEFORE_DOWN_SECONDS:
-            return out_of_memory(facts, end, service.title, Grade.BAD, service.name)
+            return out_of_memory(facts, end, service.short, Grade.BAD, service.name)
     since = tr("since {time}, ", time=clock(service.down_since, facts.now)) if service.down_since else ""
     return Todo(
         Grade.BAD,
         "down",
-        tr("{service} has stopped", service=service.title),
+        tr("{service} has stopped", service=service.short),
         tr("stopped"),
         tr("{since}no replica answers, and the gateway refuses its calls. See what it said last:", since=since),
         service.name,
         (f"./deploy.sh logs {service.name} --tail 50 -s {facts.stack}",),
+    )
+
+
+def _grave_findings(service: ServiceFacts) -> Todo:
+    return Todo(
+        Grade.WARN,
+        "finding",
+        tr("The tools of {service} may mislead agents", service=service.short),
+        tr("suspicious tools"),
+        tr_plural(
+            "{count} grave finding in its contract. Review it; until then it is better switched off.",
+            "{count} grave findings in its contract. Review them; until then it is better switched off.",
+            service.grave_findings,
+        ),
+        service.name,
+        page="tools",
+        part="findings",
+        button=tr("Show the findings"),
     )
 
 
@@ -127,7 +147,7 @@ def _changed_tools(service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "tools",
-        tr("The tools of {service} have changed", service=service.title),
+        tr("The tools of {service} have changed", service=service.short),
         tr("tools changed"),
         tr_plural(
             "{count} running tool differs from the locked contract. Review it before agents use it.",
@@ -161,7 +181,7 @@ def _login(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "login",
-        tr("{service} needs a new login", service=service.title),
+        tr("{service} needs a new login", service=service.short),
         tr("login needed"),
         " ".join(sentences) if _spaces() else "".join(sentences),
         service.name,
@@ -174,7 +194,7 @@ def _captcha(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "captcha",
-        tr("{service} needs a human verification", service=service.title),
+        tr("{service} needs a human verification", service=service.short),
         tr("verification needed"),
         tr(
             "The platform asks for it since {time}. Open the platform in your own browser and complete it; until then "
@@ -193,7 +213,7 @@ def _setting(facts: Facts, service: ServiceFacts) -> Todo:
     return Todo(
         Grade.WARN,
         "setting",
-        tr("{service} lacks a setting", service=service.title),
+        tr("{service} lacks a setting", service=service.short),
         tr("setting missing"),
         tr("Set it, then deploy again; the service's README says where the value comes from."),
         service.name,
@@ -207,7 +227,7 @@ def _upstream(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WARN,
         "upstream",
-        tr("{service} cannot read the platform's pages", service=service.title),
+        tr("{service} cannot read the platform's pages", service=service.short),
         tr("pages changed"),
         tr("The platform has changed them. Update the service; if it is up to date, report the problem."),
         service.name,
@@ -221,7 +241,7 @@ def _failing(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WARN,
         "failing",
-        tr("{service} fails again and again", service=service.title),
+        tr("{service} fails again and again", service=service.short),
         tr("failing"),
         tr_plural(
             "{sentence}: {count} call since {time}. See what the service says:",
@@ -241,7 +261,7 @@ def _waiting(facts: Facts, service: ServiceFacts) -> Todo | None:
     return Todo(
         Grade.WAIT,
         "waiting",
-        tr("{service} waits for its platform", service=service.title),
+        tr("{service} waits for its platform", service=service.short),
         tr("waiting"),
         tr(
             "{sentence}. It tries again by itself; nothing to do.",

@@ -59,11 +59,29 @@ def duration(seconds: float) -> str:
     return " ".join(shown) or parts[-1][1]
 
 
+def whole_duration(seconds: float) -> str:
+    """Return a length of time in its largest unit, rounded, such as 4 days."""
+    if seconds >= 0.8 * _DAY:
+        days = round(seconds / _DAY)
+        return tr_plural("{count} day", "{count} days", days)
+    if seconds >= _HOUR:
+        hours = round(seconds / _HOUR)
+        return tr_plural("{count} hour", "{count} hours", hours)
+    return duration(seconds)
+
+
 def countdown(seconds: float) -> str:
     """Return how much time is left, in minutes and seconds."""
     minutes, rest = divmod(max(0, int(seconds)), _MINUTE)
     text = tr_plural("{count} second", "{count} seconds", rest)
     return f"{tr_plural('{count} minute', '{count} minutes', minutes)} {text}" if minutes else text
+
+
+def about(seconds: float | None) -> str:
+    """Return a duration that is known roughly only, such as a percentile, in two digits: `0.46 s`, `4.6 s`, `31 s`."""
+    if seconds is None or seconds < 0.1:
+        return took(seconds)
+    return f"{seconds:.{2 if seconds < 1 else 1 if seconds < 10 else 0}f} s"
 
 
 def took(seconds: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from infra.parts.data_volumes import DATA_FOLDER
 from infra.parts.service import SECRETS_FOLDER
 from infra.rendering.console.files import console_files
 from infra.rendering.console.password import password_hash
+from infra.settings.console import ConsoleSettings
 from messages import tr
 
 SCRIPT = Path(__file__).with_name("store-console-files")
@@ -44,8 +46,8 @@ class Console(pulumi.ComponentResource):
     """Creates the console, web pages that show the stack to a person who has its password.
 
     Creates:
-    - a network without internet access that only the console and the gateway share; pages, metrics and spans go through
-      the gateway
+    - a network that only the console and the gateway share, without internet access unless spans are sent to a collector
+      of the user's; pages, metrics and spans go through the gateway
     - its token as the client `console`, of which the gateway gets only the hash, and its password, of which the console
       gets only the hash
     - volumes with these secrets, with the files of a deployment, and with the socket on which it takes the gateway's log
@@ -67,12 +69,19 @@ class Console(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         part = parts.console(args.composition.settings, args.identity.subnets)
         image = args.images[name]
-        self.network = containers.declare_network(part.network, args.identity, child, internal=True)
+        self.network = containers.declare_network(
+            part.network, args.identity, child, internal=not part.network.internet_access
+        )
         token: pulumi.Output[str] = pulumi.Output.secret(
             random.RandomBytes(f"{name}-token", length=TOKEN_BYTES, opts=child).hex
         )
         self.token_sha256 = pulumi.Output.unsecret(token.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()))
         self.password, hashed = _password(name, args.composition.settings.console.password_generation, child)
+        contents = {
+            parts.TOKEN_SECRET: token,
+            parts.PASSWORD_SECRET: hashed,
+            **_export_headers(args.composition.settings.console),
+        }
         secrets = SecretFiles(
             parts.SECRETS_VOLUME,
             SecretFilesArgs(
@@ -81,7 +90,7 @@ class Console(pulumi.ComponentResource):
                 uid=parts.CONSOLE_UID,
                 owned=DATA_FOLDER,
                 folder=SECRETS_FOLDER,
-                contents={parts.TOKEN_SECRET: token, parts.PASSWORD_SECRET: hashed},
+                contents=contents,
                 processes=parts.MAX_PROCESSES,
             ),
             child,
@@ -102,10 +111,7 @@ class Console(pulumi.ComponentResource):
                 parts.LOG_VOLUME: self.log.name,
                 parts.SECRETS_VOLUME: secrets.volume.name,
             },
-            environment=[
-                pulumi.Output.concat(f"{secret}_FILE=", secrets.file(secret))
-                for secret in (parts.TOKEN_SECRET, parts.PASSWORD_SECRET)
-            ],
+            environment=[pulumi.Output.concat(f"{secret}_FILE=", secrets.file(secret)) for secret in contents],
             # The loader first: the engine fills a new volume from the image, and fails if two containers make it do so
             # at the same time.
             depends_on=[secrets.written, loader],
@@ -142,6 +148,14 @@ class Console(pulumi.ComponentResource):
             volumes={parts.FILES_VOLUME: volume.name},
             uploads=uploads.apply(lambda files: [script, *files]),
         )
+
+
+def _export_headers(settings: ConsoleSettings) -> dict[str, pulumi.Output[str]]:
+    """Return the headers for the user's collector of spans as a secret JSON object; nothing without any."""
+    if settings.export is None or not settings.export.headers:
+        return {}
+    headers = {name: value.get_secret_value() for name, value in sorted(settings.export.headers.items())}
+    return {parts.EXPORT_SECRET: pulumi.Output.secret(json.dumps(headers))}
 
 
 def _password(

@@ -55,13 +55,11 @@ def render(
     version: str = VERSION,
     hub: GatewayHub | None = None,
     console: GatewayConsole | None = None,
-    *,
-    makes_spans: bool = False,
 ) -> dict[str, str]:
     """Return the text of each file by its path in the configuration's folder; Nginx starts with `nginx.conf`.
 
-    With `makes_spans`, something makes spans of the access log, as the console does, and they become the parents of the
-    services' spans. The result does not depend on the order of services and clients.
+    A console that takes spans makes those of the gateway from its log, and they become the parents of the services' spans.
+    The result does not depend on the order of services and clients.
     Raises UnusableValue if services share a name or a port, clients share a name or a token, or a client's scope names
     a tool that is not among the known tools of its service, or is too long for a header, or a client is limited to
     accounts of a service that does not enforce scopes or has no accounts. Scopes and accounts for other services are
@@ -81,7 +79,6 @@ def render(
     context = {
         "settings": settings,
         "networks": networks,
-        "makes_spans": makes_spans,
         "version": version,
         "services": ordered_services,
         "clients": ordered_clients,
@@ -291,6 +288,7 @@ def _console_context(settings: GatewaySettings, console: GatewayConsole | None) 
     public = urlsplit(settings.public_url or "")
     return {
         "console": console,
+        "makes_spans": console is not None and console.takes_spans,
         "console_gateway_port": CONSOLE_GATEWAY_PORT,
         "spans_port": SPANS_PORT,
         "log_socket": LOG_SOCKET,

@@ -58,8 +58,10 @@ def routes(hub: GatewayHub, services: Iterable[GatewayService]) -> list[Route]:
 
 def _routes_of_all(hub: GatewayHub, services: set[str]) -> Iterator[Route]:
     for service in sorted(services.intersection(hub.tools)):
+        names = hub.names.get(service, {})
         for tool in hub.tools[service]:
-            yield Route(f"|tools/call|{tool}", service, tool, tool)
+            exposed = names.get(tool, tool)
+            yield Route(f"|tools/call|{exposed}", service, tool, exposed)
     yield from _reads(hub, "", services)
 
 

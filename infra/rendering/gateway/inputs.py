@@ -11,6 +11,7 @@ from infra.rendering.console.scope import console_client
 from infra.rendering.gateway.configuration import render
 from infra.rendering.gateway.model import GatewayClient, GatewayConsole, GatewayHub, GatewayNetworks, GatewayService
 from infra.schema.problems import ConfigurationError, Problem, UnusableValue
+from infra.schema.system_errors import reason
 from infra.services.catalog import ServiceSpec
 from infra.settings.names import stack_file
 from infra.settings.stack import StackSettings
@@ -47,8 +48,7 @@ def configuration(
         if console_token:
             clients.append(console_client(specs, console_token))
             console = GatewayConsole(settings.sends_traces)
-        makes_spans = console is not None and console.takes_spans
-        return render(settings.gateway, services, clients, networks, hub=hub, console=console, makes_spans=makes_spans)
+        return render(settings.gateway, services, clients, networks, hub=hub, console=console)
     except UnusableValue as error:
         client = error.parameters.get("client")
         path = ("clients", str(client)) if client in settings.clients else ("gateway",)
@@ -93,7 +93,7 @@ def pem_file(settings: StackSettings, keys: tuple[str, ...], path: str, *, is_au
         text = file.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         message = next((message for kind, message in _UNREADABLE.items() if isinstance(error, kind)), "not_readable")
-        parameters["reason"] = str(error)
+        parameters["reason"] = reason(error)
         raise ConfigurationError(Problem(message, stack_file(settings.stack), keys, path, parameters)) from None
     if is_authority:
         try:

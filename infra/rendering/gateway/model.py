@@ -156,7 +156,8 @@ class GatewayHub:
 
     `token_sha256` is the hash of the token with which the hub calls services through the gateway. `tools`, `prompts`
     and `resource_schemes` are what each service offers there, by service: names, and the schemes of URIs that belong
-    to no other service. What is not listed still works, because the hub itself passes on calls that the gateway cannot
+    to no other service. `names` are the names at the hub of tools that have another name there, by service and tool.
+    What is not listed still works, because the hub itself passes on calls that the gateway cannot
     place. `readable` are the services that have, or may have, prompts or resources, with any scheme. `search`: whether
     the hub has an address for searching tools. `replicas` is the number of its containers, which the gateway finds as
     `hub-1`, `hub-2`, … besides `hub`. `requests_per_second` limits each client's requests that the hub itself answers.
@@ -165,6 +166,7 @@ class GatewayHub:
 
     token_sha256: str
     tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     resource_schemes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     readable: frozenset[str] = frozenset()

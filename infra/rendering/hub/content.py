@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.rendering.hub import groups
+from infra.rendering.hub import groups, names
 from infra.rendering.hub.groups import Group
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
 from infra.services.offers import Offers, offers_of
 from infra.services.unique_names import name_problems
-from infra.settings.names import stack_file
+from infra.settings.names import NAMESPACE, stack_file
 from infra.settings.selection import with_stack_values
 from infra.settings.stack import StackSettings
 
@@ -37,12 +37,16 @@ def hub_content(
     if not settings.hub.enabled:
         return None
     file = stack_file(settings.stack)
-    problems = name_problems(file, specs)
+    renamed = {name: service.names_at_the_hub for name, service in settings.services.items()}
     # Lists have this order, whatever the ports are.
-    offers = {spec.name: offers_of(spec) for spec in sorted(specs, key=lambda spec: spec.name)}
+    offers = {spec.name: offers_of(spec, renamed.get(spec.name)) for spec in sorted(specs, key=lambda spec: spec.name)}
     known = with_stack_values(settings, all_services)
+    problems = [
+        *name_problems(file, specs, [offers[spec.name] for spec in specs], NAMESPACE),
+        *names.problems(file, {name: service.tools for name, service in settings.services.items()}, known),
+    ]
     for name, group in settings.groups.items():
-        problems += groups.problems(file, name, group, offers, known)
+        problems += groups.problems(file, name, group, offers, known, renamed)
     if problems:
         raise ConfigurationError(*problems)
     resolved = tuple(groups.resolve(name, group, offers) for name, group in settings.groups.items())
@@ -67,6 +71,8 @@ def _service(spec: ServiceSpec, offers: Offers) -> dict[str, Any]:
         "instructions": offers.instructions,
         "max_call_seconds": spec.max_call_seconds,
         "tools": [{"name": name, **tool} for name, tool in offers.tools.items()] if offers.known else None,
+        # Left out where there are none, as another text would replace the hub's containers for nothing.
+        **({"names": dict(offers.names)} if offers.names else {}),
         "prompts": offers.prompts,
         "resources": offers.resources,
         "resource_templates": offers.resource_templates,

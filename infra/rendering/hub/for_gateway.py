@@ -25,6 +25,7 @@ def gateway_hub(settings: StackSettings, content: HubContent, token_sha256: str 
     return GatewayHub(
         token_sha256=token_sha256,
         tools={service: tuple(offers.tools) for service, offers in content.offers.items()},
+        names={service: offers.names for service, offers in content.offers.items() if offers.names},
         prompts={
             service: tuple(entry["name"] for entry in offers.prompts) for service, offers in content.offers.items()
         },

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.rendering.hub.names import LONGEST_CALLED_NAME, SEARCH_TOOLS, unknown_tool
 from infra.schema.corrections import yaml_lines
 from infra.schema.messages import listed
 from infra.schema.problems import Problem
@@ -15,11 +16,7 @@ from infra.services.offers import Offers
 from infra.settings.hub import GroupSettings, GroupToolSettings
 from infra.settings.names import NAMESPACE
 
-#: The longest name of a tool with the prefix that client programs put before it, `mcp__<group>__`.
-LONGEST_CALLED_NAME = 64
 _EXPOSED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-#: The names of the tools of the search, which no group may give to another tool.
-SEARCH_TOOLS = ("find_tools", "call_tool", "list_services")
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,11 @@ def resolve(name: str, settings: GroupSettings, offers: Mapping[str, Offers]) ->
     tools = []
     for service, offer in offers.items():
         for tool in _chosen(settings, offer) if service in settings.services else ():
-            change = settings.tools.get(tool, GroupToolSettings())
+            known = offer.name_at_the_hub(tool)
+            change = settings.tools.get(known, GroupToolSettings())
             tools.append(
                 GroupTool(
-                    change.name or tool, service, tool, change.title, change.description, change.annotations.given
+                    change.name or known, service, tool, change.title, change.description, change.annotations.given
                 )
             )
     return Group(
@@ -79,7 +77,7 @@ def _chosen(settings: GroupSettings, offers: Offers) -> list[str]:
     return [
         tool
         for tool in offers.tools
-        if tool not in settings.exclude
+        if offers.name_at_the_hub(tool) not in settings.exclude
         and (scope == "all" or (tool in offers.reading if scope == "read" else tool in scope))
     ]
 
@@ -90,16 +88,19 @@ def problems(
     settings: GroupSettings,
     offers: Mapping[str, Offers],
     catalog: Mapping[str, ServiceSpec],
+    renamed: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[Problem]:
     """Yield what is wrong with a group in the stack's `file`.
 
     `offers` are those of the services that run, `catalog` all services of the repository with the stack's values. A
     service that does not run is no problem, as for scopes of clients, but the names of its tools are checked too.
+    `renamed` are the names at the hub of tools that have another name there, by service and tool; `exclude` and `tools`
+    of a group have those, `services` the names in the service.
     """
     path = ("groups", name)
     wrong = [
         *_unknown_services(file, path, settings, catalog),
-        *_unknown_tools(file, path, settings, catalog),
+        *_unknown_tools(file, path, settings, catalog, renamed or {}),
         *(
             Problem("group_tools_unknown", file, (*path, "services", service), parameters={"service": service})
             for service in settings.services
@@ -146,31 +147,24 @@ def _unknown_services(
 
 
 def _unknown_tools(
-    file: str, path: tuple[str, ...], settings: GroupSettings, catalog: Mapping[str, ServiceSpec]
+    file: str,
+    path: tuple[str, ...],
+    settings: GroupSettings,
+    catalog: Mapping[str, ServiceSpec],
+    renamed: Mapping[str, Mapping[str, str]],
 ) -> Iterator[Problem]:
     """Yield a problem for each tool that a group names and that none of its services has."""
     tools = {service: list(catalog[service].tools) if service in catalog else [] for service in settings.services}
     for service, scope in settings.services.items():
         if not isinstance(scope, str) and tools[service]:
             place = (*path, "services", service)
-            yield from (
-                _unknown_tool(file, place, tool, tools[service]) for tool in scope if tool not in tools[service]
-            )
+            yield from (unknown_tool(file, place, tool, tools[service]) for tool in scope if tool not in tools[service])
     if not all(tools.values()):
         # A tool may be that of a service whose tools are not known.
         return
-    names = [tool for of_service in tools.values() for tool in of_service]
-    yield from (_unknown_tool(file, (*path, "exclude"), tool, names) for tool in settings.exclude if tool not in names)
-    yield from (
-        _unknown_tool(file, (*path, "tools", tool), tool, names) for tool in settings.tools if tool not in names
-    )
-
-
-def _unknown_tool(file: str, path: tuple[str, ...], tool: str, known: Collection[str]) -> Problem:
-    """Return the problem of a tool that does not exist: with the nearest name, or all if none is near."""
-    if near := difflib.get_close_matches(tool, known, n=1):
-        return Problem("tool_misspelt", file, path, parameters={"tool": tool, "near": near[0]})
-    return Problem("no_such_tool", file, path, parameters={"tool": tool, "known": listed(known)})
+    names = [renamed.get(service, {}).get(tool, tool) for service, known in tools.items() for tool in known]
+    yield from (unknown_tool(file, (*path, "exclude"), tool, names) for tool in settings.exclude if tool not in names)
+    yield from (unknown_tool(file, (*path, "tools", tool), tool, names) for tool in settings.tools if tool not in names)
 
 
 def _unusable_names(file: str, path: tuple[str, ...], group: Group) -> Iterator[Problem]:
@@ -203,14 +197,15 @@ def _false_hints(
     file: str, path: tuple[str, ...], settings: GroupSettings, chosen: Mapping[str, Offers]
 ) -> Iterator[Problem]:
     """Yield a problem for each hint with which a group would call a tool more harmless than its service does."""
-    for tool, change in settings.tools.items():
-        offer = next((offer for offer in chosen.values() if tool in offer.tools), None)
-        if offer is None:
+    tools = {offer.name_at_the_hub(tool): (offer, tool) for offer in chosen.values() for tool in offer.tools}
+    for known, change in settings.tools.items():
+        if known not in tools:
             continue
+        offer, tool = tools[known]
         reads = tool in offer.reading
         annotations: Mapping[str, Any] = offer.tools[tool].get("annotations") or {}
         is_harmless = reads or annotations.get("destructiveHint") is False
-        place = (*path, "tools", tool, "annotations")
+        place = (*path, "tools", known, "annotations")
         parameters = {"tool": tool, "service": offer.service}
         if change.annotations.read_only_hint and not reads:
             yield Problem("group_hint_read_only", file, (*place, "readOnlyHint"), True, parameters)

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.errors import PydanticUserError
 
 _SDK = "mcp"
+# Packages whose own modules import much that is used late or never.
+_USED_LATER = (_SDK, "httpx2")
 _SEALING = f"{_SDK}.server.request_state"
 # What the module that seals states takes of `cryptography`.
 _CIPHERS = {
@@ -39,8 +41,9 @@ def quick_imports() -> Iterator[None]:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        if _SDK not in sys.modules:
-            _import_package_when_used(_SDK)
+        for package in _USED_LATER:
+            if package not in sys.modules:
+                _import_package_when_used(package)
         with _models_built_when_used():
             if _SEALING not in sys.modules:
                 _import_sealing()

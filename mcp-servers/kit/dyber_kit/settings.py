@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from dyber_kit.language import LANGUAGE_SETTING, LANGUAGES, Language, tr
+from dyber_kit.observing.log_shipping import keep_secret
 
 #: The variable with the key of the states of questions, or with `_FILE` the path of its file.
 STATE_KEY_SETTING = "DYBER_STATE_KEY"
@@ -164,6 +165,7 @@ def environment_secret(name: str) -> str | None:
     """
     value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
     if not file:
+        keep_secret(value or "")
         return value or None
     if value:
         raise ValueError(tr("Only one of the environment variables {name} and {name}_FILE may be set", name=name))
@@ -183,4 +185,5 @@ def environment_secret(name: str) -> str | None:
         raise ValueError(
             tr("The file {file} that the environment variable {name}_FILE names is empty", name=name, file=file)
         )
+    keep_secret(content)
     return content

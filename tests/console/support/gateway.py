@@ -39,6 +39,7 @@ class StandInGateway:
         step: The step of its login.
         refusal: Code with which it refuses a code, or "".
         calls: The tools that were called, with their arguments.
+        with_tools: The services that list and call tools: all of them those of `notes`.
     """
 
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -51,15 +52,16 @@ class StandInGateway:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     status_requests: int = 0
+    with_tools: tuple[str, ...] = ("notes",)
 
     def __post_init__(self) -> None:
         self.details = {
-            "clips": _detail("down", ready=0, breaker="open", code="unreachable"),
-            "notes": _detail("up"),
-            "papers": _detail("up", version="2.3.1"),
-            "answers": _detail("up", version="0.4.0"),
-            "posts": _detail("up", version="0.8.1"),
-            "code": _detail("degraded", ready=1, total=2),
+            "clips": status_entry("down", ready=0, breaker="open", code="unreachable"),
+            "notes": status_entry("up"),
+            "papers": status_entry("up", version="2.3.1"),
+            "answers": status_entry("up", version="0.4.0"),
+            "posts": status_entry("up", version="0.8.1"),
+            "code": status_entry("degraded", ready=1, total=2),
         }
 
     def app(self) -> Starlette:
@@ -106,14 +108,15 @@ class StandInGateway:
             Route("/api/status", status),
             Route("/metrics", metrics),
             Route("/services/{name}/{replica:int}", service_metrics),
-            Mount("/api/notes", mounted),
+            *(Mount(f"/api/{name}", mounted) for name in self.with_tools),
         ]
         return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _detail(
+def status_entry(
     state: str, ready: int = 1, total: int = 1, version: str = "1.0.0", breaker: str = "closed", code: str | None = None
 ) -> dict[str, Any]:
+    """Return the entry of a service in the gateway's status."""
     return {
         "state": state,
         "code": code,

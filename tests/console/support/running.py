@@ -8,9 +8,10 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from dyber_console.app import build_app
@@ -46,6 +47,23 @@ class RunningConsole:
             f"http://127.0.0.1:{self.settings.spans_port}/v1/traces",
             body,
             {"Content-Type": "application/x-protobuf"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def send_logs(self, service: str, message: str, **fields: str) -> None:
+        """Send a line of a service's log as an OTLP export."""
+        record = {
+            "timeUnixNano": str(time.time_ns()),
+            "severityNumber": 9,
+            "severityText": "INFO",
+            "body": {"stringValue": json.dumps({"message": message, **fields})},
+        }
+        resource = {"attributes": [{"key": "service.name", "value": {"stringValue": f"{service}-mcp"}}]}
+        content = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.settings.spans_port}/v1/logs",
+            json.dumps(content).encode(),
+            {"Content-Type": "application/json"},
         )
         urllib.request.urlopen(request, timeout=10).close()
 
@@ -128,8 +146,10 @@ def deployment_files(folder: Path, now: float) -> None:
 
 
 @contextmanager
-def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole]:
-    """Run a console whose data and files are in a folder."""
+def console_on(
+    folder: Path, gateway: StandInGateway, clock: Callable[[], float] = time.time, **changes: Any
+) -> Iterator[RunningConsole]:
+    """Run a console whose data and files are in a folder; `changes` are other values of its settings."""
     server = uvicorn.Server(uvicorn.Config(gateway.app(), port=free_port(), log_level="warning"))
     with running(server) as gateway_base:
         settings = Settings(
@@ -144,6 +164,7 @@ def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole
             metrics_url=gateway_base,
             token=TOKEN,
         )
+        settings = replace(settings, **changes)
         made: list[Console] = []
 
         class Server(uvicorn.Server):
@@ -151,6 +172,7 @@ def console_on(folder: Path, gateway: StandInGateway) -> Iterator[RunningConsole
 
             async def serve(self, sockets: list[socket.socket] | None = None) -> None:
                 console = Console.create(settings)
+                console.live.clock = clock
                 made.append(console)
                 self.config.app = build_app(console)
                 await super().serve(sockets)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra.rendering.gateway.configuration import render
+from infra.rendering.gateway.configuration import body_limits, render
 from tests.gateway.support.calls import arrived, wait_until_reached
 from tests.gateway.support.docker_cli import wait_until
 from tests.gateway.support.gateway_under_test import SETTINGS, TOKEN, Answer, GatewayUnderTest, changed
@@ -269,3 +269,25 @@ def test_44_a_tool_that_is_denied_counts_as_unknown_ones_do(bare: GatewayUnderTe
     limited(bare)
     answers = [modern(bare, "alpha_publish", client="reader") for _ in range(8)]
     assert {failure(answer)["service"] for answer in answers if b"isError" in answer.body} == {"hub"}
+
+
+def test_44_a_body_beyond_the_limit_of_bodies_is_refused_without_reading_it(gateway: GatewayUnderTest) -> None:
+    allowed, size = body_limits(PATIENT)["medium"].client, 200_000
+    named = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "alpha_search"}
+    with ExitStack() as stack:
+        for _ in range(allowed):
+            upload = gateway.connect(80)
+            stack.callback(upload.close)
+            upload.putrequest("POST", "/mcp")
+            for name, value in {"Authorization": f"Bearer {TOKEN}", "Content-Length": str(size), **named}.items():
+                upload.putheader(name, value)
+            upload.endheaders(b"{")
+        body = message("alpha_search", arguments={"text": "x" * size})
+        answers: list[Answer] = []
+
+        def is_refused() -> bool:
+            answers.append(modern(gateway, "alpha_search", body=body))
+            return answers[-1].status == 429
+
+        wait_until(is_refused, "the uploads are counted")
+    assert (answers[-1].headers["Retry-After"], answers[-1].json()["code"]) == ("1", "rate_limited")

@@ -185,6 +185,11 @@ def test_47_foreign_origins_and_hosts_are_refused(gateway: GatewayUnderTest) -> 
     assert modern(gateway, "alpha_search", Host="foreign.example").status == 421
 
 
+def test_callers_cannot_address_the_internal_way_to_a_service(gateway: GatewayUnderTest) -> None:
+    answer = modern(gateway, "alpha_search", "/-/gateway/call/alpha")
+    assert (answer.status, answer.json()["code"]) == (404, "not_found")
+
+
 def test_a_probe_for_a_login_is_not_found(gateway: GatewayUnderTest) -> None:
     for path in ("/.well-known/oauth-protected-resource/mcp", "/mcp/.well-known/openid-configuration"):
         assert gateway.request(path, token=None).status == 404

@@ -202,3 +202,14 @@ def test_21_no_call_reaches_a_service_beyond_the_scope(
     if reached(answer) != "hub":
         tool = seen_headers(answer).get("x-dyber-tool", name)
         assert tool in MAY_CALL[client]
+
+
+@pytest.mark.parametrize("era", CALLS)
+def test_a_tool_with_another_name_at_the_hub_is_called_by_that_name_only(bare: GatewayUnderTest, era: str) -> None:
+    bare.configure(PATIENT, SERVICES, CLIENTS, hub=replace(HUB, names={"alpha": {"alpha_search": "look"}}))
+    answer = CALLS[era](bare, "look", client="reader")
+    assert (reached(answer), seen_headers(answer)["x-dyber-tool"]) == ("alpha", "alpha_search")
+    assert reached(CALLS[era](bare, "alpha_search")) == "hub"
+    assert reached(CALLS[era](bare, "alpha_publish")) == "alpha"
+    # Below its own address, the service keeps its names.
+    assert reached(CALLS[era](bare, "alpha_search", "/api/alpha/mcp")) == "alpha"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra.rendering.gateway.model import GatewayConsole
 from tests.gateway.conftest import started
 from tests.gateway.support.gateway_under_test import ALPHA, GatewayUnderTest
 
@@ -18,7 +19,7 @@ def spanning(gateway_image: str) -> Iterator[GatewayUnderTest]:
     """A gateway with a console, which tests must not change."""
     with started(gateway_image) as running:
         running.backend("alpha")
-        running.configure(services=(ALPHA,), makes_spans=True)
+        running.configure(services=(ALPHA,), console=GatewayConsole())
         yield running
 
 
@@ -55,13 +56,13 @@ def test_every_request_has_a_span_of_its_own(spanning: GatewayUnderTest) -> None
     assert len(spans) == 5
 
 
-@pytest.mark.parametrize("makes_spans", [True, False])
-def test_callers_cannot_set_the_gateways_span(own_gateway: GatewayUnderTest, makes_spans: bool) -> None:
+@pytest.mark.parametrize("console", [GatewayConsole(), GatewayConsole(takes_spans=False), None])
+def test_callers_cannot_set_the_gateways_span(own_gateway: GatewayUnderTest, console: GatewayConsole | None) -> None:
     own_gateway.backend("alpha")
-    own_gateway.configure(services=(ALPHA,), makes_spans=makes_spans)
+    own_gateway.configure(services=(ALPHA,), console=console)
     seen = own_gateway.seen("/api/alpha/", headers={"X-Dyber-Span": CALLER})["headers"]
     assert seen.get("x-dyber-span") != CALLER
-    assert ("x-dyber-span" in seen) is makes_spans
+    assert ("x-dyber-span" in seen) is (console is not None and console.takes_spans)
 
 
 def test_the_log_has_the_time_in_milliseconds(spanning: GatewayUnderTest) -> None:

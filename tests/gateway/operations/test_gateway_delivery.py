@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
+from dataclasses import replace
 
 from infra.rendering.gateway.configuration import render
+from infra.rendering.gateway.model import GatewayHub
 from infra.settings.gateway import GatewaySettings
 from tests.gateway.support.docker_cli import docker, unique
 from tests.gateway.support.gateway_under_test import ABSENT, ALPHA, CLIENT, SETTINGS, GatewayUnderTest
@@ -44,6 +47,25 @@ def test_a_refused_configuration_leaves_the_old_one_serving(own_gateway: Gateway
     assert loaded.exit_code == 2
     assert 'invalid number of arguments in "upstream" directive' in loaded.stderr
     assert "旧配置仍在服务" in loaded.stderr
+    assert loaded.stdout == ""
+    assert current(own_gateway) == before
+    assert own_gateway.request("/").json()["services"] == ["/api/alpha"]
+
+
+def test_a_check_without_enough_memory_says_so_and_leaves_the_old_one_serving(own_gateway: GatewayUnderTest) -> None:
+    own_gateway.load(GOOD)
+    before = current(own_gateway)
+    tools = tuple(f"{number:x>120}" for number in range(6000))
+    large = render(
+        SETTINGS,
+        [replace(ALPHA, read_tools=tools)],
+        [CLIENT],
+        hub=GatewayHub(hashlib.sha256(b"hub").hexdigest(), tools={"alpha": tools}),
+    )
+    loaded = own_gateway.load(large, memory_mib=32)
+    assert loaded.exit_code == 1
+    assert "32 MiB" in loaded.stderr
+    assert "gateway.memoryMib" in loaded.stderr
     assert loaded.stdout == ""
     assert current(own_gateway) == before
     assert own_gateway.request("/").json()["services"] == ["/api/alpha"]

@@ -131,12 +131,18 @@ class GatewayUnderTest:
         docker("rm", name)
         self.others.remove(name)
 
-    def load(self, files: Mapping[str, str], command: str = "/usr/local/bin/apply-config /staging") -> Loaded:
-        """Run the loader with these files."""
+    def load(
+        self,
+        files: Mapping[str, str],
+        command: str = "/usr/local/bin/apply-config /staging",
+        memory_mib: int | None = None,
+    ) -> Loaded:
+        """Run the loader with these files, and with a limit of its memory."""
+        limit = [f"--memory={memory_mib}m", f"--memory-swap={memory_mib}m"] if memory_mib else []
         name = unique("loader")
         docker(
             "create", "--name", name, "--label", LABEL, "--network", "none", "--pid", f"container:{self.name}",
-            "--volume", f"{self.volume}:/etc/dyber", *CONFINED, self.image, "bash", "-c", command,
+            "--volume", f"{self.volume}:/etc/dyber", *CONFINED, *limit, self.image, "bash", "-c", command,
         )  # fmt: skip
         try:
             docker("cp", "-", f"{name}:/", stdin=archive({f"staging/{path}": text for path, text in files.items()}))
@@ -154,12 +160,10 @@ class GatewayUnderTest:
         clients: tuple[GatewayClient, ...] = (CLIENT,),
         networks: GatewayNetworks = GatewayNetworks(),
         hub: GatewayHub | None = None,
-        makes_spans: bool = False,
         console: GatewayConsole | None = None,
     ) -> str:
         """Deliver a configuration and return its version."""
-        files = render(settings, services, clients, networks, hub=hub, makes_spans=makes_spans, console=console)
-        loaded = self.load(files)
+        loaded = self.load(render(settings, services, clients, networks, hub=hub, console=console))
         assert loaded.exit_code == 0, loaded.stderr
         return loaded.stdout.strip()
 

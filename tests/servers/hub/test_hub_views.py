@@ -187,3 +187,38 @@ def test_instructions_are_never_longer_than_clients_show(opening: int, services:
     text = instructions(view, list(live.services.values())[:services])
     assert len(text) <= MAX_CHARS
     assert text.startswith("x" * min(opening, MAX_CHARS - 3))
+
+
+def test_services_with_the_same_tools_are_told_apart_by_their_names_at_the_hub() -> None:
+    tools = [tool("get_time", description="get_time and convert are for times."), tool("convert")]
+    names = {"get_time": "time_get_time", "convert": "time_convert"}
+    live = LiveCatalogue(catalogue(service("clock", tools=tools), service("time", tools=tools, names=names), groups=()))
+    view = View(live)
+
+    def listed() -> dict[str, tuple[str, str]]:
+        return {shown.entry["name"]: (shown.service, shown.tool.name) for shown in view.tools(ALL_SERVICES)}
+
+    expected = {
+        "get_time": ("clock", "get_time"),
+        "convert": ("clock", "convert"),
+        "time_get_time": ("time", "get_time"),
+        "time_convert": ("time", "convert"),
+    }
+    assert listed() == expected
+    shown = view.tool("time_get_time", ALL_SERVICES)
+    assert shown is not None and shown.is_renamed
+    assert shown.entry["description"] == "time_get_time and time_convert are for times."
+    assert view.tool("time_get_time", parse_hub_scope("clock=all time=tools:convert", required=True)) is None
+    # What a service lists later has the same names; a new tool may take no other's.
+    live.note_offers("time", Offers(None, (*tools, tool("new"))))
+    assert listed() == {**expected, "new": ("time", "new")}
+    live.note_offers("clock", Offers(None, (*tools, tool("time_convert"), tool("new"))))
+    assert listed() == {**expected, "new": ("time", "new")}
+
+
+def test_names_at_the_hub_come_once() -> None:
+    tools = [tool("get_time")]
+    with pytest.raises(ValueError, match="Get_Time"):
+        catalogue(
+            service("clock", tools=tools), service("time", tools=tools, names={"get_time": "Get_Time"}), groups=()
+        )

@@ -85,6 +85,9 @@ else:
     raise AssertionError("a changed state is taken")
 from cryptography.hazmat.primitives.hashes import SHA256
 assert SHA256.name == "sha256"
+assert "httpx2._client" not in sys.modules
+import httpx2
+assert httpx2.AsyncClient.__name__ == "AsyncClient"
 import mcp
 from mcp import Client
 assert mcp.Client is Client and not hasattr(mcp, "nothing")

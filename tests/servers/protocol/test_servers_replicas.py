@@ -12,7 +12,7 @@ from dyber_kit.serving.server import build_server
 
 from tests.servers.hub.asking import answer_in, headers_of, message, post
 from tests.servers.hub.test_hub_long_calls import ASKABLE, asked, reply
-from tests.stand_in import hub_services
+from tests.stand_in.hub import services as hub_services
 from tests.stand_in.running import free_port, running
 
 KEY = "5a" * 32

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from infra.rendering.hub import groups
 from infra.services.catalog import load_catalog
 from infra.services.offers import Offers, offers_of
 from infra.settings.hub import GroupSettings, HubSettings
+from infra.settings.services import ServiceSettings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CATALOG = load_catalog(REPOSITORY / "mcp-servers")
@@ -19,11 +21,24 @@ OFFERS: dict[str, Offers] = {name: offers_of(spec) for name, spec in CATALOG.ite
 PAGES = ["hub.md", "hub.en.md"]
 
 
-def example(page: str) -> dict[str, GroupSettings]:
+def written(page: str, key: str) -> dict[str, Any]:
+    """Return what the only example with a key has below it."""
     text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
-    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    written = yaml.safe_load(block)["config"]["dyber:groups"]
-    return {name: GroupSettings.model_validate(group) for name, group in written.items()}
+    blocks = [yaml.safe_load(block)["config"] for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    (below,) = [block[key] for block in blocks if key in block]
+    return dict(below)
+
+
+def example(page: str) -> dict[str, GroupSettings]:
+    groups = written(page, "dyber:groups")
+    return {name: GroupSettings.model_validate(group) for name, group in groups.items()}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_example_of_other_names_can_be_written(page: str) -> None:
+    (clock,) = written(page, "dyber:services").values()
+    names = ServiceSettings.model_validate(clock).names_at_the_hub
+    assert names == {"get_current_time": "clock_get_current_time"}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
@@ -88,6 +89,14 @@ def test_a_change_of_an_address_replaces_the_sender_and_leaves_alertmanager(
         monkeypatch, profiles=PROFILES, monitoring={"alerts": {"receivers": receivers}}, encrypted=["monitoring"]
     )
     assert changed(declared, after) == {"alerts-secrets", "alerts-secrets-revision"}
+
+
+def test_a_receiver_without_an_address_is_refused_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    incomplete = {"receivers": {"team": {"kind": "wecom"}}}
+    command = "config set monitoring.alerts.receivers.team.url --secret -s dev"
+    with pytest.raises(pulumi.RunError, match=command):
+        declare(monkeypatch, profiles=PROFILES, monitoring={"alerts": incomplete})
+    declare(monkeypatch, profiles=["dev"], monitoring={"alerts": incomplete})
 
 
 def test_the_outputs_name_the_containers_and_the_receivers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,3 +196,24 @@ def test_the_records_outlive_a_console_that_is_switched_off(monkeypatch: pytest.
 def test_a_pinned_stack_needs_its_image_or_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(pulumi.RunError, match="consoleImage: needed while images is pinned.*console.enabled false"):
         declare(monkeypatch, profiles=["dev"], console={}, images="pinned")
+
+
+def test_a_collector_of_the_users_gets_its_address_and_its_headers_in_a_secret_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    export = {"endpoint": "https://otlp.example.com", "headers": {"x-key": "secret-words"}}
+    recorder = declare(monkeypatch, profiles=["dev"], console={"export": export}, encrypted=["console"])
+    found = variables(recorder, "console-server")
+    assert found["DYBER_EXPORT_ENDPOINT"] == "https://otlp.example.com"
+    assert found["DYBER_EXPORT_HEADERS_FILE"].startswith("/run/dyber-secrets/DYBER_EXPORT_HEADERS")
+    assert recorder.inputs("Network")["console-network"]["internal"] is False
+    clear = {
+        item.name for item in recorder.resources if "secret-words" in json.dumps(in_clear(item.inputs), default=str)
+    }
+    assert clear == set()
+    assert "secret-words" in "".join(uploaded(recorder, "console-secrets").values())
+
+
+def test_without_a_collector_the_console_has_no_way_to_the_internet(fleet: Recorder) -> None:
+    assert fleet.inputs("Network")["console-network"]["internal"] is True
+    assert not [name for name in variables(fleet, "console-server") if "EXPORT" in name]

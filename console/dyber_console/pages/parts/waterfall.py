@@ -166,6 +166,8 @@ def _note(span: Span) -> str:
         return tr("gateway")
     if "cache.hit" in details:
         return tr("hit") if details["cache.hit"] == "True" else tr("not there")
+    if span.outcome not in ("", "ok"):
+        return span.outcome
     status = details.get("http.response.status_code", "")
     error = details.get("error.type", "")
     if error and error != status:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import re
 import unicodedata
 
 from markupsafe import Markup, escape
@@ -15,6 +17,8 @@ _TONES = 8
 #: Characters that are written although they are controls.
 _PLAIN_CONTROLS = "\n\t"
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+#: Words, single Chinese characters, spaces, and other signs.
+_PARTS = re.compile(r"[\u3400-\u9fff]|\w+|\s+|.", re.DOTALL)
 _JOINERS = frozenset("\u200d\ufe0f")
 
 
@@ -43,6 +47,9 @@ def tile_text(title: str) -> str:
     if not words:
         return "?"
     first = words[0][0]
+    capitals = [letter for letter in words[0] if letter.isascii() and letter.isupper()]
+    if len(words) == 1 and len(capitals) > 1:
+        return "".join(capitals[:2])
     if ord(first) > 0x2E80 or len(words) == 1 or not words[1][0].isascii():
         return first.upper()
     return (first + words[1][0]).upper()
@@ -74,9 +81,21 @@ def outcome_word(call: Call) -> str:
 def untrusted(text: object, longest: int = _LONGEST) -> Markup:
     """Return text of a service for a page: escaped, cut, and with invisible characters by their code point."""
     whole = str(text)
-    parts = [_visible(character) for character in whole[:longest]]
+    shown = whole[:longest]
     cut = Markup("…") if len(whole) > longest else Markup("")
-    return Markup("").join(parts) + cut
+    if shown.isprintable():
+        return escape(shown) + cut
+    return Markup("").join(_visible(character) for character in shown) + cut
+
+
+def with_insertions(before: str, after: str, longest: int = _LONGEST) -> Markup:
+    """Return `after` as untrusted text, in which what `before` does not have is marked."""
+    old, new = _PARTS.findall(before[:longest]), _PARTS.findall(after[:longest])
+    found = Markup("")
+    for kind, _, _, start, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        text = untrusted("".join(new[start:end]))
+        found += Markup("<mark>{}</mark>").format(text) if kind in ("insert", "replace") and text else text
+    return found + (Markup("…") if len(after) > longest else Markup(""))
 
 
 def _visible(character: str) -> Markup:

@@ -68,7 +68,12 @@
             return;
         }
         stream = new EventSource(body.dataset.events);
-        stream.addEventListener('message', refresh);
+        stream.addEventListener('message', (event) => {
+            const shown = (body.dataset.parts || '').split(' ');
+            if (event.data.split(' ').some((part) => shown.includes(part))) {
+                refresh();
+            }
+        });
     }
     function pause() {
         stream?.close();

@@ -218,7 +218,7 @@ class Gateway(pulumi.ComponentResource):
             lambda files: [containers.staged(path, text) for path, text in sorted(files.items())]
         )
         return containers.declare_task(
-            parts.LOADER,
+            parts.loader(args.composition.settings.gateway),
             args.identity,
             args.image,
             pulumi.ResourceOptions(parent=self, depends_on=certificate_stored, replace_on_changes=["mounts"]),

@@ -17,6 +17,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from dyber_kit.observing.log_shipping import shipper
+
 
 @dataclass(frozen=True)
 class RequestInfo:
@@ -92,13 +94,15 @@ class _Lines(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
         try:
-            self._write(self.format(record))
+            line = self.format(record)
+            shipper.take(record.created, record.levelno, record.levelname, line)
+            self._write(line)
         except Exception:
             self.handleError(record)
 
     def event(self, logger: str, message: str, fields: Mapping[str, Any]) -> None:
         """Write what `emit` writes of a record at INFO whose fields are texts and numbers, without making one."""
-        info = current_request.get()
+        info, now = current_request.get(), datetime.now(UTC)
         line = {
             "level": "INFO",
             "logger": logger,
@@ -108,13 +112,14 @@ class _Lines(logging.StreamHandler[TextIO]):
             "traceparent": info.traceparent,
             "client": info.client,
             **fields,
-            "time": datetime.now(UTC).isoformat(),
+            "time": now.isoformat(),
         }
         try:
             written = to_json(line).decode()
         except (PydanticSerializationError, UnicodeEncodeError):
             logging.getLogger(logger).info(message, extra=dict(fields))
             return
+        shipper.take(now.timestamp(), logging.INFO, "INFO", written)
         with self.lock or nullcontext():
             self._write(written)
 

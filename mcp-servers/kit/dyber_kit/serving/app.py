@@ -23,6 +23,7 @@ from dyber_kit.calling.offered import Declaration, PromptOffer, ResourceOffer, S
 from dyber_kit.calling.prompts import PromptDeclaration
 from dyber_kit.calling.resources import ResourceDeclaration
 from dyber_kit.language import tr
+from dyber_kit.observing.log_shipping import shipping_logs
 from dyber_kit.observing.logs import configure_logging
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.observing.tracing import tracing
@@ -153,6 +154,7 @@ def create_app(
     @asynccontextmanager
     async def run_parts(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(shipping_logs(name))
             await stack.enter_async_context(tracing(name, version))
             if lifespan is not None:
                 await stack.enter_async_context(lifespan())

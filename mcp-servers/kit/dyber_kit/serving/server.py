@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import uvicorn
 from sse_starlette.sse import AppStatus
@@ -57,11 +57,52 @@ class ServedApp(Protocol):
         """Serve one ASGI connection."""
 
 
+class _JoinedWrites:
+    """Writes the head of a response together with the beginning of its body, as each write is a packet.
+
+    uvicorn writes the head by itself. Without a body in the same turn of the event loop, it is sent then.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write `data`, or keep it for a moment when it is a head."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._write_head)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection when everything is written."""
+        self._write_head()
+        self._transport.close()
+
+    def _write_head(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+
 class _HttpProtocol(HttpToolsProtocol):
     """Reads requests with httptools, which leaves the spaces after a header's value that HTTP does not count to it.
 
     httptools is written in C: a call costs about a quarter less processor time than with h11 (bench/bridge.py).
     """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn itself
+        super().connection_made(cast(asyncio.Transport, _JoinedWrites(transport)))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value.strip(b" \t"))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers.hub.asking import WAYS, asking, headers_of, message, post
 from tests.servers.hub.conftest import ONCE, Hub, serving_hub
-from tests.stand_in import hub_services
+from tests.stand_in.hub import services as hub_services
 
 SEARCH = "/groups/pet/search"
 

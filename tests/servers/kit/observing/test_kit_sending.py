@@ -139,16 +139,16 @@ async def test_the_variables_of_opentelemetry_are_read(monkeypatch) -> None:
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod,service.name=a")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "b")
     sender = Sender.from_environment("x", "2")
-    assert sender._url == "http://collector:4318/v1/traces"
-    assert sender._headers == {
-        "content-type": "application/x-protobuf", "authorization": "Basic x", "other": "1"
-    }  # fmt: skip
+    assert sender._head % 7 == (
+        b"POST /v1/traces HTTP/1.1\r\nhost: collector:4318\r\nconnection: close\r\n"
+        b"content-type: application/x-protobuf\r\nauthorization: Basic x\r\nother: 1\r\ncontent-length: 7\r\n\r\n"
+    )
     sent = ExportTraceServiceRequest.FromString(export_request(sender._resource, [finished()]))
     about = values(sent.resource_spans[0].resource.attributes)
     assert (about["service.name"], about["service.version"]) == ("b", "2")
     assert about["deployment.environment.name"] == "prod"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://other:4318/here")
-    assert Sender.from_environment("x", "2")._url == "http://other:4318/here"
+    assert (Sender.from_environment("x", "2")._head % 7).startswith(b"POST /here HTTP/1.1\r\nhost: other:4318\r\n")
 
 
 @pytest.mark.parametrize("value", ["-1", "x"])
@@ -157,3 +157,40 @@ async def test_a_number_that_cannot_be_used_is_named(monkeypatch, value) -> None
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", value)
     with pytest.raises(ValueError, match="OTEL_BSP_SCHEDULE_DELAY"):
         Sender.from_environment("x", "1")
+
+
+async def test_a_header_cannot_begin_another_line(monkeypatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/100%25")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "a=b%0D%0Ainjected: 1")
+    head = Sender.from_environment("x", "1")._head % 0
+    assert b"\r\na: b injected: 1\r\n" in head
+    assert head.startswith(b"POST /100%25/v1/traces HTTP/1.1\r\n")
+    assert head.count(b"\r\n\r\n") == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"x" * 100_000])
+async def test_an_answer_that_is_none_of_http_is_a_collector_that_is_away(caplog, answer) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    sender = Sender(f"http://127.0.0.1:{port}/v1/traces", {}, {}, 0.01, 10)
+    with caplog.at_level(logging.WARNING, "dyber.tracing"):
+        async with server, sender.running():
+            sender.take(finished("a"))
+            await until(lambda: bool(caplog.records))
+    assert [record.getMessage() for record in caplog.records] == ["spans are not taken; calls are not affected"]
+
+
+async def test_a_collector_with_tls_is_verified(caplog, tmp_path) -> None:
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    sender = Sender(f"https://127.0.0.1:{port}/v1/traces", {}, {}, 0.01, 10)
+    assert sender._tls is not None and sender._tls.check_hostname
+    with caplog.at_level(logging.WARNING, "dyber.tracing"):
+        async with server, sender.running():
+            sender.take(finished("a"))
+            await until(lambda: bool(caplog.records))

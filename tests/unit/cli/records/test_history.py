@@ -9,6 +9,7 @@ import pytest
 
 from cli.records import history
 from cli.records.history import History
+from infra.parts.console import CONSOLE, FILES_FOLDER
 from tests.support.fake_engine import use_engine
 
 STACK_LABELS = {"dyber.deployment": "abc"}
@@ -42,6 +43,10 @@ def test_the_volume_is_the_one_that_the_console_has_at_its_folder(monkeypatch: p
     use_engine(monkeypatch, engine)
     assert history.find(deployment="abc") == [History("console", "sha256:1", "dev-console-files-1", "abc")]
     assert engine.filters == {"label": ["dyber.project=dyber", "dyber.service=console", "dyber.deployment=abc"]}
+
+
+def test_label_and_folder_are_those_of_the_program() -> None:
+    assert (history.SERVICE, history.FOLDER) == (CONSOLE, FILES_FOLDER)
 
 
 def test_a_stack_without_a_console_has_no_history(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,7 @@ def test_a_deployment_is_recorded_with_its_changes_its_author_and_its_commit(wri
         (Cancelled(), True, "failed", "stopped by Ctrl-C"),
         (KeyboardInterrupt(), True, "failed", "stopped by Ctrl-C"),
         (RuntimeError("a secret"), True, "failed", "RuntimeError"),
+        (RuntimeError("a secret"), False, "refused", "RuntimeError"),
         (StackError("https://me:word@host/ is away", ""), True, "failed", "https://me:****@host/ is away"),
     ],
 )
@@ -93,9 +94,12 @@ def test_a_deployment_that_failed_or_was_refused_is_recorded_with_the_reason(
     assert (entry["outcome"], entry["reason"]) == (outcome, reason)
 
 
-def test_an_engine_that_does_not_answer_is_not_asked_again(written: Written) -> None:
-    with pytest.raises(EngineError):
-        attempt_that_raises(EngineError("no answer"), begins=False)
+@pytest.mark.parametrize("error", [EngineError("no answer"), KeyboardInterrupt()])
+def test_nothing_is_recorded_where_the_engine_does_not_answer_or_nothing_began(
+    written: Written, error: BaseException
+) -> None:
+    with pytest.raises(type(error)):
+        attempt_that_raises(error, begins=False)
     assert written.entries == []
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from dyber_console.intake.export import ExportState
 from dyber_console.intake.live import ServiceStatus
+from dyber_console.intake.otlp_export import ExportState
 from dyber_console.language import using_language
 from dyber_console.records.model import Call
 from dyber_console.records.usage import Failure

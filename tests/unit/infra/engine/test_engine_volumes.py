@@ -40,8 +40,9 @@ def test_the_engines_volumes_are_listed(
 
 def test_an_engine_that_does_not_answer_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/engine.sock")
-    with pytest.raises(ConfigurationError, match="No such file or directory") as refused:
+    with pytest.raises(ConfigurationError) as refused:
         list_volumes()
+    assert refused.value.problems[0].parameters["reason"] == "it does not exist"
     assert "./deploy.sh doctor" in str(refused.value)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli.deployment.deployment import Deployment
 from infra.parts import image_interface
-from infra.parts.image_interface import INTERFACE, WITHOUT_HUB
+from infra.parts.image_interface import INTERFACE, PLAIN, WITH_ALERTS
 from infra.rendering.gateway.inputs import REPOSITORY
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import load_catalog
@@ -60,12 +60,24 @@ def test_built_images_and_images_of_the_same_interface_are_accepted() -> None:
 
 @pytest.mark.parametrize(("hub", "accepted"), [(True, False), (False, True)])
 def test_images_of_before_the_hub_still_run_in_a_stack_without_it(hub: bool, accepted: bool) -> None:
-    values = {**PINNED, "hub": {"enabled": hub}, "imagesInterface": WITHOUT_HUB}
+    values = {**PINNED, "hub": {"enabled": hub}, "imagesInterface": PLAIN}
     settings = parse_settings("test", {f"dyber:{key}": json.dumps(value) for key, value in values.items()}, {})
     if accepted:
         image_interface.refuse_incompatible_images(settings)
     else:
         assert f"this program needs {INTERFACE}" in refusal(**values)
+
+
+@pytest.mark.parametrize(("interface", "works"), [(WITH_ALERTS, True), (WITH_ALERTS - 1, False)])
+def test_images_without_alertmanager_work_only_in_stacks_that_send_no_alerts(interface: int, works: bool) -> None:
+    alerts = {"receivers": {"team": {"kind": "bark", "url": "https://api.day.app/key"}}}
+    values = {**PINNED, "profiles": ["monitoring"], "monitoringImage": DIGEST, "imagesInterface": interface}
+    image_interface.refuse_incompatible_images(StackSettings(stack="test", **values))
+    sending = {**values, "monitoring": {"alerts": alerts}}
+    if works:
+        image_interface.refuse_incompatible_images(StackSettings(stack="test", **sending))
+    else:
+        assert "monitoringImage" in refusal(**sending)
 
 
 @pytest.mark.parametrize(

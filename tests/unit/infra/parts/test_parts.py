@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from infra.parts import cache, gateway, monitoring, service
 from infra.parts.containers import Membership, Mount
 from infra.services.catalog import ServiceSpec
@@ -104,3 +106,8 @@ def test_deciding_needs_neither_pulumi_nor_docker() -> None:
     program = "".join(f"import infra.parts.{name}\n" for name in modules)
     program += "import sys\nassert not {'pulumi', 'pulumi_docker', 'docker'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(64, 128), (768, 384), (8192, 4096)])
+def test_the_loader_may_use_half_of_the_gateways_memory_to_check_a_configuration(memory: int, expected: int) -> None:
+    assert gateway.loader(GatewaySettings(memory_mib=memory)).confinement.memory_mib == expected

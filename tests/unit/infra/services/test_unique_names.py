@@ -6,21 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.services.catalog import load_catalog
+from infra.services.offers import offers_of
 from infra.services.source import Source
 from infra.services.unique_names import name_problems
+from infra.settings.services import ServiceSettings
 from tests.support.services_on_disk import hashed, tool, write_service
 
 FILE = "Pulumi.dev.yaml"
 
 
-def problems(servers: Path, foreign: str | None = None) -> list[Any]:
+def problems(servers: Path, foreign: str | None = None, names: dict[str, dict[str, str]] | None = None) -> list[Any]:
     specs = load_catalog(servers)
     if foreign:
         source = Source.model_construct(kind="npm")
         specs[foreign] = specs[foreign].model_copy(update={"source": source})
-    return name_problems(FILE, list(specs.values()))
+    offers = [offers_of(spec, (names or {}).get(spec.name)) for spec in specs.values()]
+    return name_problems(FILE, list(specs.values()), offers, "dyber")
 
 
 def test_services_with_names_of_their_own_are_accepted(tmp_path: Path) -> None:
@@ -35,7 +39,7 @@ def test_a_tool_of_the_same_name_in_another_case_is_refused(tmp_path: Path) -> N
     (problem,) = problems(tmp_path)
     assert (problem.message, problem.file) == ("tool_names_twice", FILE)
     assert problem.text().startswith(
-        "Pulumi.dev.yaml: services: books and notes have tools of the same name, without regard to case: "
+        "Pulumi.dev.yaml: services.books.tools: books and notes have tools of the same name, without regard to case: "
         "Search = search (mcp-servers/notes/tools.lock.json, mcp-servers/books/tools.lock.json)"
     )
     assert "services.<service>.enabled: false" in problem.text()
@@ -60,13 +64,38 @@ def test_two_tools_of_one_service_must_differ_in_more_than_case(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("foreign", ["notes", "books"])
-def test_a_tool_of_a_program_of_others_can_be_switched_off(tmp_path: Path, foreign: str) -> None:
+def test_the_problem_says_which_names_to_write_for_a_program_of_others(tmp_path: Path, foreign: str) -> None:
     write_service(tmp_path, "notes", 8003, {"search": tool(), "get": tool()})
     write_service(tmp_path, "books", 8004, {"Search": tool(), "get": tool()})
     (problem,) = problems(tmp_path, foreign)
     name = {"notes": "search", "books": "Search"}[foreign]
-    assert problem.file == f"mcp-servers/{foreign}/service.yaml"
-    assert set(problem.instead) == {"source:", "  tools:", f"    {name}: 'off'", "    get: 'off'"}
+    assert f"mcp-servers/{foreign}/service.yaml" in problem.text()
+    assert yaml.safe_load("\n".join(problem.instead)) == {
+        "dyber:services": {foreign: {"tools": {tool: {"name": f"{foreign}_{tool}"} for tool in (name, "get")}}}
+    }
+
+
+def test_what_the_problem_says_to_write_solves_it(tmp_path: Path) -> None:
+    long = "a-very.long" * 10
+    write_service(tmp_path, "notes", 8003, {"search": tool(), long: tool()})
+    write_service(tmp_path, "my-books", 8004, {"Search": tool(), long: tool()})
+    (problem,) = problems(tmp_path)
+    written = yaml.safe_load("\n".join(problem.instead))["dyber:services"]
+    settings = {name: ServiceSettings.model_validate(value) for name, value in written.items()}
+    names = {name: value.names_at_the_hub for name, value in settings.items()}
+    assert names["my-books"]["Search"] == "my_books_Search"
+    assert problems(tmp_path, names=names) == []
+
+
+def test_another_name_can_be_taken_too(tmp_path: Path) -> None:
+    write_service(tmp_path, "notes", 8003, {"notes_get": tool()})
+    write_service(tmp_path, "books", 8004, {"books_get": tool()})
+    for service, other in (("books", "notes"), ("notes", "books")):
+        (problem,) = problems(tmp_path, names={service: {f"{service}_get": f"{other}_Get".title()}})
+        assert f"{other}_get" in problem.text()
+        assert yaml.safe_load("\n".join(problem.instead)) == {
+            "dyber:services": {service: {"tools": {f"{service}_get": {"name": f"{service}_get"}}}}
+        }
 
 
 def test_a_hidden_tool_takes_no_name(tmp_path: Path) -> None:

@@ -14,15 +14,16 @@ import pytest
 
 from cli.commands.operation import console
 from cli.commands.settings import tokens
+from cli.deployment.deployment import Deployment
 from cli.inventory import gone
 from cli.inventory.gone import Gone
 from cli.inventory.members import Member
-from cli.stack_files.stack_file import StackFile
 from cli.system.errors import StackError
+from infra.settings.console import ConsoleSettings
+from infra.settings.stack import StackSettings
 
 ADDRESS = "https://localhost/console/"
 OUTPUTS: dict[str, Any] = {"services": {}, "console": {"url": ADDRESS}, "console_password": "correct-horse"}
-OPENING = {"DISPLAY": ":0"}
 
 
 @dataclass
@@ -138,31 +139,23 @@ def test_the_password_alone_is_printed(stack: Callable[..., None], capsys: pytes
     assert json.loads(capsys.readouterr().out) == {"password": "correct-horse"}
 
 
-@pytest.mark.parametrize(
-    ("before", "generation"),
-    [("config:\n  dyber:console:\n    enabled: true # at home\n    passwordGeneration: 4\n", 5), ("config: {}\n", 2)],
-)
 def test_a_new_password_is_the_next_generation_and_is_deployed(
     stack: Callable[..., None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    before: str,
-    generation: int,
 ) -> None:
     stack()
     file = tmp_path / "Pulumi.dev.yaml"
-    file.write_text(before)
-    deployed: list[int] = []
-
-    def deploy(changed: StackFile, name: str) -> None:
-        deployed.append(changed.get("console")["passwordGeneration"])
-
-    monkeypatch.setattr("cli.deployment.deployment.settings_file", lambda name: file)
+    file.write_text("config:\n  dyber:console:\n    enabled: true # at home\n")
+    settings = StackSettings(stack="dev", console=ConsoleSettings(enabled=True, password_generation=4))
+    monkeypatch.setattr(Deployment, "read", lambda name, with_settings: Deployment(None, settings, name))
+    monkeypatch.setattr(Deployment, "file", file)
     monkeypatch.setattr("cli.deployment.environment.activate", lambda home: None)
-    monkeypatch.setattr(tokens, "deploy_with", deploy)
+    deployed: list[str] = []
+    monkeypatch.setattr(tokens, "deploy_with", lambda changed, name: deployed.append(changed.text()))
     console.password(new=True, stack="dev")
-    assert deployed == [generation]
+    assert deployed == ["config:\n  dyber:console:\n    enabled: true # at home\n    passwordGeneration: 5\n"]
     shown = capsys.readouterr()
     assert shown.out == "correct-horse\n"
     assert "all sessions have ended" in shown.err

@@ -113,3 +113,8 @@ def test_spans_of_a_clock_that_is_off_begin_with_the_last_try() -> None:
 def test_a_look_into_the_cache_says_whether_something_was_there(found: str, note: str) -> None:
     rows = waterfall.rows(CALL, spans(span("02", "01", "cache get", 1, 0.1, cache_hit=found)))
     assert rows[-1].note == note
+
+
+def test_the_span_of_a_failed_call_says_with_which_code() -> None:
+    failed = replace(span("02", "01", "tools/call x", 1, 0.1, error_type="tool_error"), outcome="LOGIN_EXPIRED")
+    assert waterfall.rows(CALL, spans(failed))[-1].note == "LOGIN_EXPIRED"

@@ -21,7 +21,7 @@ def test_long_text_is_cut() -> None:
 
 @pytest.mark.parametrize(
     ("title", "tile"),
-    [("小红书", "小"), ("GitHub", "G"), ("Hugging Face 论文", "HF"), ("B 站", "B"), ("", "?")],
+    [("小红书", "小"), ("GitHub", "GH"), ("Weibo", "W"), ("Hugging Face 论文", "HF"), ("B 站", "B"), ("", "?")],
 )
 def test_a_tile_has_one_or_two_characters(title: str, tile: str) -> None:
     assert wording.tile_text(title) == tile

@@ -161,10 +161,14 @@ def test_every_call_that_passes_through_is_checked_and_gets_all_headers() -> Non
 
 def test_every_entrance_limits_its_callers() -> None:
     addresses = rendered(hub(groups=(GROUPS["tools"],), search=True))["hub_addresses.conf"]
-    entrances = re.findall(r"location (?:=|\^~) [^{]*\{[^{}]*\}", addresses)
+    entrances = re.findall(r"location (?:=|\^~) [^{]*\{(?:[^{}]|\{[^{}]*\})*\}", addresses)
     reached = [entrance for entrance in entrances if "internal;" not in entrance]
-    assert len(reached) == 3 * 5 + 1
+    assert len(reached) == 4 * 5 + 1
     assert all("include caller_limits.conf;" in entrance for entrance in reached)
+    # A call that its headers name leaves its entrance before the limits there apply.
+    straight = [entrance for entrance in entrances if "/-/gateway/call/" in entrance and "internal;" in entrance]
+    assert len(straight) == 2
+    assert all("include caller_limits.conf;" in location for location in straight)
 
 
 def test_the_configuration_has_the_hash_of_the_hubs_token_only() -> None:
@@ -216,3 +220,12 @@ def test_many_names_get_a_hash_of_their_size() -> None:
 def test_the_gateways_document_has_the_address_for_all_tools(described: GatewayHub | None, address: str | None) -> None:
     information = json.loads(rendered(described)["njs/catalog.json"])["information"]
     assert information.get("mcp") == address
+
+
+def test_a_tool_is_called_by_its_name_at_the_hub() -> None:
+    described = hub(
+        names={"alpha": {"alpha_read": "look"}}, groups=(GatewayGroup("pet", {"see": ("alpha", "alpha_read")}),)
+    )
+    known = routed(described)
+    assert (known["|tools/call|look"], known["pet|tools/call|see"]) == (("alpha", "alpha_read"),) * 2
+    assert "|tools/call|alpha_read" not in known

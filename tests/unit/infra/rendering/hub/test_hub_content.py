@@ -133,3 +133,41 @@ def test_names_that_come_twice_are_refused_only_with_the_hub(servers: Path) -> N
 def test_every_service_of_the_repository_has_names_of_its_own() -> None:
     known = load_catalog(Path(__file__).resolve().parents[5] / "mcp-servers")
     assert hub_content(settings(), list(known.values()), known)
+
+
+def test_a_tool_with_another_name_keeps_the_name_in_its_service(servers: Path) -> None:
+    renamed = {"notes": {"tools": {"notes_get": {"name": "read_note"}}}}
+    books, notes = rendered(servers, services=renamed)["services"]
+    assert ([entry["name"] for entry in notes["tools"]], notes["names"]) == (["notes_get"], {"notes_get": "read_note"})
+    assert "names" not in books
+    known = gateway_knows(servers, services=renamed)
+    assert (known.tools["notes"], known.names) == (("notes_get",), {"notes": {"notes_get": "read_note"}})
+
+
+def test_services_with_the_same_tools_can_have_names_of_their_own(tmp_path: Path) -> None:
+    for number, name in enumerate(("clock", "time")):
+        write_service(tmp_path, name, 8003 + number, {"get_current_time": tool()})
+    with pytest.raises(ConfigurationError, match="get_current_time") as raised:
+        rendered(tmp_path)
+    assert "time_get_current_time" in str(raised.value)
+    renamed = {"time": {"tools": {"get_current_time": {"name": "time_get_current_time"}}}}
+    groups = {"pet": {"title": "宠物", "services": ["clock", "time"], "exclude": ["get_current_time"]}}
+    catalogue = rendered(tmp_path, services=renamed, groups=groups)
+    (entry,) = catalogue["groups"][0]["tools"]
+    assert (entry["exposed"], entry["service"], entry["tool"]) == ("time_get_current_time", "time", "get_current_time")
+
+
+@pytest.mark.parametrize(
+    ("tools", "expected"),
+    [
+        ({"notes_gte": {"name": "a"}}, "notes_get"),
+        ({"notes_get": {"name": "find_tools"}}, "find_tools"),
+        ({"notes_get": {"name": "n" * 53}}, "mcp__dyber__nnn"),
+        ({"notes_get": {"name": "books_list"}}, "books_list"),
+        ({"notes_get": {"name": "a.b"}}, "a.b"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused(servers: Path, tools: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigurationError, match="services.notes.tools") as raised:
+        rendered(servers, services={"notes": {"tools": tools}})
+    assert expected in str(raised.value)

@@ -97,7 +97,7 @@ class Export:
 
     def take_calls(self, calls: Sequence[Call]) -> None:
         """Take the gateway's spans of calls."""
-        spans = [(span, call) for call in calls if call.sampled and call.trace_id for span in gateway_spans(call)]
+        spans = [(span, call) for call in calls if call.sampled and call.span_id for span in gateway_spans(call)]
         if spans:
             scope = ScopeSpans(
                 scope=InstrumentationScope(name="dyber_console"), spans=[_sent(span, call) for span, call in spans]

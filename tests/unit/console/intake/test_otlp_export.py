@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from dyber_console.intake import export
-from dyber_console.intake.export import Export
+from dyber_console.intake import otlp_export
+from dyber_console.intake.otlp_export import Export
 from dyber_console.records.model import Call
 from dyber_console.records.traces import request_span_id
 from dyber_console.settings import Settings
@@ -114,12 +114,12 @@ async def test_the_gateways_spans_of_a_call_are_by_the_conventions_for_http() ->
 
 async def test_a_caller_that_wants_no_spans_gets_none_of_the_gateway() -> None:
     made = Export("http://collector.example", {}, "prod")
-    made.take_calls([replace(CALL, sampled=False), replace(CALL, trace_id="")])
+    made.take_calls([replace(CALL, sampled=False), replace(CALL, span_id="")])
     assert not made._waiting
 
 
 async def test_spans_wait_for_a_collector_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "_SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(otlp_export, "_SHORTEST_PAUSE", 0.01)
     collector = Collector([503, 429])
     async with exporting_to(collector) as made:
         made.take(EXPORT, 1)
