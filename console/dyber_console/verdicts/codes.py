@@ -106,8 +106,6 @@ _MEANINGS: dict[str, Callable[[], Meaning]] = {
     "request_timeout": lambda: Meaning(tr("The request was sent too slowly")),
     "too_large": lambda: Meaning(tr("The request body is too large"), tr("Send less, or raise gateway.maxBodyMib")),
     "address_too_long": lambda: Meaning(tr("The request address is too long")),
-    "no_console": lambda: Meaning(tr("The stack has no console")),
-    "console_away": lambda: Meaning(tr("The console did not answer"), tr("Reload the page in a few seconds")),
     "unknown_host": lambda: Meaning(
         tr("The gateway does not know the host name of the address"), tr("Add it to gateway.serverNames")
     ),
