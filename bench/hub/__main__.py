@@ -43,7 +43,7 @@ from tests.gateway.support.docker_cli import docker
 
 SERVICE, TOOL = "mail", "mail_find_entries"
 CONCURRENCY = 16
-#: So often, the ways take turns within a round.
+#: How often the ways of the gateway are measured within a round.
 TURNS = 4
 #: Requests to each way after all services have ended; some of them take seconds.
 ATTEMPTS = 5
@@ -53,13 +53,14 @@ HUB = "hub, /mcp"
 @dataclass(frozen=True)
 class Way:
     """A way to the services: its address, its name for the tool that is called, the processes of the programs that it
-    leads through, and the eras that it speaks."""
+    leads through, the eras that it speaks, and its turns in a round."""
 
     name: str
     address: Address
     tool: str
     processes: tuple[int, ...]
     eras: tuple[str, ...] = ERAS
+    turns: int = TURNS
 
 
 @dataclass
@@ -117,7 +118,7 @@ def ways(stack: Stack, backends: list[Backend], *, with_peers: bool) -> Iterator
             print(f"starting {name}", file=sys.stderr)
             processes[name], url = running.enter_context(start(backends))
             address = Address(url)
-            found.append(Way(name, address, renamed(address), (processes[name],), spoken(address)))
+            found.append(Way(name, address, renamed(address), (processes[name],), spoken(address), turns=1))
         yield found, processes
 
 
@@ -136,6 +137,8 @@ def measured(
     for turn in range(rounds * TURNS):
         print(f"turn {turn + 1} of {rounds * TURNS}", file=sys.stderr)
         for way in found if turn % 2 == 0 else reversed(found):
+            if turn % TURNS >= way.turns:
+                continue
             used = partial(_used, way.processes)
             for era, request in requests[way.name].items():
                 figure = figures[way.name, era]
