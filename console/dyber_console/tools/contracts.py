@@ -13,6 +13,8 @@ from dyber_console.tools.contract_changes import Change, compare
 
 #: Bytes of text per token of a language model, roughly.
 _BYTES_PER_TOKEN = 3.6
+#: The argument by which callers choose one of the accounts of a platform.
+_ACCOUNT = "account"
 
 
 def digest(value: Any) -> str:
@@ -35,10 +37,31 @@ def differences(locked: Mapping[str, Any], tools: tuple[Tool, ...]) -> list[Chan
     Tools of the contract that are not listed are no difference: a client sees only what its scope has, and the console
     may only read.
     """
-    kept: Mapping[str, Any] = locked.get("tools") or {}
     listed = {tool.name: visible(tool) for tool in tools}
-    changed = {name: now for name, now in listed.items() if (kept.get(name) or {}).get("sha256") != digest(now)}
+    kept = {
+        name: _as_listed(tool, listed[name]) for name, tool in (locked.get("tools") or {}).items() if name in listed
+    }
+    changed = {name: now for name, now in listed.items() if name not in kept or digest(kept[name]) != digest(now)}
     return compare({name: kept[name] for name in changed if name in kept}, changed, complete=False)
+
+
+def _as_listed(locked: Mapping[str, Any], listed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tool of a contract as its service lists it, without its hash.
+
+    A service does not list the argument that chooses an account to a caller with a single account, and to others with
+    the names of their accounts (ServiceTool.caller_parameters of the kit).
+    """
+    content = {key: value for key, value in locked.items() if key != "sha256"}
+    schema = content.get("inputSchema") or {}
+    arguments = dict(schema.get("properties") or {})
+    if _ACCOUNT not in arguments or _ACCOUNT in schema.get("required", ()):
+        return content
+    shown = ((listed.get("inputSchema") or {}).get("properties") or {}).get(_ACCOUNT)
+    if shown is None:
+        del arguments[_ACCOUNT]
+    else:
+        arguments[_ACCOUNT] = arguments[_ACCOUNT] | {key: shown[key] for key in ("enum", "default") if key in shown}
+    return content | {"inputSchema": schema | {"properties": arguments}}
 
 
 def tokens(tool: Tool) -> int:
