@@ -30,8 +30,7 @@ def deploy(root: Path) -> None:
     services = declare_services(composition, identity, images, data, profiles, opts)
     profiles.start(services, data)
     hub = declare_hub(composition, identity, images, opts)
-    addresses = list(dict.fromkeys(outputs.gateway_urls(settings.gateway).values()))
-    console = declare_console(composition, identity, images, data, addresses, opts)
+    console = declare_console(composition, identity, images, data, opts)
     gateway = Gateway(
         "gateway",
         GatewayArgs(composition, identity, images, services, tokens, profiles.monitoring, hub, console),

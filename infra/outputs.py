@@ -16,9 +16,8 @@ from infra.components.docker.profiles import Profiles
 from infra.components.docker.service import McpService
 from infra.parts import image_interface
 from infra.parts.composition import Composition
-from infra.services.catalog import ServiceSpec
-from infra.services.ports import DEVELOPMENT_PORT, HTTP_PORT, HTTPS_PORT, MONITORING_PORT, REDIS_PORT
-from infra.settings.gateway import GatewaySettings
+from infra.rendering.addresses import gateway_urls, hub_urls, service_urls, url_of
+from infra.services.ports import MONITORING_PORT, REDIS_PORT
 
 
 def export(
@@ -87,14 +86,14 @@ def export(
     pulumi.export("images", {name: image.image_id for name, image in images.items()})
     pulumi.export("images_interface", image_interface.INTERFACE)
     if profiles.cache and profiles.access:
-        url = _url("redis", "127.0.0.1", settings.gateway.public(REDIS_PORT))
+        url = url_of("redis", "127.0.0.1", settings.gateway.public(REDIS_PORT))
         pulumi.export("cache", {"url": url, "container": profiles.cache.container.name})
         pulumi.export("cache_password", profiles.access.people.password)
     if profiles.monitoring:
         pulumi.export(
             "monitoring",
             {
-                "url": _url("http", "127.0.0.1", settings.gateway.public(MONITORING_PORT)),
+                "url": url_of("http", "127.0.0.1", settings.gateway.public(MONITORING_PORT)),
                 "container": profiles.monitoring.container.name,
                 "configuration_version": profiles.monitoring.configuration_version,
                 **_alerts(composition, profiles),
@@ -115,60 +114,3 @@ def _alerts(composition: Composition, profiles: Profiles) -> dict[str, Any]:
         return {}
     containers = {"alertmanager": profiles.alerts.alertmanager.name, "sender": profiles.alerts.sender.name}
     return {"alerts": {"receivers": list(settings.receivers), **containers}}
-
-
-def gateway_urls(settings: GatewaySettings) -> dict[str, str]:
-    """Return the base URLs of the gateway, with the first server name, or else as a client on this machine writes them.
-
-    Clients should use `url`. Where plain HTTP redirects to HTTPS, there is no `http`, and the development port is on
-    loopback.
-    """
-    host = settings.server_names[0] if settings.server_names else settings.local_host
-    plain = _url("http", host, settings.public(HTTP_PORT))
-    secure = _url("https", host, settings.public(HTTPS_PORT))
-    development = "127.0.0.1" if settings.https_redirect else host
-    urls = {"https": secure, "development": _url("http", development, settings.public(DEVELOPMENT_PORT))}
-    if not settings.https_redirect:
-        urls["http"] = plain
-    return {"url": settings.public_url or (secure if settings.https_redirect else plain), **urls}
-
-
-def service_urls(base: str, spec: ServiceSpec, settings: GatewaySettings) -> dict[str, str]:
-    """Return the addresses of a service: the base of its REST API, both MCP transports, and its direct port."""
-    url = f"{base}/api/{spec.name}"
-    return {
-        "url": f"{url}/",
-        "mcp": f"{url}/mcp",
-        "sse": f"{url}/mcp/sse",
-        "direct": _url("http", "127.0.0.1", settings.public(spec.port)),
-    }
-
-
-def hub_urls(gateway: Mapping[str, str], groups: Mapping[str, str], *, search: bool) -> dict[str, Any]:
-    """Return the addresses of the hub under the base URLs of the gateway; `groups` are the titles of groups by name.
-
-    Clients should use `mcp`, or `sse` if they know only the older transport; `http`, `https` and `development` are the
-    same as `mcp` under the gateway's other base URLs.
-    """
-    base = gateway["url"]
-    return {
-        "url": f"{base}/",
-        "mcp": f"{base}/mcp",
-        "sse": f"{base}/mcp/sse",
-        **{kind: f"{gateway[kind]}/mcp" for kind in ("http", "https", "development") if kind in gateway},
-        **({"search": f"{base}/search/mcp"} if search else {}),
-        "groups": {
-            name: {
-                "title": title,
-                "mcp": f"{base}/groups/{name}/mcp",
-                "sse": f"{base}/groups/{name}/mcp/sse",
-                **({"search": f"{base}/groups/{name}/search/mcp"} if search else {}),
-            }
-            for name, title in groups.items()
-        },
-    }
-
-
-def _url(scheme: str, host: str, port: int) -> str:
-    standard = {"http": 80, "https": 443}.get(scheme)
-    return f"{scheme}://{host}" if port == standard else f"{scheme}://{host}:{port}"

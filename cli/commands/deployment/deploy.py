@@ -10,7 +10,6 @@ import typer
 from rich.text import Text
 
 from cli.clients import addresses as client_addresses
-from cli.clients import entries, formats
 from cli.commands.options import changed, check, graceful_interrupt, set_up
 from cli.commands.reading import AcceptedYesOption, JsonOption, StackOption, YesOption, print_json
 from cli.configuration import choices, env_values
@@ -28,6 +27,7 @@ from cli.stack_files.stack_file import StackFile
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
 from cli.terminal.usage import FAILED, examples
+from infra.rendering.clients import entries, formats
 from infra.services.catalog import load_catalog
 from messages import tr
 from toolchain.home import DyberHome

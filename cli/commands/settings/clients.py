@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from cli.clients import addresses, entries, formats
+from cli.clients import addresses
 from cli.commands.reading import StackOption, client_token, deployed
 from cli.terminal.console import err
 from cli.terminal.usage import examples
+from infra.rendering.clients import entries, formats
 from infra.schema.problems import ConfigurationError
 from messages import chosen_language, tr
 
@@ -118,7 +119,7 @@ def client_configuration(
         if hint:
             _hint(hint)
     if sys.stdout.isatty():
-        place = formats.FILES[format]
+        place = tr(formats.FILES[format])
         _hint(tr("where it goes: {place}", place=place))
 
 

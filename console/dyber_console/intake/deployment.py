@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from dyber_console.language import language
+
 
 @dataclass(frozen=True)
 class DeployedService:
@@ -48,11 +50,16 @@ class DeployedClient:
 
 @dataclass(frozen=True)
 class Snippet:
-    """Holds the configuration of a program: its name, the file it goes into, and the text."""
+    """Holds the configuration of a program: its name, by language the file it goes into, and the text."""
 
     title: str
-    file: str
+    files: dict[str, str]
     text: str
+
+    @property
+    def file(self) -> str:
+        """Return the file, or how the program takes the text, in the language of the page if it is known in it."""
+        return self.files.get(language()) or next(iter(self.files.values()), "")
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,10 @@ def _service(name: str, entry: dict[str, Any]) -> DeployedService:
     )
 
 
+def _by_language(value: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
+
+
 def _client(entry: dict[str, Any]) -> DeployedClient:
     scopes = entry.get("services")
     services = None
@@ -142,7 +153,7 @@ def _client(entry: dict[str, Any]) -> DeployedClient:
             str(name): scope if isinstance(scope, str) else tuple(map(str, scope)) for name, scope in scopes.items()
         }
     snippets = {
-        str(program): Snippet(str(each["title"]), str(each.get("file", "")), str(each["text"]))
+        str(program): Snippet(str(each["title"]), _by_language(each.get("file")), str(each["text"]))
         for program, each in entry.get("snippets", {}).items()
     }
     return DeployedClient(services, entry.get("generation"), bool(entry.get("old_token_works")), snippets)

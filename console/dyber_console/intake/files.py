@@ -15,7 +15,7 @@ In the folder of DYBER_FILES, all of it optional:
                             "is_foreign": false, "secrets": ["ZHIHU_TOKEN"]}},
      "clients": {"phone": {"services": null | {"zhihu": "all" | "read" | ["tool", …]}, "generation": 2,
                            "old_token_works": false,
-                           "snippets": {"cursor": {"title": "Cursor", "file": ".cursor/mcp.json", "text": "{…}"}}}},
+                           "snippets": {"cursor": {"title": "Cursor", "file": {"zh": "…", "en": "…"}, "text": "{…}"}}}},
      "profiles": ["cache"]}
 
 `history.jsonl`, to which the command appends one object per line:

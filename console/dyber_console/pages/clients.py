@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -83,7 +83,7 @@ def _addressed(snippet: Snippet | None, addresses: tuple[str, ...], opened: str)
     if snippet is None or not addresses:
         return snippet
     known = addresses[0].rstrip("/")
-    return Snippet(snippet.title, snippet.file, snippet.text.replace(known, opened))
+    return replace(snippet, text=snippet.text.replace(known, opened))
 
 
 def _strangers(console: Console) -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +33,12 @@ PASSWORD_LENGTH = 24
 @dataclass(frozen=True)
 class ConsoleArgs:
     """`images` are by name, with those of the services and of the console. `data` is the name on the engine of the
-    volume with the records. `addresses` are the base URLs of the gateway, the one for clients first."""
+    volume with the records."""
 
     composition: Composition
     identity: defaults.StackIdentity
     images: Mapping[str, Image]
     data: pulumi.Input[str]
-    addresses: Sequence[str]
 
 
 class Console(pulumi.ComponentResource):
@@ -128,9 +127,7 @@ class Console(pulumi.ComponentResource):
         uploads = ids.apply(
             lambda images: [
                 containers.staged(f"files/{path}", text)
-                for path, text in sorted(
-                    console_files(composition.settings, composition.services, images, args.addresses).items()
-                )
+                for path, text in sorted(console_files(composition.settings, composition.services, images).items())
             ]
         )
         script = containers.staged(SCRIPT.name, SCRIPT.read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_docker as docker
@@ -77,10 +77,9 @@ def declare_console(
     identity: StackIdentity,
     images: Mapping[str, Image],
     data: DataVolumes,
-    addresses: Sequence[str],
     opts: pulumi.ResourceOptions,
 ) -> Console | None:
-    """Declare the console of the stack; return None for a stack without. `addresses` are as for ConsoleArgs."""
+    """Declare the console of the stack; return None for a stack without."""
     if not composition.settings.has_console:
         return None
-    return Console(CONSOLE, ConsoleArgs(composition, identity, images, data.volume(CONSOLE), addresses), opts)
+    return Console(CONSOLE, ConsoleArgs(composition, identity, images, data.volume(CONSOLE)), opts)

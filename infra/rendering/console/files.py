@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from infra.rendering.addresses import gateway_urls, hub_urls, service_urls
+from infra.rendering.clients import entries, formats
 from infra.services.catalog import ServiceSpec
 from infra.services.contract import LOCK_FILE, load_lock
 from infra.services.scan import Finding
@@ -23,27 +25,25 @@ _HIDDEN = "**********"
 NOW = "@NOW@"
 
 
-def console_files(
-    settings: StackSettings, specs: Sequence[ServiceSpec], images: Mapping[str, str], addresses: Sequence[str]
-) -> dict[str, str]:
+def console_files(settings: StackSettings, specs: Sequence[ServiceSpec], images: Mapping[str, str]) -> dict[str, str]:
     """Return the text of each file by its path; no secret is in them.
 
     `specs` are the services that run, with the stack's values. `images` are the ids of their images, by service.
-    `addresses` are the base URLs of the gateway, the one for clients first. Raises ConfigurationError for a lock file
-    that cannot be used.
+    Raises ConfigurationError for a lock file that cannot be used.
     """
+    addresses = list(dict.fromkeys(gateway_urls(settings.gateway).values()))
     document = {
         "stack": settings.stack,
         "version": VERSION,
         "deployed_at": NOW,
-        "addresses": list(addresses),
-        "console": f"{addresses[0].rstrip('/')}/console/" if addresses else "",
+        "addresses": addresses,
+        "console": f"{addresses[0].rstrip('/')}/console/",
         "images": "pinned" if any(entry.image for entry in settings.services.values()) else "built",
         "contracts": settings.contracts,
         "policy": settings.policy or ("mandatory" if settings.stack == "prod" else "advisory"),
         "settings": _comparable(settings),
         "services": {spec.name: _service(settings, spec, images[spec.name]) for spec in specs},
-        "clients": {name: _client(settings, name) for name in sorted(settings.clients)},
+        "clients": {name: _client(settings, specs, name) for name in sorted(settings.clients)},
         "profiles": list(settings.profiles),
     }
     files = {"deployment.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n"}
@@ -112,10 +112,37 @@ def _service(settings: StackSettings, spec: ServiceSpec, image: str) -> dict[str
     }
 
 
-def _client(settings: StackSettings, name: str) -> dict[str, Any]:
+def _client(settings: StackSettings, specs: Sequence[ServiceSpec], name: str) -> dict[str, Any]:
     token, scopes = settings.token(name), settings.clients[name].services
+    reached = _reached(settings, [spec for spec in specs if scopes is None or spec.name in scopes])
     return {
         "services": None if scopes is None else dict(scopes),
         "generation": token.generation,
         "old_token_works": token.previous,
+        "snippets": {
+            program: {
+                "title": title,
+                "file": {language: in_language(language, formats.FILES[program]) for language in _LANGUAGES},
+                "text": formats.render(program, reached, None),
+            }
+            for program, title in formats.TITLES.items()
+            if reached
+        },
     }
+
+
+def _reached(settings: StackSettings, specs: Sequence[ServiceSpec]) -> dict[str, dict[str, Any]]:
+    """Return the servers that a client of the services `specs` writes into its configuration: the hub, or each of them
+    in a stack without."""
+    urls = gateway_urls(settings.gateway)
+    services = {
+        spec.name: {
+            "title": spec.title,
+            **service_urls(urls["url"], spec, settings.gateway),
+            "max_call_seconds": spec.max_call_seconds,
+        }
+        for spec in specs
+    }
+    if settings.hub.enabled and services:
+        return entries.hub_entry(hub_urls(urls, {}, search=False), services)
+    return services

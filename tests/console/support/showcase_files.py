@@ -212,7 +212,7 @@ def _clients(address: str) -> dict[str, Any]:
         }
         text = json.dumps({"mcpServers": servers}, indent=2)
         entry["snippets"] = {
-            program: {"title": title, "file": file, "text": text}
+            program: {"title": title, "file": {"zh": file, "en": file}, "text": text}
             for program, title, file in (
                 ("claude-code", "Claude Code", ".mcp.json"),
                 ("cursor", "Cursor", ".cursor/mcp.json"),

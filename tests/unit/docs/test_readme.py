@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from cli.app import app
-from cli.clients.formats import FORMATS
 from cli.entry import with_command_word
+from infra.rendering.clients.formats import FORMATS
 from infra.settings import env_file
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pytest
 import typer
 
-from cli.clients import addresses, formats
+from cli.clients import addresses
 from cli.commands.settings.clients import usable
 from cli.engine import engine, processes
 from cli.system.errors import StackError
-from infra.outputs import gateway_urls
+from infra.rendering.addresses import gateway_urls
+from infra.rendering.clients import formats
 from infra.settings.gateway import GatewaySettings
 
 SERVICES = {"template": {"mcp": "x"}, "xiaohongshu": {"mcp": "y"}}

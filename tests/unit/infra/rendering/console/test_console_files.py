@@ -20,7 +20,7 @@ def rendered(names: tuple[str, ...] = ("template", "github"), **settings: Any) -
     catalog = load_catalog(ROOT / "mcp-servers")
     stack = StackSettings.model_validate({"stack": "prod", "services": {}, **settings})
     images = {name: f"registry/{name}@sha256:{'7' * 64}" for name in names}
-    files = console_files(stack, [catalog[name] for name in names], images, ["https://pet.home.arpa"])
+    files = console_files(stack, [catalog[name] for name in names], images)
     return {path: json.loads(text) for path, text in files.items()}
 
 
@@ -47,7 +47,7 @@ def test_the_stack_says_how_it_differs_from_the_defaults_without_secrets() -> No
     }
     assert SECRET not in json.dumps(document)
     assert (document["contracts"], document["policy"], document["images"]) == ("enforced", "mandatory", "built")
-    assert document["console"] == "https://pet.home.arpa/console/"
+    assert document["console"] == "http://pet.home.arpa:20080/console/"
 
 
 def test_promoted_images_are_said_to_be_pinned() -> None:
@@ -68,7 +68,7 @@ def test_a_finding_has_its_texts_in_both_languages(monkeypatch: Any) -> None:
     spec = catalog["template"].model_copy(update={"contract_sha256": contract.sha256})
     monkeypatch.setattr("infra.rendering.console.files.load_lock", lambda folder: contract)
     stack = StackSettings.model_validate({"stack": "dev", "services": {}})
-    files = console_files(stack, [spec], {"template": "x@sha256:1"}, ["http://127.0.0.1"])
+    files = console_files(stack, [spec], {"template": "x@sha256:1"})
     found = json.loads(files["contracts/template.findings.json"])
     assert found[0]["level"] == "block"
     assert found[0]["title"]["en"] != found[0]["title"]["zh"]

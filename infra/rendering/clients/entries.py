@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cli.clients.formats import LONGEST_CALL_SECONDS
+from infra.rendering.clients.formats import LONGEST_CALL_SECONDS
 from infra.settings.names import HUB_NAME
 from messages import tr
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cli.clients import formats
-from cli.clients.formats import FILES, FORMATS
+from infra.rendering.clients import formats
+from infra.rendering.clients.formats import FILES, FORMATS, TITLES
 
 SERVICES = {
     "template": {
@@ -44,7 +44,7 @@ def test_a_configuration_contains_the_token_only_when_it_is_given(format: str) -
 
 
 def test_every_format_says_where_it_goes() -> None:
-    assert FILES.keys() == FORMATS.keys()
+    assert FILES.keys() == TITLES.keys() == FORMATS.keys()
 
 
 def test_claude_code_gets_the_type_it_asks_for_and_a_variable() -> None:

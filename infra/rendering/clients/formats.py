@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from messages import tr
+from messages import mark, tr
 
 TOKEN_VARIABLE = "DYBER_TOKEN"
 PLACEHOLDER = "<TOKEN>"
@@ -300,7 +300,23 @@ FORMATS: dict[str, Renderer] = {
     "n8n": _n8n,
     "lobechat": _lobechat,
 }
-#: The place where each client looks for its configuration.
+#: The names of the programs.
+TITLES = {
+    "claude-code": "Claude Code",
+    "claude-desktop": "Claude Desktop",
+    "cursor": "Cursor",
+    "vscode": "VS Code",
+    "gemini": "Gemini CLI",
+    "codex": "Codex",
+    "qwen-agent": "Qwen-Agent",
+    "dyberpet": "DyberPet",
+    "cline": "Cline",
+    "cherry-studio": "Cherry Studio",
+    "dify": "Dify",
+    "n8n": "n8n",
+    "lobechat": "LobeChat",
+}
+#: The place where each program looks for its configuration, or how it takes it; `tr` translates it.
 FILES = {
     "claude-code": ".mcp.json",
     "claude-desktop": "claude_desktop_config.json",
@@ -311,10 +327,10 @@ FILES = {
     "qwen-agent": "function_list",
     "dyberpet": "config.json",
     "cline": "cline_mcp_settings.json",
-    "cherry-studio": tr("Settings → MCP Servers → Import from JSON"),
-    "dify": tr("Tools → MCP → Add MCP Server (HTTP), field by field"),
-    "n8n": tr("paste onto the canvas of a workflow"),
-    "lobechat": tr("Plugins → custom MCP → quick import of JSON, one at a time"),
+    "cherry-studio": mark("Settings → MCP Servers → Import from JSON"),
+    "dify": mark("Tools → MCP → Add MCP Server (HTTP), field by field"),
+    "n8n": mark("paste onto the canvas of a workflow"),
+    "lobechat": mark("Plugins → custom MCP → quick import of JSON, one at a time"),
 }
 #: Formats that use the legacy transport, which needs a token with the scope `all`.
 LEGACY_TRANSPORT = ("qwen-agent", "dyberpet")

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from cli.clients import addresses, entries, formats
-from cli.clients.formats import FORMATS, LEGACY_TRANSPORT
-from infra.outputs import gateway_urls, hub_urls
+from cli.clients import addresses
+from infra.rendering.addresses import gateway_urls, hub_urls
+from infra.rendering.clients import entries, formats
+from infra.rendering.clients.formats import FORMATS, LEGACY_TRANSPORT
 from infra.settings.gateway import GatewaySettings
 
 BASE = "http://127.0.0.1"

@@ -1,0 +1,1 @@
+"""Writes the configurations with which client programs reach a stack."""
