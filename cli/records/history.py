@@ -1,15 +1,20 @@
-"""Reads and appends to the console's history, a file with one JSON object per line on a volume of the engine.
+"""Reads and appends to the console's history, a file with one JSON object per line on a volume of the engine, and
+stores files about other stacks beside it.
 
-What the lines say is in the console's code (console/dyber_console/intake/files.py). Everything goes through the engine,
+What the files say is in the console's code (console/dyber_console/intake/files.py). Everything goes through the engine,
 which may be on another machine.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from cli.engine import archives, engine, moments, processes
@@ -31,6 +36,14 @@ flock 9
 touch /to/{FILE}
 {{ cat /to/{FILE}; printf '%s\\n' "$ENTRIES"; }} | tail -n {MOST_LINES} > /to/.{FILE}
 mv /to/.{FILE} /to/{FILE}"""
+#: Puts a folder with files about another stack, if there is one, in the place of that of before.
+_REPLACE = """\
+umask 022
+exec 9> /to/.history.lock
+flock 9
+mkdir -p /to/stacks
+rm -rf "/to/stacks/$STACK"
+[ ! -d "/to/$NEW" ] || mv "/to/$NEW" "/to/stacks/$STACK\""""
 
 Entry = dict[str, Any]
 
@@ -43,6 +56,7 @@ class History:
     image: str
     volume: str
     deployment: str
+    stack: str = ""
 
     def read(self) -> list[Entry]:
         """Return the lines that are readable, the oldest first; [] before the first. Raises EngineError."""
@@ -63,17 +77,31 @@ class History:
             self._append(text)
 
     def _append(self, text: str) -> None:
+        self._run(_APPEND, {"ENTRIES": text})
+
+    def store_stack(self, stack: str, files: Mapping[str, str]) -> None:
+        """Store files about another stack, by their paths, instead of those of before; {} removes them.
+
+        Raises EngineError.
+        """
+        new = f".stack-{secrets.token_hex(6)}"
+        self._run(_REPLACE, {"STACK": stack, "NEW": new}, {f"{new}/{path}": text for path, text in files.items()})
+
+    def _run(
+        self, script: str, environment: Mapping[str, str], files: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Run a script with the volume at /to, on which `files` are laid before. Raises EngineError."""
         # The console may only read the volume, and may be stopped; so another container of its image writes.
         name = f"dyber-history-{secrets.token_hex(6)}"
         with moments.put_back_afterwards(["rm", "--force", name]):
             with engine.asking() as client:
                 client.create_container(
                     self.image,
-                    ["-ec", _APPEND],
+                    ["-ec", script],
                     name=name,
                     entrypoint=["/bin/sh"],
                     user="0",
-                    environment={"ENTRIES": text},
+                    environment=dict(environment),
                     labels={"dyber.helper": "history"},
                     host_config=client.create_host_config(
                         binds=[f"{self.volume}:/to"],
@@ -84,6 +112,8 @@ class History:
                         log_config=processes.LOG_CONFIG,
                     ),
                 )
+            if files:
+                archives.write(name, "/to", _members(files))
             processes.run_to_end(name, seconds=60)
 
 
@@ -99,7 +129,11 @@ def find(*, deployment: str | None = None, stack: str | None = None) -> list[His
         filters.append(f"label=dyber.stack={stack}")
     by_volume = {
         str(mount["Name"]): History(
-            item["Id"], item["ImageID"], str(mount["Name"]), item["Labels"].get("dyber.deployment", "")
+            item["Id"],
+            item["ImageID"],
+            str(mount["Name"]),
+            item["Labels"].get("dyber.deployment", ""),
+            item["Labels"].get("dyber.stack", ""),
         )
         for item in engine.listed_containers(*filters)
         for mount in item.get("Mounts") or ()
@@ -107,6 +141,20 @@ def find(*, deployment: str | None = None, stack: str | None = None) -> list[His
         if mount["Destination"] == FOLDER and not mount["RW"]
     }
     return list(by_volume.values())
+
+
+def _members(files: Mapping[str, str]) -> Iterator[archives.Member]:
+    """Yield the files as members of an archive, after the folders that they are in."""
+    folders = sorted({str(folder) for path in files for folder in PurePosixPath(path).parents if str(folder) != "."})
+    for folder in folders:
+        member = tarfile.TarInfo(folder)
+        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        yield member, None
+    for path, text in files.items():
+        content = text.encode()
+        member = tarfile.TarInfo(path)
+        member.size, member.mode = len(content), 0o644
+        yield member, io.BytesIO(content)
 
 
 def _entry(line: str) -> Entry | None:

@@ -18,7 +18,7 @@ from cli.deployment.deployment import Deployment
 from cli.deployment.events import RULES_REFUSED, Cancelled, DeployError
 from cli.engine import engine
 from cli.engine.errors import EngineError
-from cli.records import ends, history
+from cli.records import ends, history, stacks
 from cli.records.history import History
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
@@ -35,18 +35,22 @@ _LONGEST_REASON = 600
 class Attempt:
     """A deployment that is under way; who runs it fills in what is known.
 
-    `identity` is the deployment's id, `has_begun` whether something may have changed already, `changes` the number of
-    changes by kind.
+    `identity` is the deployment's id, `deployment` the stack once changes begin, `changes` their number by kind.
     """
 
     stack: str
     identity: str | None = None
-    has_begun: bool = False
+    deployment: Deployment | None = None
     changes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something may have changed already."""
+        return self.deployment is not None
 
     def begin(self, deployment: Deployment) -> None:
         """Note that changes begin now, and record why present containers ended, as they may be replaced."""
-        self.identity, self.has_begun = deployment.deployment_id(), True
+        self.identity, self.deployment = deployment.deployment_id(), deployment
         record_ends(self.identity)
 
 
@@ -77,6 +81,9 @@ def attempt(stack: str) -> Iterator[Attempt]:
                 "reason": reason,
             }
             record([entry], deployment=current.identity, stack=stack)
+        if outcome == "ok" and current.deployment is not None:
+            with _harmless():
+                stacks.tell(current.deployment)
 
 
 def record(entries: Sequence[Mapping[str, Any]], *, deployment: str | None = None, stack: str | None = None) -> None:
@@ -96,6 +103,12 @@ def record_ends(deployment: str | None) -> None:
         with _harmless():
             for place in history.find(deployment=deployment):
                 _record_ends(place)
+
+
+def forget(stack: str) -> None:
+    """Remove what other consoles of the engine know of a stack that is gone; never raises."""
+    with _harmless():
+        stacks.forget(stack)
 
 
 def record_all_ends() -> None:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cli.engine import engine, volumes
+from cli.engine import archives, engine, volumes
+from cli.engine.errors import NotOnEngine
 from cli.records import ends, history, recording
 from cli.records.history import MOST_LINES, History
 from tests.console.support.running import wait_until
@@ -97,3 +98,27 @@ def test_the_engine_says_why_containers_ended_and_each_end_is_recorded_once(depl
     # Of two hundred events of other containers, the engine keeps none before.
     assert recorded["weibo"]["reason"] == "exit" and recorded["weibo"]["exit_code"] in (7, None)
     assert ends.ended(engine.containers(engine.deployment_filter(deployment))) != []
+
+
+def stored(place: History, path: str) -> dict[str, str]:
+    """Return the text of the files below a path of the console's files, by their names; {} where there is nothing."""
+    try:
+        with archives.reading(place.container, f"/files/{path}") as tar:
+            return {
+                member.name: content.read().decode()
+                for member in tar
+                if (content := tar.extractfile(member)) is not None
+            }
+    except NotOnEngine:
+        return {}
+
+
+def test_files_of_another_stack_take_the_place_of_those_of_before_and_can_be_removed(console: History) -> None:
+    console.store_stack("test", {"deployment.json": "{}", "contracts/zhihu.json": "{}"})
+    console.store_stack("test", {"deployment.json": '{"stack": "test"}', "contracts/weibo.json": "1"})
+    assert stored(console, "stacks") == {
+        "stacks/test/deployment.json": '{"stack": "test"}',
+        "stacks/test/contracts/weibo.json": "1",
+    }
+    console.store_stack("test", {})
+    assert stored(console, "stacks") == {}

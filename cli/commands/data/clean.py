@@ -20,6 +20,7 @@ from cli.engine import stored_data
 from cli.engine.resource_types import VOLUME
 from cli.engine.stored_data import StoredData
 from cli.inventory.belongings import belongings, remove
+from cli.records import recording
 from cli.recovery.backup_file import new_password
 from cli.system.checkout import ROOT
 from cli.terminal.console import Activities, err, out
@@ -87,6 +88,7 @@ def clean(
         stored_data.delete(doomed.data)
         for image in doomed.images:
             remove("image", image)
+    recording.forget(stack)
     env_values.forget(stack, token)
     out.print(tr("Stack {stack} and its data are gone.", stack=stack))
 

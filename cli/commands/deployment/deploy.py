@@ -176,6 +176,7 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
             deployment.destroy(display)
         if not kept:
             stored_data.delete(data)
+    recording.forget(stack)
     env_values.forget(stack, generated)
     note = tr(" Its data volumes stay (dataRetention: keep).") if kept else ""
     out.print(tr("Stack {stack} is gone.", stack=stack) + note)

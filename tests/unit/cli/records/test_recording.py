@@ -22,6 +22,7 @@ class Written:
     """The history of one deployment, in memory."""
 
     deployment: str = "abc"
+    stack: str = "dev"
     entries: list[Mapping[str, Any]] = field(default_factory=list)
     error: Exception | None = None
 
@@ -35,6 +36,8 @@ class Written:
 
 
 class OpenDeployment:
+    name = "dev"
+
     def deployment_id(self) -> str:
         return "abc"
 
