@@ -72,6 +72,15 @@ def test_both_languages_give_the_same_commands(chinese: str, english: str) -> No
     assert texts[0]
 
 
+@pytest.mark.parametrize("page", ["docs/console.md", "docs/console.en.md"])
+def test_deleting_the_consoles_records_leaves_the_stack(page: str) -> None:
+    told = commands(page)
+    deletion = told.index("./deploy.sh clean --unused-data")
+    # The volume is in use until a deployment without the console.
+    assert told[deletion - 2 : deletion] == ["./deploy.sh config set console.enabled false", "./deploy.sh"]
+    assert not [line for line in told if line.startswith("./deploy.sh clean") and "--unused-data" not in line]
+
+
 ON_PAGES = [line for chinese, _ in PAIRS for line in commands(chinese) if line.startswith("./deploy.sh")]
 IN_TABLES = [
     re.sub(r"（.*|; only.*", "", line).replace("\\|", "|").split(" |")[0]

@@ -191,6 +191,9 @@ def test_the_records_outlive_a_console_that_is_switched_off(monkeypatch: pytest.
     assert fleet.inputs("Volume")["console-data"]["name"] == "dyber-dev-console-data"
     off: Any = declare(monkeypatch, volumes=[LabelledVolume("dyber-dev-console-data", "dev", "console")])
     assert "console-data" in off.inputs("Volume")
+    mounted = [mount for item in off.inputs("Container").values() for mount in item.get("mounts") or ()]
+    # So `clean --unused-data` deletes it.
+    assert not [mount for mount in mounted if "console" in mount["source"]]
 
 
 def test_a_pinned_stack_needs_its_image_or_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
