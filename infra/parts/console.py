@@ -29,8 +29,6 @@ FILES_FOLDER, LOG_FOLDER = "/files", LOG_SOCKET.rpartition("/")[0]
 #: The files among the console's secrets; the variable `<name>_FILE` has the path of each.
 TOKEN_SECRET, PASSWORD_SECRET, EXPORT_SECRET = "DYBER_TOKEN", "DYBER_PASSWORD_HASH", "DYBER_EXPORT_HEADERS"
 STOP_SECONDS = 10
-#: How many lines of the gateway's log wait for the console at most; the default of Linux is 10.
-WAITING_LINES = 512
 #: Writes the files of a deployment; the rest of the volume stays as it is.
 LOADER = Task(
     f"{CONSOLE}-loader",
@@ -45,12 +43,10 @@ GATEWAY_MOUNT = Mount(LOG_VOLUME, LOG_FOLDER, read_only=True)
 
 @dataclass(frozen=True)
 class Console:
-    """The console: only its container (`server`) and the gateway are in `network`. `sysctls` are kernel parameters of
-    the container."""
+    """The console: only its container (`server`) and the gateway are in `network`."""
 
     network: Network
     server: Server
-    sysctls: dict[str, str]
 
 
 def console(settings: StackSettings, subnets: Subnets) -> Console:
@@ -95,4 +91,4 @@ def console(settings: StackSettings, subnets: Subnets) -> Console:
             Mount(SECRETS_VOLUME, SECRETS_FOLDER, read_only=True),
         ),
     )
-    return Console(network, server, {"net.unix.max_dgram_qlen": str(WAITING_LINES)})
+    return Console(network, server)

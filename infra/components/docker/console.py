@@ -114,7 +114,6 @@ class Console(pulumi.ComponentResource):
             # The loader first: the engine fills a new volume from the image, and fails if two containers make it do so
             # at the same time.
             depends_on=[secrets.written, loader],
-            sysctls=part.sysctls,
         )
         stored = one_shot.outcome(
             loader, refused="", failed=tr("The files for the console could not be written; those of before stay:")
