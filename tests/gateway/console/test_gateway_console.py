@@ -32,6 +32,32 @@ def test_a_callers_token_and_forged_addresses_do_not_reach_it(shared: GatewayWit
     assert seen["x-forwarded-proto"] == "http"
 
 
+@pytest.mark.parametrize(("port", "prefix"), [(80, "/api/alpha"), (443, "/api/alpha"), (8080, "/alpha"), (9000, "")])
+def test_a_service_gets_no_cookie_of_a_browser_and_sets_none(
+    shared: GatewayWithConsole, port: int, prefix: str
+) -> None:
+    seen = shared.gateway.seen(f"{prefix}/", port=port, headers={"Cookie": "session=secret"})
+    assert "cookie" not in seen["headers"]
+    assert shared.gateway.request(f"{prefix}/hostile", port=port).headers["Set-Cookie"] is None
+
+
+def test_the_console_gets_its_cookie(shared: GatewayWithConsole) -> None:
+    seen = shared.page(headers={"Cookie": "session=secret"}).json()["headers"]
+    assert {name.lower(): value for name, value in seen.items()}["cookie"] == "session=secret"
+
+
+def test_open_documents_do_not_share_the_web_origin_of_the_console(shared: GatewayWithConsole) -> None:
+    shared.configure(settings=changed(SETTINGS, open_docs=True))
+    try:
+        for path in ("/docs", "/docs/assets/a.js", "/openapi.json"):
+            assert shared.gateway.request(path, port=9000, token=None).status == 200
+            for port, prefix in ((80, "/api/alpha"), (443, "/api/alpha"), (8080, "/api/alpha"), (8080, "/alpha")):
+                assert shared.gateway.request(prefix + path, port=port, token=None).status == 401, (port, prefix)
+                assert shared.gateway.request(prefix + path, port=port).status == 200
+    finally:
+        shared.configure()
+
+
 def test_a_form_of_a_page_passes_though_its_origin_is_null(shared: GatewayWithConsole) -> None:
     answer = shared.page("/console/login", method="POST", headers={"Origin": "null"}, body=b"password=x")
     assert answer.status == 200

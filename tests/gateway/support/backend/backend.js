@@ -59,6 +59,7 @@ function answer(r) {
 function hostile(r) {
     r.headersOut['X-Accel-Redirect'] = '/-/gateway/auth';
     r.headersOut['Access-Control-Allow-Origin'] = '*';
+    r.headersOut['Set-Cookie'] = ['session=forged; Path=/'];
     r.headersOut['X-Request-Id'] = 'made-by-the-service';
     r.return(200, 'hostile');
 }

@@ -340,3 +340,9 @@ def test_bodies_of_one_client_leave_the_others_memory_and_those_of_all_fit_into_
     assert all(1 <= limit.client < limit.total for limit in limits.values())
     if memory >= 6 * largest:
         assert sum(limits[kind].total * mib for kind, mib in sizes.items()) <= memory
+
+
+def test_prometheus_gets_no_cookie_of_a_browser_and_sets_none() -> None:
+    servers = rendered(networks=GatewayNetworks(monitoring=("192.0.2.0/24",)))["servers.conf"]
+    prometheus = servers[servers.index("set $service prometheus;") :].split("}")[0]
+    assert 'proxy_set_header Cookie "";' in prometheus and "proxy_hide_header Set-Cookie;" in prometheus
