@@ -24,6 +24,8 @@ _PATH = "/v1/logs"
 _MOST_WAITING = 1000
 _MOST_SENT = 400
 _LONGEST_LINE = 4000
+#: Bytes of one request at most, as many as the console takes; and of a character and of what surrounds a line in it.
+_LONGEST_BODY, _CHARACTER, _AROUND_A_LINE = 2**20, 4, 200
 _SEND_SECONDS = 1.0
 _TIMEOUT_SECONDS = 3.0
 #: How long to wait after a failed request, and after one that says that nobody takes logs here.
@@ -90,10 +92,14 @@ class LogShipper:
 
     def _send(self, service: str, address: SplitResult) -> float:
         """Send the lines that wait; return how many seconds to wait before the next request."""
-        count = min(len(self._lines), _MOST_SENT)
+        lines: list[tuple[float, int, str, str]] = []
+        room = _LONGEST_BODY - 1000
+        while self._lines and len(lines) < _MOST_SENT and room >= _LONGEST_LINE * _CHARACTER + _AROUND_A_LINE:
+            lines.append(self._lines.popleft())
+            room -= len(lines[-1][3]) * _CHARACTER + _AROUND_A_LINE
+        count = len(lines)
         if not count:
             return _SEND_SECONDS
-        lines = [self._lines.popleft() for _ in range(count)]
         body = json.dumps(export(service, lines), ensure_ascii=False).encode("utf-8", "replace")
         kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
         connection = kind(str(address.hostname), address.port, timeout=_TIMEOUT_SECONDS)

@@ -28,6 +28,8 @@ logger = logging.getLogger("dyber.tracing")
 
 _LINE_ENDS = re.compile(r"[\r\n]+")
 _BATCH = 256
+#: The stack's console takes no more at once. A larger batch is halved; a larger single span is refused, and counted.
+_LONGEST_BODY = 2**20
 _SEND_SECONDS = 5.0
 _LAST_SECONDS = 1.0
 _SHORTEST_PAUSE_SECONDS = 1.0
@@ -138,7 +140,10 @@ class Sender:
         batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
         taken = False
         try:
-            body = export_request(self._resource, batch)
+            while len(body := export_request(self._resource, batch)) > _LONGEST_BODY and len(batch) > 1:
+                half = len(batch) // 2
+                self._waiting.extendleft(reversed(batch[half:]))
+                del batch[half:]
             status, retry_after = await self._post(body)
             taken = status not in _PASSING
             if 200 <= status < 300:

@@ -25,6 +25,7 @@ class Receiver:
     def __init__(self) -> None:
         self.bodies: list[dict[str, object]] = []
         self.paths: list[str] = []
+        self.sizes: list[int] = []
         self.status = 200
         self.came = threading.Event()
         receiver = self
@@ -33,6 +34,7 @@ class Receiver:
             def do_POST(self) -> None:
                 content = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.paths.append(self.path)
+                receiver.sizes.append(len(content))
                 receiver.bodies.append(json.loads(content))
                 self.send_response(receiver.status)
                 self.end_headers()
@@ -145,6 +147,19 @@ def test_a_receiver_that_takes_nothing_is_left_alone_for_a_while(receiver: Recei
     address = log_shipping.urlsplit(f"{receiver.url}/v1/logs")
     assert shipper._send("demo", address) == pause
     assert shipper.lost == (status != 200)
+
+
+@pytest.mark.parametrize("character", ["\U0001f600", "\\"])
+def test_no_request_is_larger_than_the_console_takes(receiver: Receiver, character: str) -> None:
+    shipper = LogShipper()
+    shipper.restart()
+    for _ in range(200):
+        shipper.take(1.0, logging.INFO, "INFO", character * 4000)
+    address = log_shipping.urlsplit(f"{receiver.url}/v1/logs")
+    while shipper._send("demo", address) < 1:
+        pass
+    assert len(receiver.lines) == 200 and shipper.lost == 0
+    assert max(receiver.sizes) <= 2**20
 
 
 def test_of_too_many_lines_the_oldest_are_lost() -> None:

@@ -66,9 +66,11 @@ class Collector:
     statuses: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     requests: int = 0
+    largest: int = 0
 
     async def take(self, request: Request) -> Response:
         self.requests += 1
+        self.largest = max(self.largest, len(await request.body()))
         status = self.statuses.pop(0) if self.statuses else 200
         if status == 200:
             for group in ExportTraceServiceRequest.FromString(await request.body()).resource_spans:
@@ -112,6 +114,17 @@ async def test_what_a_collector_refuses_is_not_sent_again() -> None:
         sender.take(finished("next"))
         await until(lambda: bool(collector.names))
     assert collector.names == ["next"]
+
+
+async def test_no_request_is_larger_than_the_console_takes() -> None:
+    collector = Collector()
+    async with sending_to(collector) as sender:
+        for number in range(100):
+            sender.take(finished(f"{number}", error=f"{number}" + "x" * 40_000))
+        await until(lambda: len(collector.names) == 100)
+    assert collector.names == [f"{number}" for number in range(100)]
+    assert collector.largest <= 2**20
+    assert sender.dropped == 0
 
 
 async def test_more_spans_than_may_wait_are_dropped_and_counted(caplog) -> None:
