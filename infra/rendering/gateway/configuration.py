@@ -84,6 +84,9 @@ def render(
         "clients": ordered_clients,
         **hubs.context(hub, ordered_services),
         **_console_context(settings, console),
+        "console_body_limits": console_body_limits(settings),
+        "page_body_kib": PAGE_BODY_KIB,
+        "spans_body_kib": SPANS_BODY_KIB,
         "server_names": settings.all_server_names,
         "certificate": f"{CONFIGURATION_ROOT}/tls/{hashlib.sha256(names.encode()).hexdigest()[:16]}.pem",
         "errors": [error for error in _errors() if settings.oauth or not error["logins"]],
@@ -242,15 +245,31 @@ def body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
 
     The limits ensure that all bodies fit into the memory for bodies, and that one client cannot use the share of the
     others. `small` bodies are in Nginx's own memory; `medium` bodies have less than 1 MB; `large` and `unannounced`
-    bodies may have the largest size that is allowed.
+    bodies may have the largest size that is allowed. Spans for the console may need the rest (console_body_limits).
     """
-    memory, largest = settings.body_memory_mib, settings.max_body_mib
+    spans_mib = console_body_limits(settings)["spans"].total * SPANS_BODY_KIB // 1024
+    memory, largest = settings.body_memory_mib - spans_mib, settings.max_body_mib
     totals = {"medium": memory // 12, "large": memory * 3 // 10 // largest, "unannounced": memory * 6 // 10 // largest}
     shared = {kind: max(2, total) for kind, total in totals.items()}
     return {
         "small": BodyLimit(client=256, total=1024),
         **{kind: BodyLimit(client=max(1, total // 2), total=total) for kind, total in shared.items()},
     }
+
+
+#: The largest body of a request for a page of the console, and of spans or lines of logs for it, in KiB. Nginx's buffer
+#: has the same size, so only a body in many small chunks, whose lines fill the buffer too, is in a temporary file.
+PAGE_BODY_KIB, SPANS_BODY_KIB = 256, 1024
+
+
+def console_body_limits(settings: GatewaySettings) -> dict[str, BodyLimit]:
+    """Return how many bodies for the console may arrive at once; a client is an address here.
+
+    All together take at most an eighth of the gateway's memory, half of it for pages and half for spans and logs.
+    """
+    share = settings.memory_mib * 1024 // 16
+    pages, spans = min(64, share // PAGE_BODY_KIB), min(16, share // SPANS_BODY_KIB)
+    return {"pages": BodyLimit(client=min(16, pages // 2), total=pages), "spans": BodyLimit(min(4, spans // 2), spans)}
 
 
 def _zones(
@@ -275,6 +294,9 @@ def _zones(
     if console:
         zones["pages"] = _zone("pages", "limit_req_zone", "$binary_remote_addr", "1m", "50r/s")
         zones["spans"] = _zone("spans", "limit_conn_zone", "$server_port", "64k")
+        zones["spans of an address"] = _zone("spans_address", "limit_conn_zone", "$binary_remote_addr", "256k")
+        zones["forms"] = _zone("forms", "limit_conn_zone", "$forms", "64k")
+        zones["forms of an address"] = _zone("forms_address", "limit_conn_zone", "$form_address", "256k")
         zones["open pages"] = _zone("open_pages", "limit_conn_zone", "$binary_remote_addr", "1m")
     for kind in body_limits(settings):
         zones[f"{kind} of a client"] = _zone(f"{kind}_client", "limit_conn_zone", f"$client_of_{kind}_body", "256k")

@@ -13,8 +13,8 @@ from dyber_kit.calling.scopes import NOTHING, parse_scope
 from hypothesis import given
 from hypothesis import strategies as some
 
-from infra.rendering.gateway.configuration import body_limits, render
-from infra.rendering.gateway.model import GatewayClient, GatewayNetworks, GatewayService, Scope
+from infra.rendering.gateway.configuration import body_limits, console_body_limits, render
+from infra.rendering.gateway.model import GatewayClient, GatewayConsole, GatewayNetworks, GatewayService, Scope
 from infra.schema.problems import UnusableValue
 from infra.settings.gateway import GatewaySettings
 
@@ -339,10 +339,31 @@ def test_bodies_of_one_client_leave_the_others_memory_and_those_of_all_fit_into_
     sizes = {"medium": 1, "large": largest, "unannounced": largest}
     assert all(1 <= limit.client < limit.total for limit in limits.values())
     if memory >= 6 * largest:
-        assert sum(limits[kind].total * mib for kind, mib in sizes.items()) <= memory
+        # Spans for the console have at most 1 MiB each.
+        spans = console_body_limits(GatewaySettings(memory_mib=2 * memory))["spans"].total
+        assert spans + sum(limits[kind].total * mib for kind, mib in sizes.items()) <= memory
 
 
 def test_prometheus_gets_no_cookie_of_a_browser_and_sets_none() -> None:
     servers = rendered(networks=GatewayNetworks(monitoring=("192.0.2.0/24",)))["servers.conf"]
     prometheus = servers[servers.index("set $service prometheus;") :].split("}")[0]
     assert 'proxy_set_header Cookie "";' in prometheus and "proxy_hide_header Set-Cookie;" in prometheus
+
+
+@given(memory=some.integers(64, 8192))
+def test_bodies_for_the_console_are_in_a_small_part_of_the_memory_and_one_address_leaves_room(memory: int) -> None:
+    limits = console_body_limits(GatewaySettings(memory_mib=memory))
+    assert all(1 <= limit.client < limit.total for limit in limits.values())
+    assert limits["pages"].total * 256 + limits["spans"].total * 1024 <= memory * 1024 // 8
+
+
+def test_bodies_for_the_console_fit_into_the_buffer_and_are_in_no_temporary_file() -> None:
+    files = render(GatewaySettings(), [ALPHA], [], console=GatewayConsole())
+    pages = files["gateway.conf"].split("location ")[-2:]
+    for block in (*pages, files["console.conf"][files["console.conf"].index("listen 10318;") :]):
+        sizes = [
+            re.findall(rf"{name} ([0-9]+k);", block) for name in ("client_max_body_size", "client_body_buffer_size")
+        ]
+        assert sizes[0] and sizes[0] == sizes[1]
+    # The buffer is too small for many small chunks.
+    assert all("if ($http_transfer_encoding) {" in page for page in pages)
