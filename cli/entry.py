@@ -88,6 +88,11 @@ def _failed(error: Exception) -> int:
     pulumi = sys.modules.get("pulumi.automation.errors")
     if pulumi and isinstance(error, pulumi.CommandError):
         error = explain(str(error), [])
+    if (module := sys.modules.get("yaml")) and isinstance(error, module.YAMLError):
+        from cli.stack_files import not_yaml
+        from cli.system.checkout import ROOT
+
+        error = not_yaml.error_in(ROOT) or error
     match error:
         case Cancelled():
             return _interrupted()
