@@ -11,6 +11,8 @@ const LATE_MS = 850;
 const STALE_MS = 10000;
 // After this many failed probes in a row a replica gets no calls while another one is ready.
 const FAILURES_TO_AVOID = 2;
+// After this many late probes in a row the console counts as away; after fewer, a busy machine may just be slow.
+const LATE_TO_BE_AWAY = 2;
 // When the first replica of a service was ready this often in a row, an open breaker allows a trial call. Not earlier,
 // as Nginx may need a second to look the address up.
 const SUCCESSES_TO_TRY = 3;
@@ -88,8 +90,14 @@ function updateRouting(service, replicas) {
 
 // Finds out whether the console takes calls and spans. Older findings stay while this one is not known.
 async function checkConsole() {
+    const begun = Date.now();
     const reply = await ngx.fetch(`${PROBES}/console`, { headers: { Host: 'localhost' } }).catch(() => null);
-    HEALTH.set('console', reply !== null && reply.status === 200 ? '1' : '0');
+    const answers = reply !== null && reply.status === 200;
+    const late = !answers && Date.now() - begun >= LATE_MS ? Number(HEALTH.get('console late') || 0) + 1 : 0;
+    HEALTH.set('console late', String(late));
+    if (late === 0 || late >= LATE_TO_BE_AWAY) {
+        HEALTH.set('console', answers ? '1' : '0');
+    }
 }
 
 async function round() {

@@ -1,5 +1,20 @@
+import fs from 'fs';
+
 function pause(milliseconds) {
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+// Answers late every other time, and keeps a line for each of them.
+async function everyOther(r) {
+    const late = '/tmp/late-last';
+    try {
+        fs.unlinkSync(late);
+    } catch (error) {
+        fs.writeFileSync(late, '');
+        fs.appendFileSync('/tmp/late', 'late\n');
+        await pause(5000);
+    }
+    r.return(200, '{"status":"ready"}');
 }
 
 function describe(r) {
@@ -91,4 +106,4 @@ async function hang(r) {
     r.return(200, 'late');
 }
 
-export default { echo, events, slow, hostile, hang, session, answer, tool };
+export default { everyOther, echo, events, slow, hostile, hang, session, answer, tool };
