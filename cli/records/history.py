@@ -25,6 +25,8 @@ from infra.settings.names import CONSOLE_CLIENT
 SERVICE, FOLDER, FILE = CONSOLE_CLIENT, "/files", "history.jsonl"
 #: The file keeps so many lines, as many as the console reads.
 MOST_LINES = 500
+#: Bytes that the file keeps; the console reads the last 4 MiB.
+MOST_BYTES = 3 * 2**20
 #: Bytes of one line at most, so that all new lines fit into a variable of the environment.
 _LONGEST_LINE = 16_000
 _LONGEST_TEXT = 120_000
@@ -35,6 +37,11 @@ exec 9> /to/.history.lock
 flock 9
 touch /to/{FILE}
 {{ cat /to/{FILE}; printf '%s\\n' "$ENTRIES"; }} | tail -n {MOST_LINES} > /to/.{FILE}
+if [ "$(wc -c < /to/.{FILE})" -gt {MOST_BYTES} ]; then
+    # The first line may have lost its beginning.
+    tail -c {MOST_BYTES} /to/.{FILE} | tail -n +2 > /to/.{FILE}.end
+    mv /to/.{FILE}.end /to/.{FILE}
+fi
 mv /to/.{FILE} /to/{FILE}"""
 #: Puts a folder with files about another stack, if there is one, in the place of that of before.
 _REPLACE = """\
@@ -72,7 +79,7 @@ class History:
         return [entry for line in text.splitlines() if (entry := _entry(line)) is not None]
 
     def append(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        """Add entries at the end, and keep the last MOST_LINES lines. Raises EngineError."""
+        """Add entries at the end, and keep the last MOST_LINES lines and MOST_BYTES bytes. Raises EngineError."""
         for text in _portions([_line(entry) for entry in entries]):
             self._append(text)
 

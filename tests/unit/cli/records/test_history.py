@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,3 +80,25 @@ def test_many_lines_are_sent_in_portions_that_fit_into_a_variable() -> None:
 @pytest.mark.parametrize("line", ["", "{half", "[]", "1"])
 def test_a_line_that_cannot_be_read_is_left_out(line: str) -> None:
     assert history._entry(line) is None
+
+
+def appended(folder: Path, text: str) -> list[str]:
+    """Run what appends to the file in `folder`, and return the lines of the file."""
+    script = history._APPEND.replace("/to/", f"{folder}/")
+    subprocess.run(["/bin/sh", "-ec", script], env={**os.environ, "ENTRIES": text}, check=True, timeout=60)
+    assert {file.name for file in folder.iterdir()} == {history.FILE, ".history.lock"}
+    return (folder / history.FILE).read_text(encoding="utf-8").splitlines()
+
+
+def test_the_file_keeps_the_last_lines(tmp_path: Path) -> None:
+    lines = appended(tmp_path, "\n".join(f'{{"number": {number}}}' for number in range(600)))
+    assert [json.loads(line)["number"] for line in lines] == list(range(100, 600))
+
+
+def test_the_file_keeps_no_more_bytes_than_the_console_reads(tmp_path: Path) -> None:
+    line = json.dumps({"text": "x" * 15_000})
+    (tmp_path / history.FILE).write_text(f"{line}\n" * 400, encoding="utf-8")
+    lines = appended(tmp_path, '{"text": "last"}')
+    assert (tmp_path / history.FILE).stat().st_size <= 3 * 2**20
+    assert lines[-1] == '{"text": "last"}' and len(lines) > 200
+    assert {json.loads(line)["text"][:1] for line in lines} == {"x", "l"}
