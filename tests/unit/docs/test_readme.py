@@ -113,6 +113,14 @@ def test_every_linked_file_is_there(page: str) -> None:
     assert [link for link in links if not (file.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", READMES)
+def test_the_picture_at_the_top_has_what_stands_behind_the_gateway(page: str) -> None:
+    from infra.services.ports import CONSOLE_PORT, HUB_PORT
+
+    picture = (REPOSITORY / page).read_text(encoding="utf-8").split("```")[1]
+    assert f"── hub:{HUB_PORT} " in picture and f"── console:{CONSOLE_PORT} " in picture
+
+
 @pytest.mark.parametrize("page", ["docs/commands.md", "docs/commands.en.md"])
 def test_every_command_key_and_format_is_described(page: str) -> None:
     text = (REPOSITORY / page).read_text(encoding="utf-8")
