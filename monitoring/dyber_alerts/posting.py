@@ -29,23 +29,23 @@ def post(request: Request, *, private_addresses: bool) -> tuple[int, bytes]:
     Raises:
         NotSent: There was no answer.
     """
-    parts = urlsplit(request.url)
-    host, secure = parts.hostname or "", parts.scheme == "https"
+    host, connection = "", None
     try:
+        parts = urlsplit(request.url)
+        host, secure = parts.hostname or "", parts.scheme == "https"
         connection = _connection(host, parts.port or (443 if secure else 80), secure, private_addresses)
-    except OSError as error:
-        raise NotSent(f"{host}: {error}") from None
-    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "dyber-alerts", **request.headers}
-    target = parts.path or "/"
-    try:
+        headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "dyber-alerts", **request.headers}
+        target = parts.path or "/"
         content = json.dumps(request.content, ensure_ascii=False).encode()
         connection.request("POST", f"{target}?{parts.query}" if parts.query else target, content, headers)
         answer = connection.getresponse()
         return answer.status, answer.read(_LONGEST_ANSWER)
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:
+        # ValueError is that of an address or a header that cannot be used.
         raise NotSent(f"{host}: {error or type(error).__name__}") from None
     finally:
-        connection.close()
+        if connection:
+            connection.close()
 
 
 def _connection(host: str, port: int, secure: bool, private_addresses: bool) -> HTTPConnection:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from dyber_alerts import posting
+from dyber_alerts import forms, posting
 from dyber_alerts.forms import Request, refusal
 from dyber_alerts.receivers import Kind, Receiver
 from dyber_alerts.serving import Sender, server
@@ -172,11 +172,33 @@ def test_alertmanager_is_told_to_try_again_until_the_receiver_takes_the_message(
         ("/receivers/nobody", NOTIFICATION, 404),
         ("/receivers/bark", {"alerts": [{}]}, 400),
         ("/receivers/bark", {}, 400),
+        ("/receivers/bark", {"alerts": [{**ALERT, "labels": "x"}]}, 400),
         ("/other", None, 404),
     ],
 )
 def test_what_is_no_notification_is_refused(sending: str, path: str, content: Any, status: int) -> None:
     assert call(f"{sending}{path}", content)[0] == status
+
+
+@pytest.mark.parametrize("url", ["https://a..b/bark-key-0001", f"https://{'a' * 64}.example/bark-key-0001"])
+def test_an_address_that_cannot_be_used_counts_as_not_sent(url: str) -> None:
+    outcome = Sender({"bark": Receiver("bark", "bark", url)}).send("bark", NOTIFICATION)
+    assert not outcome.taken and "bark-key-0001" not in outcome.answer
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, TypeError, UnicodeError, RuntimeError])
+def test_alertmanager_tries_again_after_an_error_of_the_sender(
+    sending: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: type[Exception]
+) -> None:
+    def fail(*_: object) -> Request:
+        raise error("defect at bark-key-0001")
+
+    monkeypatch.setattr(forms, "request", fail)
+    status, answer = call(f"{sending}/receivers/bark", NOTIFICATION)
+    assert (status, answer["taken"]) == (500, False)
+    logged = json.loads(capsys.readouterr().out)
+    assert (logged["level"], logged["receiver"]) == ("ERROR", "bark")
+    assert "defect at ****" in logged["message"] and "defect at ****" in answer["answer"]
 
 
 def test_the_outcomes_of_a_test_are_shown_by_receiver(robots: Robots, sending: str) -> None:
