@@ -1,8 +1,8 @@
 """Takes notifications from Alertmanager and passes them on.
 
-`POST /receivers/<name>` answers 200 once the receiver took the message, 400 to what is no notification, otherwise 502
-or, after a defect of the sender, 500; Alertmanager tries again after 5xx. `GET /tests/<id>` shows what the receivers
-answered to the messages of a test.
+`POST /receivers/<name>` answers 200 once the receiver took the message, 400 to what is no notification, 503 while
+too many messages to it are under way, otherwise 502 or, after a defect of the sender, 500; Alertmanager tries again
+after 5xx. `GET /tests/<id>` shows what the receivers answered to the messages of a test.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dyber_alerts.receivers import Receiver
 _LONGEST_NOTIFICATION = 4 * 2**20
 _LONGEST_WORDS = 300
 _MOST_TESTS = 20
+_MOST_AT_ONCE = 4
 _SECONDS = 30
 _LOG_LOCK = threading.Lock()
 
@@ -41,6 +42,10 @@ class NotANotification(Exception):
     """What came is no notification of Alertmanager; the text says why."""
 
 
+class Busy(Exception):
+    """As many messages as may be under way to a receiver are."""
+
+
 class Sender:
     """Passes notifications on to the receivers, and remembers the outcomes of tests.
 
@@ -53,6 +58,7 @@ class Sender:
         self.receivers = receivers
         self._clock = clock
         self._lock = threading.Lock()
+        self._places = {name: threading.BoundedSemaphore(_MOST_AT_ONCE) for name in receivers}
         self._tests: OrderedDict[str, dict[str, Outcome]] = OrderedDict()
 
     def send(self, name: str, notification: Mapping[str, Any]) -> Outcome:
@@ -61,6 +67,7 @@ class Sender:
         Raises:
             KeyError: There is no receiver of this name.
             NotANotification: The JSON lacks something, or has something else in its place.
+            Busy: Too many messages to the receiver are under way.
         """
         receiver = self.receivers[name]
         now = self._clock()
@@ -70,6 +77,9 @@ class Sender:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NotANotification(repr(error)) from None
         request = forms.request(receiver, words, now)
+        places = self._places[name]
+        if not places.acquire(blocking=False):
+            raise Busy(f"{_MOST_AT_ONCE} messages are under way")
         try:
             status, answer = posting.post(request, private_addresses=receiver.private_addresses)
         except posting.NotSent as error:
@@ -78,6 +88,8 @@ class Sender:
             refused = forms.refusal(receiver, status, answer)
             text = refused or f"HTTP {status} {answer.decode(errors='replace')}".strip()
             outcome = Outcome(refused is None, _short(receiver.masked(text)))
+        finally:
+            places.release()
         self._remember(test, name, outcome)
         _log(receiver, words.title, outcome)
         return outcome
@@ -92,7 +104,7 @@ class Sender:
             receiver = self.receivers[name]
             outcome = Outcome(False, _short(receiver.masked(repr(error))))
             _log(receiver, "", outcome)
-            return 500, asdict(outcome)
+            return 503 if isinstance(error, Busy) else 500, asdict(outcome)
         return 200 if outcome.taken else 502, asdict(outcome)
 
     def outcomes(self, test: str) -> dict[str, Outcome]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -184,6 +188,58 @@ def test_what_is_no_notification_is_refused(sending: str, path: str, content: An
 def test_an_address_that_cannot_be_used_counts_as_not_sent(url: str) -> None:
     outcome = Sender({"bark": Receiver("bark", "bark", url)}).send("bark", NOTIFICATION)
     assert not outcome.taken and "bark-key-0001" not in outcome.answer
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
+def test_a_receiver_that_answers_byte_by_byte_is_left_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, beginning: bytes
+) -> None:
+    monkeypatch.setattr(posting, "_SECONDS_IN_ALL", 0.2)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        opened, _ = listening.accept()
+        with opened, contextlib.suppress(OSError):
+            opened.sendall(beginning)
+            for byte in b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 200:
+                opened.sendall(bytes([byte]))
+                time.sleep(0.02)
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        with pytest.raises(posting.NotSent, match="no whole answer within 0.2 seconds"):
+            posting.post(Request(f"http://127.0.0.1:{listening.getsockname()[1]}/x", {}), private_addresses=True)
+    finally:
+        thread.join()
+        listening.close()
+
+
+def test_a_receiver_that_hangs_holds_few_threads_and_not_those_of_others(
+    sending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way, answer = threading.Semaphore(0), threading.Event()
+    post = posting.post
+
+    def hanging(request: Request, *, private_addresses: bool) -> tuple[int, bytes]:
+        if "/bark/" in request.url:
+            under_way.release()
+            answer.wait()
+        return post(request, private_addresses=private_addresses)
+
+    monkeypatch.setattr(posting, "post", hanging)
+    with ThreadPoolExecutor() as pool:
+        try:
+            waiting = [pool.submit(call, f"{sending}/receivers/bark", NOTIFICATION) for _ in range(4)]
+            for _ in waiting:
+                under_way.acquire()
+            status, content = call(f"{sending}/receivers/bark", NOTIFICATION)
+            assert (status, content["taken"]) == (503, False) and "under way" in content["answer"]
+            assert call(f"{sending}/receivers/json", NOTIFICATION)[0] == 200
+        finally:
+            answer.set()
+        assert [future.result()[0] for future in waiting] == [200] * 4
+    assert call(f"{sending}/receivers/bark", NOTIFICATION)[0] == 200
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyError, TypeError, UnicodeError, RuntimeError])
