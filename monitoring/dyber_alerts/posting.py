@@ -20,6 +20,10 @@ from dyber_alerts.forms import Request
 _SECONDS = 10
 _SECONDS_IN_ALL = 20
 _LONGEST_ANSWER = 65536
+#: IPv6 networks whose addresses end with an IPv4 address: NAT64 (RFC 6052), and the IPv4-compatible ones (RFC 4291).
+_IPV4_AT_THE_END = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+#: NAT64 of private networks (RFC 8215).
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 class NotSent(Exception):
@@ -129,7 +133,13 @@ def _connection(host: str, port: int, secure: bool, private_addresses: bool, dea
 
 
 def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    return parsed.is_global and not parsed.is_multicast
+    """Tell whether an address is on the public internet; an IPv4 address inside an IPv6 one is checked in its place."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.is_site_local or ip in _LOCAL_NAT64:
+            return False
+        wrapped = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if wrapped is None and any(ip in network for network in _IPV4_AT_THE_END):
+            wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        ip = wrapped or ip
+    return ip.is_global and not ip.is_multicast

@@ -108,10 +108,34 @@ def test_the_outcome_and_the_log_have_neither_key_nor_secret(
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "10.1.2.3", "169.254.169.254", "[::ffff:10.0.0.1]"]
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "10.1.2.3",
+        "169.254.169.254",
+        "[::1]",
+        "[::ffff:10.0.0.1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::7f00:1]",
+        "[2002:7f00:1::]",
+        "[fec0::1]",
+    ],
 )
 def test_private_addresses_are_refused_unless_they_are_allowed(host: str) -> None:
     with pytest.raises(posting.NotSent, match="privateAddresses: true"):
+        posting.post(Request(f"http://{host}:1/hook/key", {}), private_addresses=False)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808", "2002:808:808::"])
+def test_addresses_of_the_internet_are_tried(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    def refuse(chosen: tuple[str, int], **_: object) -> socket.socket:
+        raise ConnectionRefusedError(f"tried {chosen[0]}")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    host = f"[{address}]" if ":" in address else address
+    with pytest.raises(posting.NotSent, match=f"tried {address}"):
         posting.post(Request(f"http://{host}:1/hook/key", {}), private_addresses=False)
 
 
