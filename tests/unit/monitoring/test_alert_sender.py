@@ -108,6 +108,19 @@ def test_the_outcome_and_the_log_have_neither_key_nor_secret(
 
 
 @pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://a.example/send?key=abc%2Bdef%3D%3D", "abc+def=="),
+        ("https://a.example/send?key=abc+def+ghi", "abc def ghi"),
+        ("https://a.example/abc%2Fdef%20ghi", "abc/def ghi"),
+    ],
+)
+def test_keys_are_masked_as_they_are_in_the_address_and_decoded(url: str, key: str) -> None:
+    masked = Receiver("a", "json", url).masked(f"cannot use {url}: {key} is unknown")
+    assert masked.endswith("****: **** is unknown")
+
+
+@pytest.mark.parametrize(
     "host",
     [
         "127.0.0.1",
