@@ -139,6 +139,16 @@ async def test_a_child_is_told_of_a_call_that_is_given_up_and_its_late_answer_is
         assert connection.count("mcp_child_unknown_answers") == 1
 
 
+async def test_an_answer_whose_id_is_a_very_long_number_as_text_is_only_an_unknown_answer():
+    async with connected() as connection:
+        call = connection.call()
+        request_id = (await connection.child.next())["id"]
+        connection.child.says(id="9" * 5000, result={})
+        connection.child.says(id=request_id, result={"number": 1})
+        assert await asyncio.wait_for(call, 20) == {"number": 1}
+        assert connection.count("mcp_child_unknown_answers") == 1
+
+
 async def test_a_request_that_nobody_cancels_is_given_up_without_a_word():
     async with connected() as connection:
         call = asyncio.create_task(connection.requests.request("ping", {}, cancel=False))
