@@ -21,7 +21,8 @@ from dyber_kit.bridge.transports.process import ChildProcess
 from dyber_kit.bridge.transports.stdio import ChildInput, ChildOutput
 from dyber_kit.observing.metrics import Metrics
 from mcp.shared.exceptions import MCPError
-from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, JSONRPCNotification
+from mcp.shared.message import SessionMessage
+from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, INVALID_PARAMS, JSONRPCNotification, JSONRPCRequest
 
 NAMED = {"name": "echo", "arguments": {"text": "你好"}}
 
@@ -189,6 +190,34 @@ async def test_an_answer_that_is_too_long_ends_its_call(monkeypatch, names_its_i
         connection.child.says(**({"id": request_id} if names_its_id else {"a": 1}), result=padding, more=padding)
         with pytest.raises(MCPError, match=stdio.TOO_LONG):
             await call
+
+
+def nested(levels: int) -> list[Any]:
+    """Return a list in a list, and so on."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("by", ["request", "dispatcher"])
+async def test_a_call_that_cannot_be_written_as_json_is_refused_and_waits_for_nothing(by):
+    params = {"name": "echo", "arguments": {"list": nested(300)}}
+    async with connected() as connection:
+        with pytest.raises(MCPError) as raised:
+            if by == "request":
+                await connection.requests.request("tools/call", params)
+            else:
+                request = JSONRPCRequest(jsonrpc="2.0", id=1, method="tools/call", params=params)
+                await connection.requests.send(SessionMessage(request))
+        assert raised.value.error.code == INVALID_PARAMS
+        assert connection.child.stdin.lines.empty()
+        waiting = connection.call()
+        assert connection.asked.only() is None
+        request_id = (await connection.child.next())["id"]
+        assert connection.asked.only() == request_id
+        connection.child.says(id=request_id, result={})
+        await waiting
 
 
 async def test_ids_begin_anew_before_they_need_more_than_32_bits(monkeypatch):
