@@ -220,6 +220,16 @@ async def test_a_call_that_cannot_be_written_as_json_is_refused_and_waits_for_no
         await waiting
 
 
+async def test_a_number_that_json_does_not_have_is_written_as_null():
+    async with connected() as connection:
+        params = {"name": "echo", "arguments": {"numbers": [float("inf"), float("nan"), 1.5]}}
+        call = asyncio.create_task(connection.requests.request("tools/call", params))
+        sent = await connection.child.next()
+        assert sent["params"]["arguments"] == {"numbers": [None, None, 1.5]}
+        connection.child.says(id=sent["id"], result={})
+        await call
+
+
 async def test_ids_begin_anew_before_they_need_more_than_32_bits(monkeypatch):
     monkeypatch.setattr(asked_module, "_LAST_ID", asked_module._FIRST_ID + 1)
     asked = Asked()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from typing import Any
 
@@ -62,7 +63,7 @@ def parse_json(body: bytes) -> Any:
     """
     text = _utf8(body)
     try:
-        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_no_constant, parse_float=_finite)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
         if text.count("[") + text.count("{") > _MOST_LEVELS and _is_deeper(value, _MOST_LEVELS):
@@ -129,6 +130,13 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # Such as 1e999, which would be written as Infinity.
+        raise ValueError(digits)
+    return number
 
 
 def _utf8(body: bytes) -> str:

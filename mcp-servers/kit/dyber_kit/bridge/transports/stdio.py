@@ -183,7 +183,7 @@ class ChildInput:
         if params:
             message["params"] = params
         try:
-            self._stdin.write(to_json(message) + b"\n")
+            self._stdin.write(to_json(message, inf_nan_mode="null") + b"\n")
             await self._stdin.drain()
             outcome = await waiter
         except PydanticSerializationError:
