@@ -1,5 +1,6 @@
-"""Sends the lines of the log to the stack's console over OTLP/HTTP, when OTEL_EXPORTER_OTLP_ENDPOINT is set.
+"""Sends the lines of the log to the stack's console over OTLP/HTTP, when DYBER_LOGS_ENDPOINT is set.
 
+The variables of OpenTelemetry do not decide this: a collector of the operator that takes spans need not get the logs.
 Lines wait in a bounded queue for a thread of their own: while the receiver is away they are lost, and neither calls nor
 the log on standard output notice. Secrets that this process has read are masked.
 """
@@ -36,12 +37,10 @@ _MASK = "***"
 
 def endpoint() -> SplitResult | None:
     """Return the address that takes logs, or None when none is configured."""
-    whole = os.environ.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")
-    base = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    is_off = os.environ.get("OTEL_LOGS_EXPORTER", "").lower() == "none"
-    if is_off or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not (whole or base):
+    base = os.environ.get("DYBER_LOGS_ENDPOINT")
+    if not base or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
-    address = urlsplit(whole or f"{str(base).rstrip('/')}{_PATH}")
+    address = urlsplit(f"{base.rstrip('/')}{_PATH}")
     return address if address.scheme in ("http", "https") and address.hostname else None
 
 
