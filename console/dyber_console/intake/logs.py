@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from dyber_console.records.logs import LogLine
+from dyber_console.records.model import storable
 
 _LONGEST_MESSAGE = 600
 _LONGEST_VALUE = 200
@@ -59,10 +60,10 @@ def _line(record: LogRecord, service: str) -> LogLine:
         at=record.time_unix_nano / _NANOSECONDS,
         service=service,
         severity=int(record.severity_number),
-        level=(record.severity_text or str(content.get("level", "")))[:12].upper(),
-        message=message[:_LONGEST_MESSAGE],
+        level=storable((record.severity_text or str(content.get("level", "")))[:12].upper()),
+        message=storable(message[:_LONGEST_MESSAGE]),
         request_id=_text(request) if request not in ("-", None) else "",
-        fields={str(name)[:40]: _text(value) for name, value in fields[:_MOST_FIELDS]},
+        fields={storable(name[:40]): _text(value) for name, value in fields[:_MOST_FIELDS]},
     )
 
 
@@ -71,14 +72,14 @@ def _object(text: str) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"message": text}
     return content if isinstance(content, dict) else {}
 
 
 def _text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text[:_LONGEST_VALUE]
+    return storable(text[:_LONGEST_VALUE])
 
 
 def newest(lines: Sequence[LogLine], most: int) -> list[LogLine]:

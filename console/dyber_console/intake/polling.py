@@ -12,6 +12,7 @@ import httpx2
 from dyber_console.intake.board import Board
 from dyber_console.intake.live import Live, read_hub, read_status
 from dyber_console.intake.metrics import Samples, read_samples
+from dyber_console.intake.repeating import Failures
 from dyber_console.records.changes import LoginChange, StateChange, note_login, note_state
 from dyber_console.records.store import Store
 from dyber_console.settings import Settings
@@ -51,9 +52,9 @@ class Poller:
     async def run(self) -> None:
         """Poll until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_again(STATUS_SECONDS, self.read_status))
+            group.create_task(_again("reading the status", STATUS_SECONDS, self.read_status))
             if self._settings.metrics_url:
-                group.create_task(_again(METRICS_SECONDS, self.read_metrics))
+                group.create_task(_again("reading the metrics", METRICS_SECONDS, self.read_metrics))
 
     async def read_status(self) -> None:
         """Read the status once; a gateway that does not answer is noted."""
@@ -120,7 +121,9 @@ class Poller:
             return bytes(body)
 
 
-async def _again(seconds: float, read: Callable[[], Awaitable[None]]) -> None:
+async def _again(step: str, seconds: float, read: Callable[[], Awaitable[None]]) -> None:
+    failures = Failures(step)
     while True:
-        await read()
+        with failures.logged():
+            await read()
         await asyncio.sleep(seconds)

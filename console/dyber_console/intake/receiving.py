@@ -13,6 +13,7 @@ from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
 from dyber_console.intake.logs import newest
 from dyber_console.intake.otlp_export import Export
+from dyber_console.intake.repeating import Failures
 from dyber_console.records import logs
 from dyber_console.records.logs import LogLine
 from dyber_console.records.model import Call, Span
@@ -39,6 +40,10 @@ class Receiver:
         self._calls: list[Call] = []
         self._spans: list[Span] = []
         self._lines: list[LogLine] = []
+        self._log_failures = Failures("recording lines of logs")
+        self._call_failures = Failures("recording calls")
+        self._span_failures = Failures("recording spans")
+        self._other_failures = Failures("reading files and tidying the records")
         self.dropped = 0
 
     def take_line(self, line: str) -> None:
@@ -63,16 +68,21 @@ class Receiver:
         self._lines = newest([*self._lines, *lines], logs.SHOWN)
 
     def write(self) -> None:
-        """Record what waits."""
+        """Record what waits; what cannot be recorded is logged and dropped."""
         lines, self._lines = self._lines, []
-        if lines and logs.add(self._store, lines):
-            self._board.changed("logs")
         calls, self._calls = self._calls, []
-        if self._export is not None:
-            self._export.take_calls(calls)
         spans, self._spans = self._spans, []
-        if self._store.add_calls(calls) + self._store.add_spans(spans):
-            self._board.changed("calls")
+        with self._log_failures.logged():
+            if lines and logs.add(self._store, lines):
+                self._board.changed("logs")
+        with self._call_failures.logged():
+            if self._export is not None:
+                self._export.take_calls(calls)
+            if self._store.add_calls(calls):
+                self._board.changed("calls")
+        with self._span_failures.logged():
+            if self._store.add_spans(spans):
+                self._board.changed("calls")
 
     async def run(self) -> None:
         """Write, read changed files and tidy the store until cancelled."""
@@ -80,13 +90,14 @@ class Receiver:
         files_at = tidy_at = loop.time() - _TIDY_SECONDS
         while True:
             self.write()
-            if loop.time() - files_at >= _FILES_SECONDS:
-                files_at = loop.time()
-                if self._files.refresh():
-                    self._board.changed("files")
-            if loop.time() - tidy_at >= _TIDY_SECONDS:
-                tidy_at = loop.time()
-                self.tidy()
+            with self._other_failures.logged():
+                if loop.time() - files_at >= _FILES_SECONDS:
+                    files_at = loop.time()
+                    if self._files.refresh():
+                        self._board.changed("files")
+                if loop.time() - tidy_at >= _TIDY_SECONDS:
+                    tidy_at = loop.time()
+                    self.tidy()
             await asyncio.sleep(_WRITE_SECONDS)
 
     def tidy(self) -> None:

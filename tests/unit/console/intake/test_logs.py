@@ -75,3 +75,9 @@ def test_a_line_looks_like_its_level(number: int, look: str) -> None:
 def test_of_a_flood_the_last_lines_of_each_service_stay() -> None:
     lines = [LogLine(at, "notes" if at % 2 else "posts", 9, "INFO", str(at)) for at in range(10)]
     assert [line.message for line in newest(lines, 2)] == ["6", "7", "8", "9"]
+
+
+def test_half_a_surrogate_pair_is_replaced_as_it_cannot_be_stored() -> None:
+    body = r'{"level": "\ud83d", "message": "\ud83d", "request_id": "\ud83d", "\ud83d": "\ud83d"}'
+    (line,) = logs_from_json(json.dumps(export(body, severityText="")).encode())
+    assert (line.level, line.message, line.request_id, line.fields) == ("?", "?", "?", {"?": "?"})
