@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from google.protobuf import json_format
@@ -16,6 +17,8 @@ from dyber_console.records.model import storable
 _LONGEST_MESSAGE = 600
 _LONGEST_VALUE = 200
 _MOST_FIELDS = 20
+#: Lines of an export that are recorded; more are ignored.
+_MOST_LINES = 2000
 _NANOSECONDS = 1_000_000_000
 #: What a service's name has at its end.
 _SUFFIX = "-mcp"
@@ -40,13 +43,18 @@ def logs_from_json(body: bytes) -> list[LogLine]:
 
 
 def _lines(export: ExportLogsServiceRequest) -> list[LogLine]:
-    lines = []
+    return [_line(record, service) for record, service in islice(_records(export), _MOST_LINES)]
+
+
+def _records(export: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, str]]:
+    """Yield each record with its service."""
     for resource in export.resource_logs:
         names = [each.value.string_value for each in resource.resource.attributes if each.key == "service.name"]
         service = (names[0] if names else "").removesuffix(_SUFFIX)
         if service:
-            lines += [_line(record, service) for scope in resource.scope_logs for record in scope.log_records]
-    return lines
+            for scope in resource.scope_logs:
+                for record in scope.log_records:
+                    yield record, service
 
 
 def _line(record: LogRecord, service: str) -> LogLine:

@@ -81,3 +81,10 @@ def test_half_a_surrogate_pair_is_replaced_as_it_cannot_be_stored() -> None:
     body = r'{"level": "\ud83d", "message": "\ud83d", "request_id": "\ud83d", "\ud83d": "\ud83d"}'
     (line,) = logs_from_json(json.dumps(export(body, severityText="")).encode())
     assert (line.level, line.message, line.request_id, line.fields) == ("?", "?", "?", {"?": "?"})
+
+
+def test_of_very_many_lines_in_an_export_the_first_are_taken() -> None:
+    content = export("text")
+    scope = content["resourceLogs"][0]["scopeLogs"][0]
+    scope["logRecords"] *= 3000
+    assert len(logs_from_json(json.dumps(content).encode())) == 2000
