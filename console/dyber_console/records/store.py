@@ -180,14 +180,19 @@ class Store:
                 self.db.execute(f"DELETE FROM {table} WHERE at < ?", (now - _SUMS_SECONDS,))
             self._drop_beyond("calls", "at", MOST_CALLS)
             self._drop_beyond("spans", "start", MOST_SPANS)
-        self.db.execute("PRAGMA incremental_vacuum").fetchall()
+        self._free_pages()
         while self.size() > self._longest_bytes and self._drop_oldest():
-            self.db.execute("PRAGMA incremental_vacuum").fetchall()
+            self._free_pages()
         oldest = self.db.execute("SELECT MIN(half) FROM calls").fetchone()[0]
         if oldest is not None:
             self.changed_halves.add(oldest)
         self.oldest_half = oldest or 0
         self.version += 1
+
+    def _free_pages(self) -> None:
+        """Make the file shorter by its unused pages."""
+        # `execute` takes a single step of the statement, which frees a single page.
+        self.db.executescript("PRAGMA incremental_vacuum")
 
     def size(self) -> int:
         """Return the size of the file in bytes, without its log."""

@@ -133,6 +133,16 @@ def test_the_file_stays_below_its_size_and_keeps_the_newest_calls(tmp_path: Path
     small.close()
 
 
+def test_of_a_file_that_is_far_too_long_most_that_fits_stays(tmp_path: Path) -> None:
+    small = Store(tmp_path / "small.sqlite", longest_mib=4)
+    small.add_calls(call(number, NOW - 24_000 + number) for number in range(24_000))
+    assert small.size() > 12 * 2**20
+    small.prune(NOW)
+    assert 3 * 2**20 < small.size() <= 4 * 2**20
+    assert calls.summary(small, Filter()).count > 3000
+    small.close()
+
+
 def test_a_day_of_100000_calls_is_answered(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     services = [f"service-{number}" for number in range(30)]
     store.add_calls(
