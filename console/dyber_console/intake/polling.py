@@ -21,6 +21,7 @@ STATUS_SECONDS = 2.0
 METRICS_SECONDS = 15.0
 _TIMEOUT_SECONDS = 5.0
 _LONGEST_BODY = 2 * 2**20
+_LONGEST_ACCOUNT = 100
 #: The metrics of the gateway that pages show; the others are not kept.
 GATEWAY_METRICS = frozenset({"dyber_gateway_build_info", "dyber_gateway_certificate_end_seconds"})
 #: The metrics of services that pages show; the others are not kept.
@@ -101,7 +102,7 @@ class Poller:
         now = self._live.clock()
         for service, scrapes in self._live.service_metrics.items():
             accounts = {
-                labels.get("account", ""): value
+                labels.get("account", "")[:_LONGEST_ACCOUNT]: value
                 for samples in scrapes
                 for labels, value in samples.matching("login_state")
             }

@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dyber_console.intake.access_log import call_from_line
 from dyber_console.intake.board import Board
@@ -24,6 +25,10 @@ _FILES_SECONDS = 5.0
 _TIDY_SECONDS = 60.0
 #: Calls and spans that wait at most; more are dropped, so that a flood costs no memory.
 _MOST_WAITING = 20_000
+#: How far the times that services send may be from the console's clock.
+_CLOCKS_SECONDS = 3600.0
+#: Name of the hub in its log.
+_HUB = "hub"
 
 logger = logging.getLogger("dyber_console")
 
@@ -60,12 +65,22 @@ class Receiver:
     def take_spans(self, spans: Sequence[Span]) -> None:
         """Take spans of a service."""
         room = max(0, _MOST_WAITING - len(self._spans))
-        self._spans += spans[:room]
+        self._spans += [replace(span, start=self._near(span.start)) for span in spans[:room]]
         self.dropped += max(0, len(spans) - room)
 
     def take_logs(self, lines: Sequence[LogLine]) -> None:
-        """Take lines of services' logs; of very many only the last are kept."""
-        self._lines = newest([*self._lines, *lines], logs.SHOWN)
+        """Take lines of services' logs; of very many only the last are kept, and none of services that do not exist."""
+        known = [replace(line, at=self._near(line.at)) for line in lines if self._is_known(line.service)]
+        self._lines = newest([*self._lines, *known], logs.SHOWN)
+
+    def _is_known(self, service: str) -> bool:
+        live = self._live
+        return live.status_at is None or service in live.services or (service == _HUB and live.hub is not None)
+
+    def _near(self, at: float) -> float:
+        """Return a time that a service sent, or the nearest to it that is at most an hour from now."""
+        now = self._live.clock()
+        return min(max(at, now - _CLOCKS_SECONDS), now + _CLOCKS_SECONDS)
 
     def write(self) -> None:
         """Record what waits; what cannot be recorded is logged and dropped."""

@@ -17,7 +17,7 @@ _SUMS_SECONDS = 30 * _DAY
 #: Highest numbers of calls and spans, whatever the size of the file.
 MOST_CALLS = 200_000
 MOST_SPANS = 400_000
-#: Share of the calls that is dropped at once when there are too many.
+#: Share of the spans or calls that is dropped at once when there are too many.
 _DROPPED_SHARE = 20
 #: How far the clocks of the gateway and of a service may differ when a span is joined to its call, in seconds.
 _CLOCKS_SECONDS = 2.0
@@ -205,15 +205,17 @@ class Store:
             self.db.execute(f"DELETE FROM {table} WHERE {column} <= ?", (oldest[0],))
 
     def _drop_oldest(self) -> bool:
-        """Drop a share of the calls and spans, the oldest first; return False when there are none."""
-        dropped = 0
-        with self.db:
-            for table, column in (("spans", "start"), ("calls", "at")):
-                total = self.db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
-                if total:
+        """Drop a share of the spans, or of the calls when there are no spans; return False when there are neither.
+
+        Services send spans, and must not be able to push out the calls, which the gateway logs.
+        """
+        for table, column in (("spans", "start"), ("calls", "at")):
+            total = self.db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+            if total:
+                with self.db:
                     self._drop_beyond(table, column, total - total // _DROPPED_SHARE - 1)
-                    dropped += total
-        return dropped > 0
+                return True
+        return False
 
 
 _INSERT_CALL = (

@@ -12,13 +12,13 @@ import pytest
 from dyber_console.intake import polling, receiving
 from dyber_console.intake.board import Board
 from dyber_console.intake.files import Files
-from dyber_console.intake.live import Live
+from dyber_console.intake.live import Live, ServiceStatus
 from dyber_console.intake.polling import Poller
 from dyber_console.intake.receiving import Receiver
 from dyber_console.records import calls, logs
 from dyber_console.records.calls import Filter
 from dyber_console.records.logs import LogLine
-from dyber_console.records.model import Call
+from dyber_console.records.model import Call, Span
 from dyber_console.records.store import Store
 from dyber_console.settings import Settings
 
@@ -116,3 +116,20 @@ def test_it_is_not_ready_when_a_part_has_ended(tmp_path: Path, monkeypatch: pyte
     with console_on(tmp_path / "broken", StandInGateway()) as target:
         wait_until(lambda: httpx2.get(f"{target.base}/ready").status_code == 503, "it is not ready")
         assert httpx2.get(f"{target.base}/health").status_code == 200
+
+
+def test_times_that_services_send_are_at_most_an_hour_from_now(store: Store, receiver: Receiver) -> None:
+    sent = [0.0, NOW - 3000, NOW, NOW + 1e9]
+    receiver.take_spans([Span("a", str(number), "", "notes", "span", at, 0.1) for number, at in enumerate(sent)])
+    receiver.take_logs([LogLine(at, "notes", 9, "INFO", "line") for at in sent])
+    receiver.write()
+    expected = [NOW - 3600, NOW - 3000, NOW, NOW + 3600]
+    assert [row[0] for row in store.db.execute("SELECT start FROM spans ORDER BY span_id")] == expected
+    assert [line.at for line in reversed(logs.recent(store, "notes"))] == expected
+
+
+def test_lines_of_services_that_do_not_exist_are_ignored(store: Store, live: Live, receiver: Receiver) -> None:
+    live.services, live.hub, live.status_at = {"notes": ServiceStatus("up")}, ServiceStatus("up"), NOW
+    receiver.take_logs([LogLine(NOW, name, 9, "INFO", "line") for name in ("notes", "hub", "made-up")])
+    receiver.write()
+    assert {row[0] for row in store.db.execute("SELECT service FROM logs")} == {"notes", "hub"}

@@ -143,6 +143,20 @@ def test_of_a_file_that_is_far_too_long_most_that_fits_stays(tmp_path: Path) -> 
     small.close()
 
 
+def test_spans_never_push_out_calls(tmp_path: Path) -> None:
+    small = Store(tmp_path / "small.sqlite", longest_mib=4)
+    small.add_calls(call(number, NOW - number) for number in range(1000))
+    small.add_spans(
+        span(number, NOW + 3600, span_id=f"{number:016x}", outcome="", details={"text": "x" * 400})
+        for number in range(15_000)
+    )
+    assert small.size() > 4 * 2**20
+    small.prune(NOW)
+    assert small.size() <= 4 * 2**20
+    assert small.db.execute("SELECT COUNT(*) FROM calls").fetchone()[0] == 1000
+    small.close()
+
+
 def test_a_day_of_100000_calls_is_answered(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     services = [f"service-{number}" for number in range(30)]
     store.add_calls(
