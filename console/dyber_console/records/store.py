@@ -104,9 +104,11 @@ class Store:
                     "AND outcome != ''",
                     (call.trace_id, call.service),
                 ).fetchall()
-                during = [row for row in rows if _is_during(row["start"], call.at, call.seconds)]
-                below = [row for row in rows if call.span_id and row["parent_id"] == call.span_id]
-                for row in below or during:
+                if call.span_id:
+                    rows = [row for row in rows if row["parent_id"] == call.span_id]
+                else:
+                    rows = [row for row in rows if _is_during(row["start"], call.at, call.seconds)]
+                for row in rows:
                     self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
                 count += 1
         self.version += count
@@ -131,14 +133,18 @@ class Store:
         return count
 
     def _join(self, span: Span) -> None:
-        """Give the call of a span its tool and outcome: the call that is its parent, else the one at that time."""
+        """Give the call of a span its tool and outcome: the call that is its parent.
+
+        Of calls whose own span is not known, it is the one at that time.
+        """
         rows = self.db.execute(
             "SELECT id, at, seconds, outcome, json_extract(details, '$.span_id') AS span_id FROM calls "
             "WHERE trace_id = ? AND service = ?",
             (span.trace_id, span.service),
         ).fetchall()
         above = [row for row in rows if span.parent_id and row["span_id"] == span.parent_id]
-        during = above or [row for row in rows if _is_during(span.start, row["at"], row["seconds"])]
+        unnamed = [row for row in rows if not row["span_id"]]
+        during = above or [row for row in unnamed if _is_during(span.start, row["at"], row["seconds"])]
         if during:
             nearest = min(during, key=lambda row: abs(row["at"] - span.start))
             self._set_outcome(nearest["id"], span.tool, span.outcome, nearest["outcome"])

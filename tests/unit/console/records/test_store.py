@@ -77,6 +77,18 @@ def test_of_several_calls_in_a_trace_the_span_belongs_to_the_nearest_of_its_serv
     assert outcomes == {"request-1": "ok", "request-2": "LOGIN_EXPIRED", "request-3": "ok"}
 
 
+@pytest.mark.parametrize("span_first", [True, False])
+def test_a_span_with_another_parent_is_of_no_call_that_names_its_span(store: Store, span_first: bool) -> None:
+    if span_first:
+        store.add_spans([span(parent_id="03")])
+    store.add_calls([call(span_id="01")])
+    if not span_first:
+        store.add_spans([span(parent_id="03")])
+    assert calls.page(store, Filter())[0].outcome == "ok"
+    store.add_spans([span(parent_id="01")])
+    assert calls.page(store, Filter())[0].outcome == "LOGIN_EXPIRED"
+
+
 def test_what_the_gateway_saw_fail_stays_failed(store: Store) -> None:
     store.add_calls([call(outcome="service_timeout", status=504)])
     store.add_spans([span(outcome="ok")])
