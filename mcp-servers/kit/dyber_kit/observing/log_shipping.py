@@ -22,7 +22,8 @@ from dyber_kit.settings import secrets_read
 
 _PATH = "/v1/logs"
 _MOST_WAITING = 1000
-_MOST_SENT = 400
+#: Lines in a request, which has at most 1 MiB, as the console takes no more.
+_MOST_SENT = 80
 _LONGEST_LINE = 4000
 _SEND_SECONDS = 1.0
 _TIMEOUT_SECONDS = 3.0
