@@ -138,8 +138,10 @@ class Task:
     temporary: tuple[TemporaryFolder, ...] = ()
 
 
-#: The variable with the address to which a container sends spans, and the name of the gateway, which takes them.
-SPANS_VARIABLE, SPANS_HOST = "OTEL_EXPORTER_OTLP_ENDPOINT", "gateway"
+#: The name under which containers reach the gateway, which takes spans and logs for the console.
+SPANS_HOST = "gateway"
 SPANS_ADDRESS = f"http://{SPANS_HOST}:{SPANS_PORT}"
+#: The variables with the addresses to which a container sends its spans and the lines of its log.
+SPANS_VARIABLES = {"OTEL_EXPORTER_OTLP_ENDPOINT": SPANS_ADDRESS, "DYBER_LOGS_ENDPOINT": SPANS_ADDRESS}
 #: The folder in which tasks find the files that they are given.
 STAGING = "/staging"

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.parts.containers import (
-    SPANS_ADDRESS,
-    SPANS_VARIABLE,
+    SPANS_VARIABLES,
     Confinement,
     Membership,
     Mount,
@@ -54,7 +53,7 @@ def hub(settings: StackSettings, specs: Sequence[ServiceSpec], subnets: Subnets)
     internet = settings.gateway.oauth is not None
     network = Network(NETWORK, HUB, internet_access=internet, subnet=subnets.part(HUB, internal=not internet))
     environment = {
-        **({SPANS_VARIABLE: SPANS_ADDRESS} if settings.sends_traces else {}),
+        **(SPANS_VARIABLES if settings.sends_traces else {}),
         "DYBER_GATEWAY_URL": f"http://{GATEWAY_ALIAS}:{RELAY_PORT}",
         "DYBER_SERVICE": HUB,
         "HOST": "0.0.0.0",

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from infra.parts.containers import (
     CACHE_HOST,
     CACHE_PORT,
-    SPANS_ADDRESS,
-    SPANS_VARIABLE,
+    SPANS_VARIABLES,
     Confinement,
     Membership,
     Mount,
@@ -70,7 +69,7 @@ def service(
     """Return the parts of the service.
 
     `data`: it has a data volume. `secrets` are the names of the secrets that the stack gives to it. `cache_user` is its
-    user in Redis, or None if it does not use Redis. `traces`: it sends spans to the console.
+    user in Redis, or None if it does not use Redis. `traces`: it sends spans and its log to the console.
     """
     network = Network(
         network_name(spec.name),
@@ -174,7 +173,7 @@ def _in_order(
     """Return the environment in a fixed order, because another order would replace the containers."""
     if traces:
         # What a stack writes for the service itself stays.
-        environment = {SPANS_VARIABLE: SPANS_ADDRESS, **environment}
+        environment = {**SPANS_VARIABLES, **environment}
     if not cache_user:
         return tuple(sorted(environment.items()))
     return (

@@ -163,6 +163,9 @@ MESSAGES: dict[str, str] = {
     "span_header": mark("{name} cannot be a header of the requests; write a name such as authorization"),
     "span_header_value": mark("must be 1 to 4096 visible ASCII characters, with spaces only between them"),
     "alert_visible": mark("must be 1 to 1000 visible ASCII characters"),
+    "alert_host": mark(
+        "each part of the host name must have 1 to {longest} characters between the dots, such as open.feishu.cn"
+    ),
     "alert_repeat": mark("must be 5m to 7d, such as 30m, 12h or 1d"),
     "alert_secret_unfit": mark("secret is only for {kinds}, not for {kind}; leave it out"),
     "alert_url": mark(

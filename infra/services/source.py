@@ -6,7 +6,6 @@ infra.services.source_locks.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from infra.schema.host_names import is_public_address
 from infra.schema.problems import UnusableValue
 from messages import mark
 
@@ -350,7 +350,7 @@ def _check_address(address: str, *, private_network: bool) -> None:
 def is_private_host(host: str) -> bool:
     """Tell whether a host name or IP address, as it stands, belongs to a private network or to this machine."""
     try:
-        return not ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_global
+        return not is_public_address(host.strip("[]").partition("%")[0])
     except ValueError:
         name = host.rstrip(".").lower()
         return "." not in name or name.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa"))

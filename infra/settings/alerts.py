@@ -32,12 +32,23 @@ EXAMPLES: dict[Kind, str] = {
 _KEYS: dict[Kind, str] = {"wecom": "key", "dingtalk": "access_token"}
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,1000}")
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
+#: Of the parts of a host name between its dots.
+_LONGEST_LABEL = 63
 _SHORTEST_REPEAT, _LONGEST_REPEAT = 5, 7 * 24 * 60
 
 
 def _visible(value: SecretStr) -> SecretStr:
     if not _VISIBLE.fullmatch(value.get_secret_value()):
         raise UnusableValue("alert_visible")
+    return value
+
+
+def _with_host(value: SecretStr) -> SecretStr:
+    """Refuse an address whose host name cannot be looked up; the model checks what else it must have."""
+    address = value.get_secret_value()
+    host = urlsplit(address).hostname if has_usable_port(address) else None
+    if host and not all(0 < len(label) <= _LONGEST_LABEL for label in host.removesuffix(".").split(".")):
+        raise UnusableValue("alert_host", longest=_LONGEST_LABEL)
     return value
 
 
@@ -61,7 +72,7 @@ class ReceiverSettings(StrictSettings):
             "takes plain JSON"
         )
     )
-    url: _Visible | None = Field(
+    url: Annotated[_Visible, AfterValidator(_with_host)] | None = Field(
         None,
         description=mark(
             "The webhook's whole address with its key, encrypted: ./deploy.sh config set "

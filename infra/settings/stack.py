@@ -173,7 +173,7 @@ class StackSettings(StrictSettings):
 
     @property
     def sends_traces(self) -> bool:
-        """Whether services and the hub send spans to the console."""
+        """Whether services and the hub send spans and logs to the console."""
         return self.has_console and self.console.traces
 
     def with_data(self, specs: Iterable[ServiceSpec]) -> set[str]:

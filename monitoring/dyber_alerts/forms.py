@@ -86,10 +86,10 @@ def _feishu(receiver: Receiver, message: Message, now: float) -> Request:
 
 
 def _wecom(receiver: Receiver, message: Message, now: float) -> Request:
-    colour = _WECOM_COLOURS.get(message.severity, "info")
-    parts = [f'**<font color="{colour}">{_plain(message.title)}</font>**']
-    for entry in message.shown(_SHORT, _MARKUP_BYTES):
-        first, *others = _plain(_text(entry)).split("\n")
+    colour, plain = _WECOM_COLOURS.get(message.severity, "info"), message.translated(_PLAIN)
+    parts = [f'**<font color="{colour}">{plain.title}</font>**']
+    for entry in plain.shown(_SHORT, _MARKUP_BYTES):
+        first, *others = _text(entry).split("\n")
         parts.append("\n".join([first, *(f"> {line}" for line in others)]))
     return Request(receiver.url, {"msgtype": "markdown", "markdown": {"content": "\n\n".join(parts)}})
 
@@ -100,9 +100,10 @@ def _dingtalk(receiver: Receiver, message: Message, now: float) -> Request:
         timestamp = str(int(now * 1000))
         signature = _signature(receiver.secret, f"{timestamp}\n{receiver.secret}")
         url += ("&" if "?" in url else "?") + urlencode({"timestamp": timestamp, "sign": signature})
-    parts = [f"#### {_plain(message.title)}"]
+    plain = message.translated(_PLAIN)
+    parts = [f"#### {plain.title}"]
     # Two spaces end a line in DingTalk's Markdown.
-    parts += [_plain(_text(entry)).replace("\n", "  \n") for entry in message.shown(_LONG, _MARKUP_BYTES)]
+    parts += [_text(entry).replace("\n", "  \n") for entry in plain.shown(_LONG, _MARKUP_BYTES)]
     return Request(url, {"msgtype": "markdown", "markdown": {"title": message.title, "text": "\n\n".join(parts)}})
 
 
@@ -133,10 +134,6 @@ def _json(receiver: Receiver, message: Message, now: float) -> Request:
 
 def _text(entry: Entry | str) -> str:
     return entry if isinstance(entry, str) else "\n".join(entry.lines())
-
-
-def _plain(text: str) -> str:
-    return text.translate(_PLAIN)
 
 
 def _signature(key: str, text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -92,8 +93,16 @@ class Message:
     entries: tuple[Entry, ...]
     language: Language
 
+    def translated(self, signs: Mapping[int, str]) -> Message:
+        """Return the message with other text in place of some signs, as `str.translate` puts it."""
+        entries = tuple(
+            Entry(*(text.translate(signs) for text in (entry.mark, entry.summary, entry.next_step, entry.duration)))
+            for entry in self.entries
+        )
+        return replace(self, title=self.title.translate(signs), entries=entries)
+
     def shown(self, most_bytes: int, markup_bytes: int = 0) -> list[Entry | str]:
-        """Return as many entries as fit into `most_bytes` of UTF-8, and a line that says how many were left out.
+        """Return as many entries as fit into `most_bytes` of JSON, and a line that says how many were left out.
 
         Args:
             most_bytes: Room for the entries.
@@ -102,7 +111,7 @@ class Message:
         shown: list[Entry | str] = []
         left = most_bytes - len(_words(self.language, "more", count=len(self.entries)).encode())
         for entry in self.entries:
-            left -= sum(len(line.encode()) + 1 for line in entry.lines()) + markup_bytes
+            left -= len(json.dumps("\n".join(entry.lines()), ensure_ascii=False).encode()) + markup_bytes
             if left < 0:
                 shown.append(_words(self.language, "more", count=len(self.entries) - len(shown)))
                 break

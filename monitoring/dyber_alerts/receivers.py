@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 Kind = Literal["feishu", "wecom", "dingtalk", "bark", "json"]
 Language = Literal["zh", "en"]
@@ -41,6 +41,8 @@ class Receiver:
         """Return the text without the parts of the address and the secret that give access."""
         parts = urlsplit(self.url)
         pieces = {self.secret, *parts.path.split("/"), *(pair.partition("=")[2] for pair in parts.query.split("&"))}
+        # Receivers may answer with a key as it is after decoding.
+        pieces |= {decoded(piece) for piece in pieces for decoded in (unquote, unquote_plus)}
         for piece in sorted(pieces, key=len, reverse=True):
             if len(piece) >= _SHORTEST_HIDDEN:
                 text = text.replace(piece, _HIDDEN)

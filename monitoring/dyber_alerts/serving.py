@@ -1,7 +1,8 @@
 """Takes notifications from Alertmanager and passes them on.
 
-`POST /receivers/<name>` answers 200 once the receiver took the message, otherwise 502, and then Alertmanager tries
-again. `GET /tests/<id>` shows what the receivers answered to the messages of a test.
+`POST /receivers/<name>` answers 200 once the receiver took the message, 400 to what is no notification, 503 while
+too many messages to it are under way, otherwise 502 or, after a defect of the sender, 500; Alertmanager tries again
+after 5xx. `GET /tests/<id>` shows what the receivers answered to the messages of a test.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dyber_alerts.receivers import Receiver
 _LONGEST_NOTIFICATION = 4 * 2**20
 _LONGEST_WORDS = 300
 _MOST_TESTS = 20
+_MOST_AT_ONCE = 4
 _SECONDS = 30
 _LOG_LOCK = threading.Lock()
 
@@ -34,6 +36,14 @@ class Outcome:
 
     taken: bool
     answer: str
+
+
+class NotANotification(Exception):
+    """What came is no notification of Alertmanager; the text says why."""
+
+
+class Busy(Exception):
+    """As many messages as may be under way to a receiver are."""
 
 
 class Sender:
@@ -48,14 +58,28 @@ class Sender:
         self.receivers = receivers
         self._clock = clock
         self._lock = threading.Lock()
+        self._places = {name: threading.BoundedSemaphore(_MOST_AT_ONCE) for name in receivers}
         self._tests: OrderedDict[str, dict[str, Outcome]] = OrderedDict()
 
     def send(self, name: str, notification: Mapping[str, Any]) -> Outcome:
-        """Pass a notification on to a receiver and log the outcome. Raises KeyError for an unknown name."""
+        """Pass a notification on to a receiver and log the outcome.
+
+        Raises:
+            KeyError: There is no receiver of this name.
+            NotANotification: The JSON lacks something, or has something else in its place.
+            Busy: Too many messages to the receiver are under way.
+        """
         receiver = self.receivers[name]
         now = self._clock()
-        words = message(notification, receiver.stack, receiver.language, datetime.fromtimestamp(now, UTC))
+        try:
+            words = message(notification, receiver.stack, receiver.language, datetime.fromtimestamp(now, UTC))
+            test = test_of(notification)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NotANotification(repr(error)) from None
         request = forms.request(receiver, words, now)
+        places = self._places[name]
+        if not places.acquire(blocking=False):
+            raise Busy(f"{_MOST_AT_ONCE} messages are under way")
         try:
             status, answer = posting.post(request, private_addresses=receiver.private_addresses)
         except posting.NotSent as error:
@@ -64,9 +88,24 @@ class Sender:
             refused = forms.refusal(receiver, status, answer)
             text = refused or f"HTTP {status} {answer.decode(errors='replace')}".strip()
             outcome = Outcome(refused is None, _short(receiver.masked(text)))
-        self._remember(test_of(notification), name, outcome)
+        finally:
+            places.release()
+        self._remember(test, name, outcome)
         _log(receiver, words.title, outcome)
         return outcome
+
+    def respond(self, name: str, notification: Any) -> tuple[int, dict[str, Any]]:
+        """Pass a notification on to a receiver, and return the status and the JSON that answer Alertmanager."""
+        try:
+            outcome = self.send(name, notification)
+        except NotANotification as error:
+            return 400, {"error": f"not a notification of Alertmanager: {error}"}
+        except Exception as error:  # Without an answer of 5xx the alerts would be lost.
+            receiver = self.receivers[name]
+            outcome = Outcome(False, _short(receiver.masked(repr(error))))
+            _log(receiver, "", outcome)
+            return 503 if isinstance(error, Busy) else 500, asdict(outcome)
+        return 200 if outcome.taken else 502, asdict(outcome)
 
     def outcomes(self, test: str) -> dict[str, Outcome]:
         """Return the latest outcome of a test by receiver; receivers that have none yet are not in it."""
@@ -108,10 +147,9 @@ def server(sender: Sender, host: str, port: int) -> ThreadingHTTPServer:
                 if not 0 < size <= _LONGEST_NOTIFICATION:
                     return self._answer(413, {"error": "too long"})
                 notification = json.loads(self.rfile.read(size))
-                outcome = sender.send(name, notification)
-            except (ValueError, KeyError, TypeError) as error:
-                return self._answer(400, {"error": f"not a notification of Alertmanager: {error!r}"})
-            return self._answer(200 if outcome.taken else 502, asdict(outcome))
+            except (ValueError, RecursionError) as error:
+                return self._answer(400, {"error": f"no JSON: {error!r}"})
+            return self._answer(*sender.respond(name, notification))
 
         def _answer(self, status: int, content: Mapping[str, Any]) -> None:
             body = json.dumps(content, ensure_ascii=False).encode()

@@ -104,12 +104,12 @@ def test_request_times_are_counted_in_buckets_by_service_and_outcome(own_gateway
         below, up_to = (duration(own_gateway, "bucket", "alpha", "ok", bound) for bound in (low, high))
         return up_to - below
 
-    before = between("1", "2")
+    before = between("1", "30")
     total = duration(own_gateway, "sum", "alpha", "ok")
     own_gateway.request("/api/alpha/slow?milliseconds=1500")
-    wait_until(lambda: between("1", "2") == before + 1, "the request is counted in its bucket")
-    assert between("2", "+Inf") == 0
-    assert 1.4 <= duration(own_gateway, "sum", "alpha", "ok") - total < 5
+    wait_until(lambda: between("1", "30") == before + 1, "the request is counted in its buckets")
+    assert between("30", "+Inf") == 0
+    assert 1.4 <= duration(own_gateway, "sum", "alpha", "ok") - total < 30
 
 
 def test_the_histogram_is_one_that_prometheus_can_read(gateway: GatewayUnderTest) -> None:

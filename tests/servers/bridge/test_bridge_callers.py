@@ -6,10 +6,15 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
+import anyio
 import httpx2
 import pytest
+from dyber_kit.bridge.children import SessionChildren
 from dyber_kit.bridge.listing import Lock
+from dyber_kit.bridge.supervisor import Supervisor
+from dyber_kit.observing.logs import NO_REQUEST, RequestInfo, current_request
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
@@ -76,6 +81,32 @@ async def test_each_caller_of_a_session_service_has_its_own_child(lock: Lock) ->
                 counts[name] = await client.call_tool("count", {})
         assert [text_of(counts[name]).split()[0] for name in ("anna", "bert")] == ["2", "1"]
         assert code_of(counts["carl"]) == "BUSY"
+
+
+class Noting:
+    """Stands for the supervisor of a child; notes the request in whose context it runs."""
+
+    is_up = has_failed = False
+
+    def __init__(self, requests: list[RequestInfo]) -> None:
+        self._requests = requests
+
+    async def run(self) -> None:
+        self._requests.append(current_request.get())
+
+
+async def test_a_child_does_not_run_in_the_context_of_the_call_that_starts_it() -> None:
+    requests: list[RequestInfo] = []
+    children = SessionChildren(lambda: cast(Supervisor, Noting(requests)), most=2, limit=1, timings=LASTING)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(children.run)
+        children.choose()  # This caller gets the child that has started already.
+        token = current_request.set(RequestInfo(request_id="r-1", client="bert"))
+        children.choose()
+        current_request.reset(token)
+        await until(lambda: len(requests) == 2)
+        tasks.cancel_scope.cancel()
+    assert requests == [NO_REQUEST, NO_REQUEST]
 
 
 async def test_the_child_of_an_idle_session_ends_and_the_next_call_starts_another(lock: Lock) -> None:

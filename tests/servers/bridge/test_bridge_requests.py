@@ -21,7 +21,8 @@ from dyber_kit.bridge.transports.process import ChildProcess
 from dyber_kit.bridge.transports.stdio import ChildInput, ChildOutput
 from dyber_kit.observing.metrics import Metrics
 from mcp.shared.exceptions import MCPError
-from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, JSONRPCNotification
+from mcp.shared.message import SessionMessage
+from mcp.types import CONNECTION_CLOSED, INTERNAL_ERROR, INVALID_PARAMS, JSONRPCNotification, JSONRPCRequest
 
 NAMED = {"name": "echo", "arguments": {"text": "你好"}}
 
@@ -139,6 +140,16 @@ async def test_a_child_is_told_of_a_call_that_is_given_up_and_its_late_answer_is
         assert connection.count("mcp_child_unknown_answers") == 1
 
 
+async def test_an_answer_whose_id_is_a_very_long_number_as_text_is_only_an_unknown_answer():
+    async with connected() as connection:
+        call = connection.call()
+        request_id = (await connection.child.next())["id"]
+        connection.child.says(id="9" * 5000, result={})
+        connection.child.says(id=request_id, result={"number": 1})
+        assert await asyncio.wait_for(call, 20) == {"number": 1}
+        assert connection.count("mcp_child_unknown_answers") == 1
+
+
 async def test_a_request_that_nobody_cancels_is_given_up_without_a_word():
     async with connected() as connection:
         call = asyncio.create_task(connection.requests.request("ping", {}, cancel=False))
@@ -179,6 +190,44 @@ async def test_an_answer_that_is_too_long_ends_its_call(monkeypatch, names_its_i
         connection.child.says(**({"id": request_id} if names_its_id else {"a": 1}), result=padding, more=padding)
         with pytest.raises(MCPError, match=stdio.TOO_LONG):
             await call
+
+
+def nested(levels: int) -> list[Any]:
+    """Return a list in a list, and so on."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("by", ["request", "dispatcher"])
+async def test_a_call_that_cannot_be_written_as_json_is_refused_and_waits_for_nothing(by):
+    params = {"name": "echo", "arguments": {"list": nested(300)}}
+    async with connected() as connection:
+        with pytest.raises(MCPError) as raised:
+            if by == "request":
+                await connection.requests.request("tools/call", params)
+            else:
+                request = JSONRPCRequest(jsonrpc="2.0", id=1, method="tools/call", params=params)
+                await connection.requests.send(SessionMessage(request))
+        assert raised.value.error.code == INVALID_PARAMS
+        assert connection.child.stdin.lines.empty()
+        waiting = connection.call()
+        assert connection.asked.only() is None
+        request_id = (await connection.child.next())["id"]
+        assert connection.asked.only() == request_id
+        connection.child.says(id=request_id, result={})
+        await waiting
+
+
+async def test_a_number_that_json_does_not_have_is_written_as_null():
+    async with connected() as connection:
+        params = {"name": "echo", "arguments": {"numbers": [float("inf"), float("nan"), 1.5]}}
+        call = asyncio.create_task(connection.requests.request("tools/call", params))
+        sent = await connection.child.next()
+        assert sent["params"]["arguments"] == {"numbers": [None, None, 1.5]}
+        connection.child.says(id=sent["id"], result={})
+        await call
 
 
 async def test_ids_begin_anew_before_they_need_more_than_32_bits(monkeypatch):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 from dyber_kit import RestRoute, Settings, create_app
+from dyber_kit.serving.bodies import parse_json
 from dyber_kit.serving.server import build_server
 from pydantic import BaseModel, Field
 
@@ -94,6 +95,15 @@ async def test_a_body_with_a_large_announced_length_is_refused_before_it_is_sent
     )
     assert b" 413 " in await reader.readline()
     writer.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 200 + b"]" * 200, b"[" + b"[{}]," * 300 + b"[]]", b'"' + b"[{" * 300 + b'"'],
+    ids=["200 levels", "many beside each other", "brackets in a text"],
+)
+def test_a_body_of_up_to_200_levels_is_read(body):
+    assert parse_json(body) == json.loads(body)
 
 
 @pytest.mark.parametrize("path", ["/search", "/mcp"])

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import httpx2
 import pytest
 from dyber_kit import ServiceApp, Settings, create_app, tool
+from dyber_kit.serving import bodies
 from dyber_kit.serving.mcp import exchanges
 from dyber_kit.serving.mcp.direct_calls import DirectCalls
 from dyber_kit.serving.server import build_server
@@ -189,6 +190,18 @@ async def test_metadata_that_the_sdk_refuses_is_refused_also_after_calls_of_othe
     for _ in range(2):
         status, answer = await kit.answer({**call("try_echo", text="x"), "_meta": meta}, NEWEST)
         assert (status, answer["error"]["code"]) == (400, -32602)
+
+
+@pytest.mark.parametrize("version", [OLDER[2], NEWEST])
+async def test_metadata_that_cannot_be_written_as_json_is_left_to_the_sdk(kit, monkeypatch, version):
+    monkeypatch.setattr(bodies, "_MOST_LEVELS", 500)
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    params = {**call("try_echo", text="x"), "_meta": {"of": deep}}
+    usual, sdks = await both(kit, monkeypatch, params, version)
+    assert kit.of_sdk == ["tools/call", "tools/call"]
+    assert usual == sdks
 
 
 async def test_the_metadata_of_a_client_is_checked_once_also_when_its_traces_differ(kit, monkeypatch):

@@ -15,6 +15,8 @@ from tests.unit.infra.test_program import Recorder, declare, ordered
 
 #: What only a stack with the console has.
 ADDED = {"console-server", "console-loader", "console-secrets"}
+#: The variables with the addresses for spans and logs.
+SENDING = {"OTEL_EXPORTER_OTLP_ENDPOINT", "DYBER_LOGS_ENDPOINT"}
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_a_stack_without_the_console_has_nothing_of_it(monkeypatch: pytest.Monke
     assert not [item.name for item in recorder.resources if "console" in item.name]
     gateway = recorder.inputs("Container")["gateway-nginx"]
     assert [mount["target"] for mount in gateway["mounts"]] == ["/etc/dyber"]
-    assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in variables(recorder, "template-server")
+    assert not SENDING & variables(recorder, "template-server").keys()
 
 
 def test_only_the_console_and_the_gateway_share_a_network_without_internet(fleet: Recorder) -> None:
@@ -165,24 +167,28 @@ def test_changed_files_do_not_replace_the_console(monkeypatch: pytest.MonkeyPatc
     assert changed(before, after) == {"template-server", "console-loader"}
 
 
-def test_services_and_the_hub_send_spans_to_the_gateway_unless_switched_off(
+def test_services_and_the_hub_send_spans_and_logs_to_the_gateway_unless_switched_off(
     monkeypatch: pytest.MonkeyPatch, fleet: Recorder
 ) -> None:
     sending = {"template-server", "xiaohongshu-server", "hub-server"}
     for name in sending:
-        assert variables(fleet, name)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://gateway:10318"
+        assert {variables(fleet, name)[variable] for variable in SENDING} == {"http://gateway:10318"}
     networks = fleet.inputs("Container")["gateway-nginx"]["networksAdvanced"]
     assert all("gateway" in item["aliases"] for item in networks)
     quiet = declare(monkeypatch, profiles=["dev"], console={"traces": False})
     for name in sending:
-        assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in variables(quiet, name)
+        assert not SENDING & variables(quiet, name).keys()
     assert "listen 10318" not in uploaded(quiet, "gateway-loader")["console.conf"]
 
 
-def test_a_service_may_send_its_spans_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_may_send_its_spans_elsewhere_and_its_logs_still_to_the_console(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     elsewhere = {"environment": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}}
     recorder = declare(monkeypatch, elsewhere, profiles=["dev"], console={})
-    assert variables(recorder, "template-server")["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+    given = variables(recorder, "template-server")
+    assert given["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+    assert given["DYBER_LOGS_ENDPOINT"] == "http://gateway:10318"
 
 
 def test_the_records_outlive_a_console_that_is_switched_off(monkeypatch: pytest.MonkeyPatch, fleet: Recorder) -> None:

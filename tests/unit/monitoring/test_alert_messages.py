@@ -103,6 +103,14 @@ def test_many_alerts_are_cut_to_what_the_receiver_takes_and_the_rest_is_counted(
     assert f"还有 {1000 - shown} 个" in text
 
 
+@pytest.mark.parametrize("sign", ["[", "_", '"', "\\"])
+@pytest.mark.parametrize(("kind", "most"), [("wecom", 4096), ("dingtalk", 20000), ("feishu", 20000), ("bark", 4096)])
+def test_signs_that_need_more_room_than_in_the_label_count_with_it(kind: Kind, most: int, sign: str) -> None:
+    text = json.dumps(content(kind, *[alert(f"坏了{sign * 100} / x") for _ in range(1000)]), ensure_ascii=False)
+    assert len(text.encode()) <= most
+    assert text.count("坏了") > 5
+
+
 @pytest.mark.parametrize(
     ("alerts", "feishu", "bark"),
     [

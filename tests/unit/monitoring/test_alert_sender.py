@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from dyber_alerts import posting
+from dyber_alerts import forms, posting
 from dyber_alerts.forms import Request, refusal
 from dyber_alerts.receivers import Kind, Receiver
 from dyber_alerts.serving import Sender, server
@@ -104,10 +108,47 @@ def test_the_outcome_and_the_log_have_neither_key_nor_secret(
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "10.1.2.3", "169.254.169.254", "[::ffff:10.0.0.1]"]
+    ("url", "key"),
+    [
+        ("https://a.example/send?key=abc%2Bdef%3D%3D", "abc+def=="),
+        ("https://a.example/send?key=abc+def+ghi", "abc def ghi"),
+        ("https://a.example/abc%2Fdef%20ghi", "abc/def ghi"),
+    ],
+)
+def test_keys_are_masked_as_they_are_in_the_address_and_decoded(url: str, key: str) -> None:
+    masked = Receiver("a", "json", url).masked(f"cannot use {url}: {key} is unknown")
+    assert masked.endswith("****: **** is unknown")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "10.1.2.3",
+        "169.254.169.254",
+        "[::1]",
+        "[::ffff:10.0.0.1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::7f00:1]",
+        "[2002:7f00:1::]",
+        "[fec0::1]",
+    ],
 )
 def test_private_addresses_are_refused_unless_they_are_allowed(host: str) -> None:
     with pytest.raises(posting.NotSent, match="privateAddresses: true"):
+        posting.post(Request(f"http://{host}:1/hook/key", {}), private_addresses=False)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808", "2002:808:808::"])
+def test_addresses_of_the_internet_are_tried(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    def refuse(chosen: tuple[str, int], **_: object) -> socket.socket:
+        raise ConnectionRefusedError(f"tried {chosen[0]}")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    host = f"[{address}]" if ":" in address else address
+    with pytest.raises(posting.NotSent, match=f"tried {address}"):
         posting.post(Request(f"http://{host}:1/hook/key", {}), private_addresses=False)
 
 
@@ -172,11 +213,85 @@ def test_alertmanager_is_told_to_try_again_until_the_receiver_takes_the_message(
         ("/receivers/nobody", NOTIFICATION, 404),
         ("/receivers/bark", {"alerts": [{}]}, 400),
         ("/receivers/bark", {}, 400),
+        ("/receivers/bark", {"alerts": [{**ALERT, "labels": "x"}]}, 400),
         ("/other", None, 404),
     ],
 )
 def test_what_is_no_notification_is_refused(sending: str, path: str, content: Any, status: int) -> None:
     assert call(f"{sending}{path}", content)[0] == status
+
+
+@pytest.mark.parametrize("url", ["https://a..b/bark-key-0001", f"https://{'a' * 64}.example/bark-key-0001"])
+def test_an_address_that_cannot_be_used_counts_as_not_sent(url: str) -> None:
+    outcome = Sender({"bark": Receiver("bark", "bark", url)}).send("bark", NOTIFICATION)
+    assert not outcome.taken and "bark-key-0001" not in outcome.answer
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
+def test_a_receiver_that_answers_byte_by_byte_is_left_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, beginning: bytes
+) -> None:
+    monkeypatch.setattr(posting, "_SECONDS_IN_ALL", 0.2)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        opened, _ = listening.accept()
+        with opened, contextlib.suppress(OSError):
+            opened.sendall(beginning)
+            for byte in b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 200:
+                opened.sendall(bytes([byte]))
+                time.sleep(0.02)
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        with pytest.raises(posting.NotSent, match="no whole answer within 0.2 seconds"):
+            posting.post(Request(f"http://127.0.0.1:{listening.getsockname()[1]}/x", {}), private_addresses=True)
+    finally:
+        thread.join()
+        listening.close()
+
+
+def test_a_receiver_that_hangs_holds_few_threads_and_not_those_of_others(
+    sending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way, answer = threading.Semaphore(0), threading.Event()
+    post = posting.post
+
+    def hanging(request: Request, *, private_addresses: bool) -> tuple[int, bytes]:
+        if "/bark/" in request.url:
+            under_way.release()
+            answer.wait()
+        return post(request, private_addresses=private_addresses)
+
+    monkeypatch.setattr(posting, "post", hanging)
+    with ThreadPoolExecutor() as pool:
+        try:
+            waiting = [pool.submit(call, f"{sending}/receivers/bark", NOTIFICATION) for _ in range(4)]
+            for _ in waiting:
+                under_way.acquire()
+            status, content = call(f"{sending}/receivers/bark", NOTIFICATION)
+            assert (status, content["taken"]) == (503, False) and "under way" in content["answer"]
+            assert call(f"{sending}/receivers/json", NOTIFICATION)[0] == 200
+        finally:
+            answer.set()
+        assert [future.result()[0] for future in waiting] == [200] * 4
+    assert call(f"{sending}/receivers/bark", NOTIFICATION)[0] == 200
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, TypeError, UnicodeError, RuntimeError])
+def test_alertmanager_tries_again_after_an_error_of_the_sender(
+    sending: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: type[Exception]
+) -> None:
+    def fail(*_: object) -> Request:
+        raise error("defect at bark-key-0001")
+
+    monkeypatch.setattr(forms, "request", fail)
+    status, answer = call(f"{sending}/receivers/bark", NOTIFICATION)
+    assert (status, answer["taken"]) == (500, False)
+    logged = json.loads(capsys.readouterr().out)
+    assert (logged["level"], logged["receiver"]) == ("ERROR", "bark")
+    assert "defect at ****" in logged["message"] and "defect at ****" in answer["answer"]
 
 
 def test_the_outcomes_of_a_test_are_shown_by_receiver(robots: Robots, sending: str) -> None:

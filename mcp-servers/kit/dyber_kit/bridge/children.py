@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -226,7 +227,8 @@ class SessionChildren:
     def _start(self) -> _Session:
         assert self._tasks is not None, "servers run only inside run()"
         session = _Session(Lane(self._make(), self._limit))
-        self._tasks.start_soon(_run_within, session)
+        # A fresh context: the server outlives the call that starts it, and its log is not that call's.
+        contextvars.Context().run(self._tasks.start_soon, _run_within, session)
         return session
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:

@@ -1,5 +1,6 @@
-"""Sends the lines of the log to the stack's console over OTLP/HTTP, when OTEL_EXPORTER_OTLP_ENDPOINT is set.
+"""Sends the lines of the log to the stack's console over OTLP/HTTP, when DYBER_LOGS_ENDPOINT is set.
 
+The variables of OpenTelemetry do not decide this: a collector of the operator that takes spans need not get the logs.
 Lines wait in a bounded queue for a thread of their own: while the receiver is away they are lost, and neither calls nor
 the log on standard output notice. Secrets that this process has read are masked.
 """
@@ -13,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -36,12 +38,10 @@ _MASK = "***"
 
 def endpoint() -> SplitResult | None:
     """Return the address that takes logs, or None when none is configured."""
-    whole = os.environ.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")
-    base = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    is_off = os.environ.get("OTEL_LOGS_EXPORTER", "").lower() == "none"
-    if is_off or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or not (whole or base):
+    base = os.environ.get("DYBER_LOGS_ENDPOINT")
+    if not base or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
-    address = urlsplit(whole or f"{str(base).rstrip('/')}{_PATH}")
+    address = urlsplit(f"{base.rstrip('/')}{_PATH}")
     return address if address.scheme in ("http", "https") and address.hostname else None
 
 
@@ -66,11 +66,12 @@ class LogShipper:
             at: When it was written, in seconds since 1970.
             number: Its level as Python's logging numbers it.
             level: Its level's name.
-            line: The line, a JSON object as text.
+            line: The line, a JSON object as text; it is masked here, before it is cut.
         """
         if self.is_running:
             self.lost += len(self._lines) == _MOST_WAITING
-            self._lines.append((at, number, level, line[:_LONGEST_LINE]))
+            # A secret must not be cut, as the rest of it is not recognised.
+            self._lines.append((at, number, level, _masked(line)[:_LONGEST_LINE]))
 
     def run(self, service: str, address: SplitResult) -> None:
         """Send lines until `stop`, and once more then; blocks, so it has a thread of its own."""
@@ -113,13 +114,13 @@ class LogShipper:
 
 
 def export(service: str, lines: list[tuple[float, int, str, str]]) -> dict[str, Any]:
-    """Return lines as an OTLP export; each is a time, a level's number and name, and the JSON line itself."""
+    """Return lines as an OTLP export; each is a time, a level's number and name, and the masked JSON line."""
     records = [
         {
             "timeUnixNano": str(int(created * 1e9)),
             "severityNumber": max(1, min(24, number // 10 * 4 + 1)),
             "severityText": name,
-            "body": {"stringValue": _masked(line)},
+            "body": {"stringValue": line},
         }
         for created, number, name, line in lines
     ]
@@ -128,9 +129,16 @@ def export(service: str, lines: list[tuple[float, int, str, str]]) -> dict[str, 
 
 
 def _masked(line: str) -> str:
-    for secret in secrets_read():
-        line = line.replace(secret, _MASK)
+    for written in _as_written(secrets_read()):
+        line = line.replace(written, _MASK)
     return line
+
+
+@lru_cache(maxsize=1)
+def _as_written(secrets: frozenset[str]) -> list[str]:
+    """Return the forms that secrets have in the text of JSON, the longest first."""
+    escaped = {json.dumps(secret, ensure_ascii=only_ascii)[1:-1] for secret in secrets for only_ascii in (True, False)}
+    return sorted(secrets | escaped, key=len, reverse=True)
 
 
 shipper = LogShipper()

@@ -112,8 +112,7 @@ class Sender:
                 while self._waiting and await self._send() is None:
                     pass
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     async def _run(self) -> None:
         while True:
@@ -152,6 +151,11 @@ class Sender:
         except (OSError, TimeoutError, ValueError, EOFError, asyncio.LimitOverrunError) as error:
             self._note_away(type(error).__name__)
             return 0.0
+        except Exception as error:
+            # A fault of these spans, or of this module: another attempt would fail again.
+            taken = True
+            self.dropped += len(batch)
+            self._note_away(type(error).__name__)
         finally:
             if not taken:
                 # Also when a stop interrupts it: the last attempt sends it again.
@@ -176,7 +180,7 @@ class Sender:
             finally:
                 writer.close()
         waits = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("retry-after:")]
-        status = int(lines[0].split(" ", 2)[1]) if lines[0].startswith("HTTP/1.") else 0
+        status = int(lines[0].partition(" ")[2][:3]) if lines[0].startswith("HTTP/1.") else 0
         return status, float(waits[0]) if waits and waits[0].isdecimal() else 0.0
 
     def _note_away(self, reason: str) -> None:

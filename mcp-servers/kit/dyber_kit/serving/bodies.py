@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from typing import Any
 
@@ -14,6 +15,8 @@ from starlette.types import Receive
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import Text, tr_lazy
 
+# Pydantic writes JSON of at most 254 levels, and a message to another server may have a few around the arguments.
+_MOST_LEVELS = 200
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _UTF8_STEP = tr_lazy(
     "Send the JSON as UTF-8 without BOM. Windows PowerShell: first $body = [Text.Encoding]::UTF8.GetBytes($json), then "
@@ -56,13 +59,15 @@ def parse_json(body: bytes) -> Any:
 
     Raises:
         ServiceError: INVALID_ARGUMENT: with status 400 for a body that is not UTF-8, with 422 for one that is not
-            JSON or has a name twice in one object, which parsers read differently.
+            JSON, is nested too deeply, or has a name twice in one object, which parsers read differently.
     """
     text = _utf8(body)
     try:
-        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_no_constant, parse_float=_finite)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
+        if text.count("[") + text.count("{") > _MOST_LEVELS and _is_deeper(value, _MOST_LEVELS):
+            raise RecursionError
         return value
     except _RepeatedName as repeated:
         raise ServiceError(
@@ -110,8 +115,28 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Return whether lists and objects in a JSON value are nested in more levels."""
+    inner = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        inner = [
+            item
+            for outer in inner
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, dict | list)
+        ]
+    return bool(inner)
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # Such as 1e999, which would be written as Infinity.
+        raise ValueError(digits)
+    return number
 
 
 def _utf8(body: bytes) -> str:

@@ -19,6 +19,10 @@ from dyber_kit.observing.metrics import Metrics
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PROXY_NETWORK = ipaddress.ip_network("198.18.0.0/15")
+#: IPv6 networks whose addresses end with an IPv4 address: NAT64 (RFC 6052), and the IPv4-compatible ones (RFC 4291).
+_IPV4_AT_THE_END = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+#: NAT64 of private networks (RFC 8215).
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 # Arguments of `httpx2.AsyncClient` that are safe to pass on. Mounts, transports, certificates and the
 # environment are left out, because each can be used to bypass the guard.
 _SAFE_OPTIONS = {
@@ -121,11 +125,12 @@ def is_public(address: str) -> bool:
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
+        if ip.is_site_local or ip in _LOCAL_NAT64:
+            return False
         wrapped = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if wrapped is None and ip in ipaddress.ip_network("64:ff9b::/96"):
+        if wrapped is None and any(ip in network for network in _IPV4_AT_THE_END):
             wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if wrapped is not None:
-            ip = wrapped
+        ip = wrapped or ip
     return (ip.is_global and not ip.is_multicast) or ip in _PROXY_NETWORK
 
 

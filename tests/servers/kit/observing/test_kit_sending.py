@@ -126,6 +126,26 @@ async def test_more_spans_than_may_wait_are_dropped_and_counted(caplog) -> None:
     assert [record.dropped for record in caplog.records] == [3]
 
 
+async def test_spans_that_cannot_be_sent_are_dropped_and_counted_and_the_next_are_sent(monkeypatch, caplog) -> None:
+    def encode(about: bytes, spans: list[Span]) -> bytes:
+        if any(span.name == "odd" for span in spans):
+            raise RuntimeError
+        return export_request(about, spans)
+
+    monkeypatch.setattr(sending, "export_request", encode)
+    collector = Collector()
+    with caplog.at_level(logging.INFO, "dyber.tracing"):
+        async with sending_to(collector) as sender:
+            sender.take(finished("odd"))
+            await until(lambda: sender.dropped == 1)
+            sender.take(finished("next"))
+            await until(lambda: bool(collector.names))
+            sender.take(finished("odd"))
+    assert collector.names == ["next"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
+    assert sender.dropped == 1
+
+
 async def test_what_waits_at_a_stop_is_sent() -> None:
     collector = Collector()
     async with sending_to(collector) as sender:
@@ -168,7 +188,9 @@ async def test_a_header_cannot_begin_another_line(monkeypatch) -> None:
     assert head.count(b"\r\n\r\n") == 1
 
 
-@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"x" * 100_000])
+@pytest.mark.parametrize(
+    "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1\r\n\r\n", b"x" * 100_000]
+)
 async def test_an_answer_that_is_none_of_http_is_a_collector_that_is_away(caplog, answer) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

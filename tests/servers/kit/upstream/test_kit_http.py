@@ -251,6 +251,11 @@ def test_hosts_match_names_and_wildcards_of_the_list(host, allowed):
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::a00:1", False),
         ("2002:7f00:1::", False),
+        ("::127.0.0.1", False),
+        ("::", False),
+        ("fec0::1", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("64:ff9b::808:808", True),
     ],
 )
 def test_private_and_public_addresses_are_distinguished(address, public):

@@ -59,6 +59,18 @@ def test_what_cannot_work_is_refused_with_what_to_write_and_without_secrets(
     assert "very-secret" not in message
 
 
+@pytest.mark.parametrize("host", ["open..feishu.cn", ".feishu.cn", "open.feishu.cn..", f"{'x' * 64}.feishu.cn"])
+def test_a_host_name_that_cannot_be_looked_up_is_refused_at_its_key(host: str) -> None:
+    message = refused(url=URL.replace("open.feishu.cn", host))
+    assert "monitoring.alerts.receivers.team.url" in message and "such as open.feishu.cn" in message
+    assert "very-secret" not in message
+
+
+@pytest.mark.parametrize("host", ["open.feishu.cn.", f"{'x' * 63}.cn", "[2001:db8::1]", "open.feishu.cn:8443"])
+def test_a_host_name_that_can_be_looked_up_is_taken(host: str) -> None:
+    assert parsed(url=URL.replace("open.feishu.cn", host))
+
+
 def test_plain_http_is_possible_in_a_private_network() -> None:
     assert parsed(kind="bark", url="http://10.0.0.5:8080/key", privateAddresses=True)
 

@@ -14,6 +14,7 @@ Outcome = dict[str, Any] | ErrorData
 # The SDK's dispatcher counts its requests from 1, and some servers keep ids in 32 bits.
 _FIRST_ID = 2**30
 _LAST_ID = 2**31 - 1
+_MOST_DIGITS = len(str(_LAST_ID))
 
 
 class Asked:
@@ -84,4 +85,6 @@ class Asked:
 
 def _as_sent(request_id: int | str) -> int | str:
     """Return the id as it was sent: some children turn the number into a text."""
-    return int(request_id) if isinstance(request_id, str) and request_id.isdecimal() else request_id
+    if isinstance(request_id, str) and len(request_id) <= _MOST_DIGITS and request_id.isdecimal():
+        return int(request_id)
+    return request_id

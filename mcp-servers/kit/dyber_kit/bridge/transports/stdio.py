@@ -15,13 +15,14 @@ from mcp.shared.message import SessionMessage
 from mcp.types import (
     CONNECTION_CLOSED,
     INTERNAL_ERROR,
+    INVALID_PARAMS,
     ErrorData,
     JSONRPCError,
     JSONRPCMessage,
     JSONRPCNotification,
     JSONRPCResponse,
 )
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.transports.asked import Asked
@@ -143,12 +144,17 @@ class ChildInput:
 
         Raises:
             BrokenResourceError: The child has closed its input.
+            MCPError: The message cannot be written as JSON.
         """
         if self._stdin.is_closing():
             raise anyio.BrokenResourceError
         message = item.message
+        try:
+            line = message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+        except PydanticSerializationError:
+            raise _not_json() from None
         self._asked.sent(message)
-        self._stdin.write(message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+        self._stdin.write(line)
         if isinstance(message, JSONRPCNotification):
             return
         try:
@@ -167,7 +173,8 @@ class ChildInput:
             cancel: Whether the child is told when the caller does not wait any longer.
 
         Raises:
-            MCPError: The child answered with an error, or the connection has ended.
+            MCPError: The child answered with an error, the connection has ended, or the parameters cannot be written
+                as JSON.
         """
         if self._asked.is_closed or self._stdin.is_closing():
             raise _closed()
@@ -175,10 +182,12 @@ class ChildInput:
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": request_id, "method": method}
         if params:
             message["params"] = params
-        self._stdin.write(to_json(message) + b"\n")
         try:
+            self._stdin.write(to_json(message, inf_nan_mode="null") + b"\n")
             await self._stdin.drain()
             outcome = await waiter
+        except PydanticSerializationError:
+            raise _not_json() from None
         except OSError:
             raise _closed() from None
         except asyncio.CancelledError:
@@ -212,6 +221,11 @@ class ChildInput:
 
 def _closed() -> MCPError:
     return MCPError(code=CONNECTION_CLOSED, message="Connection closed")
+
+
+def _not_json() -> MCPError:
+    text = "the arguments cannot be written as JSON: too many levels, or half a character"
+    return MCPError(code=INVALID_PARAMS, message=text)
 
 
 async def log_stream(stream: asyncio.StreamReader, name: str, log: ChildLog) -> None:

@@ -18,7 +18,7 @@ from mcp.types import SERVER_INFO_META_KEY, CallToolResult, TextContent
 from mcp.types import methods as protocol_methods
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from dyber_kit.calling.direct import DirectRequest
 from dyber_kit.calling.offered import OfferedTool
@@ -133,7 +133,10 @@ class DirectCalls:
         if not isinstance(meta, dict) or "progressToken" in meta:
             return False
         lasting = {name: value for name, value in meta.items() if name not in _TRACE}
-        key = (is_modern, to_json(lasting))
+        try:
+            key = (is_modern, to_json(lasting))
+        except PydanticSerializationError:  # Such as too many levels.
+            return False
         if key in self._known_metas:
             return True
         if len(key[1]) > _LONGEST_META:
