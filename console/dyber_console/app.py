@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import httpx2
 import uvicorn
@@ -30,6 +32,8 @@ _TOOLS_SECONDS = 900.0
 _RETRY_SECONDS = 30.0
 _SMALLEST_COMPRESSED = 1024
 
+logger = logging.getLogger("dyber_console")
+
 
 def build_app(console: Console, background: bool = True) -> FastAPI:
     """Return the application with the console's pages.
@@ -38,12 +42,13 @@ def build_app(console: Console, background: bool = True) -> FastAPI:
         console: The parts that the pages show.
         background: Whether it also takes in logs and spans, polls the gateway and lists tools while it runs.
     """
+    tasks: list[asyncio.Future[Any]] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if background:
-                await stack.enter_async_context(_running(console))
+                tasks.extend(await stack.enter_async_context(_running(console)))
             yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -63,8 +68,13 @@ def build_app(console: Console, background: bool = True) -> FastAPI:
         app.include_router(router)
 
     @app.get("/health")
-    @app.get("/ready")
     async def health() -> Response:
+        return PlainTextResponse("OK\n")
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        if any(task.done() for task in tasks):
+            return PlainTextResponse("A part that records calls has ended; restart the console.\n", 503)
         return PlainTextResponse("OK\n")
 
     @app.get(BASE)
@@ -94,8 +104,8 @@ def build_app(console: Console, background: bool = True) -> FastAPI:
 
 
 @asynccontextmanager
-async def _running(console: Console) -> AsyncIterator[None]:
-    """Take in logs and spans, poll the gateway and list tools until the context ends."""
+async def _running(console: Console) -> AsyncIterator[list[asyncio.Future[Any]]]:
+    """Take in logs and spans, poll the gateway and list tools until the context ends; yield the tasks that do it."""
     settings = console.settings
     receiver = Receiver(console.store, console.live, console.files, console.board, console.export)
     spans = uvicorn.Server(
@@ -120,9 +130,11 @@ async def _running(console: Console) -> AsyncIterator[None]:
             work.append(lambda: _list_tools(console))
         if console.export is not None:
             work.append(console.export.run)
-        tasks = [asyncio.ensure_future(each()) for each in work]
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(each()) for each in work]
+        for task in tasks:
+            task.add_done_callback(_log_end)
         try:
-            yield
+            yield tasks
         finally:
             spans.should_exit = True
             receiver.write()
@@ -130,6 +142,12 @@ async def _running(console: Console) -> AsyncIterator[None]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             receiver.write()
+
+
+def _log_end(task: asyncio.Future[Any]) -> None:
+    """Log why a task ended that should run as long as the console."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("a part of the console ended: %s: %s", type(error).__name__, error)
 
 
 async def _list_tools(console: Console) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+from dyber_console.pages import live_events
 from playwright.sync_api import expect
 
 from tests.console.conftest import Visit, nothing_said
@@ -108,3 +110,20 @@ def test_everything_can_be_read_filtered_and_tried_without_scripts(
     expect(opened.page.locator("html")).to_have_attribute("lang", "zh-CN")
     opened.page.click(".side .theme button[value=dark]")
     expect(opened.page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_stream_that_ended_or_was_refused_is_opened_again(
+    fresh: RunningConsole, visit: Callable[..., Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_events, "_MOST_STREAMS", 0)
+    opened = visit(fresh)
+    with opened.page.expect_response("**/console/events") as refused:
+        opened.open("calls")
+    assert refused.value.status == 503
+    monkeypatch.setattr(live_events, "_LONGEST_SECONDS", 0.5)
+    with opened.page.expect_response("**/console/events") as again:
+        monkeypatch.setattr(live_events, "_MOST_STREAMS", 50)
+    assert again.value.status == 200
+    with opened.page.expect_response("**/console/events") as next_one:
+        pass
+    assert next_one.value.status == 200

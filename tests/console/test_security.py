@@ -210,9 +210,33 @@ async def test_tries_at_the_same_time_are_counted_too(target: RunningConsole, mo
 def test_nobody_is_led_elsewhere_after_the_login(target: RunningConsole, target_path: str) -> None:
     with client(target) as opened:
         answer = sign_in(opened, next=target_path)
-        assert answer.headers["location"] == "/console/"
+        assert answer.headers["location"] == "/console/login?cookie=missing&next=%2Fconsole%2F"
         back = opened.post("/console/preferences", data={"back": target_path, "theme": "dark"})
         assert back.headers["location"] == "/console/"
+
+
+def test_a_right_password_leads_on_when_the_cookie_comes_back(target: RunningConsole, signed_in: httpx2.Client) -> None:
+    with client(target) as opened:
+        there = sign_in(opened, next="/console/calls?tool=a").headers["location"]
+    assert signed_in.get(there).headers["location"] == "/console/calls?tool=a"
+    for elsewhere in ("//evil.example", "https://evil.example"):
+        answer = signed_in.get("/console/login", params={"cookie": "missing", "next": elsewhere})
+        assert answer.headers["location"] == "/console/"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "the browser did not keep the login"), ("zh", "浏览器没有保存登录")]
+)
+def test_a_browser_that_keeps_no_cookie_is_told_so(target: RunningConsole, language: str, words: str) -> None:
+    with client(target) as opened:
+        opened.headers["Accept-Language"] = language
+        there = sign_in(opened, next="/console/calls").headers["location"]
+        opened.cookies.clear()
+        page = opened.get(there)
+        assert page.status_code == 200
+        assert words in page.text and "https://" in page.text
+        assert 'name="next" value="/console/calls"' in page.text
+        assert words not in opened.get("/console/login").text
 
 
 def test_the_login_says_nothing_of_the_deployment(target: RunningConsole) -> None:

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from dyber_console.records.model import Call
+from dyber_console.records.model import Call, storable
 
 _LONGEST_TEXT = 512
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
@@ -119,4 +119,4 @@ def _number(text: str) -> float | None:
 
 def _text(entry: dict[str, Any], name: str) -> str:
     value = entry.get(name)
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else ""
+    return storable(value[:_LONGEST_TEXT]) if isinstance(value, str) else ""

@@ -44,6 +44,7 @@ machine knows, as they were when this stack was deployed. Without secrets, as al
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,11 +74,16 @@ class Event:
 
 
 class _Watched(Generic[Content]):
-    """Keeps the content of a file until the file changes; a file that cannot be read has the content `empty`."""
+    """Keeps the content of a file until the file changes; a file that cannot be read has the content `empty`.
 
-    def __init__(self, path: Path, read: Callable[[str], Content], empty: Content) -> None:
+    Args:
+        lines: Whether the file has lines of which the last suffice, so that the end of a long file is read.
+    """
+
+    def __init__(self, path: Path, read: Callable[[str], Content], empty: Content, lines: bool = False) -> None:
         self._path = path
         self._read = read
+        self._lines = lines
         self._mark: tuple[float, int] | None = None
         self.content = empty
         self._empty = empty
@@ -92,12 +98,21 @@ class _Watched(Generic[Content]):
         if mark == self._mark:
             return False
         self._mark, self.content = mark, self._empty
-        if mark is not None and mark[1] <= _LONGEST_FILE:
+        if mark is not None and (self._lines or mark[1] <= _LONGEST_FILE):
             try:
-                self.content = self._read(self._path.read_text(encoding="utf-8"))
+                self.content = self._read(self._text())
             except (OSError, ValueError, TypeError, KeyError, AttributeError):
                 self.content = self._empty
         return True
+
+    def _text(self) -> str:
+        """Return the file's text; of a longer one than is read the last whole lines."""
+        with self._path.open("rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - _LONGEST_FILE)
+            file.seek(start)
+            if start:
+                file.readline()
+            return file.read(_LONGEST_FILE).decode("utf-8")
 
 
 class _Contracts:
@@ -152,7 +167,7 @@ class Files:
         self._folder = folder
         root = folder or Path("/nonexistent")
         self._deployment = _Watched(root / "deployment.json", read_deployment, Deployment())
-        self._history: _Watched[list[Event]] = _Watched(root / "history.jsonl", read_history, [])
+        self._history: _Watched[list[Event]] = _Watched(root / "history.jsonl", read_history, [], lines=True)
         self._contracts = _Contracts(root / "contracts")
         self._stacks: dict[str, _OtherStack] = {}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from google.protobuf import json_format
@@ -11,10 +12,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from dyber_console.records.logs import LogLine
+from dyber_console.records.model import storable
 
 _LONGEST_MESSAGE = 600
 _LONGEST_VALUE = 200
 _MOST_FIELDS = 20
+#: Lines of an export that are recorded; more are ignored.
+_MOST_LINES = 2000
 _NANOSECONDS = 1_000_000_000
 #: What a service's name has at its end.
 _SUFFIX = "-mcp"
@@ -39,13 +43,18 @@ def logs_from_json(body: bytes) -> list[LogLine]:
 
 
 def _lines(export: ExportLogsServiceRequest) -> list[LogLine]:
-    lines = []
+    return [_line(record, service) for record, service in islice(_records(export), _MOST_LINES)]
+
+
+def _records(export: ExportLogsServiceRequest) -> Iterator[tuple[LogRecord, str]]:
+    """Yield each record with its service."""
     for resource in export.resource_logs:
         names = [each.value.string_value for each in resource.resource.attributes if each.key == "service.name"]
         service = (names[0] if names else "").removesuffix(_SUFFIX)
         if service:
-            lines += [_line(record, service) for scope in resource.scope_logs for record in scope.log_records]
-    return lines
+            for scope in resource.scope_logs:
+                for record in scope.log_records:
+                    yield record, service
 
 
 def _line(record: LogRecord, service: str) -> LogLine:
@@ -59,10 +68,10 @@ def _line(record: LogRecord, service: str) -> LogLine:
         at=record.time_unix_nano / _NANOSECONDS,
         service=service,
         severity=int(record.severity_number),
-        level=(record.severity_text or str(content.get("level", "")))[:12].upper(),
-        message=message[:_LONGEST_MESSAGE],
+        level=storable((record.severity_text or str(content.get("level", "")))[:12].upper()),
+        message=storable(message[:_LONGEST_MESSAGE]),
         request_id=_text(request) if request not in ("-", None) else "",
-        fields={str(name)[:40]: _text(value) for name, value in fields[:_MOST_FIELDS]},
+        fields={storable(name[:40]): _text(value) for name, value in fields[:_MOST_FIELDS]},
     )
 
 
@@ -71,14 +80,14 @@ def _object(text: str) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"message": text}
     return content if isinstance(content, dict) else {}
 
 
 def _text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text[:_LONGEST_VALUE]
+    return storable(text[:_LONGEST_VALUE])
 
 
 def newest(lines: Sequence[LogLine], most: int) -> list[LogLine]:

@@ -12,6 +12,7 @@ import httpx2
 from dyber_console.intake.board import Board
 from dyber_console.intake.live import Live, read_hub, read_status
 from dyber_console.intake.metrics import Samples, read_samples
+from dyber_console.intake.repeating import Failures
 from dyber_console.records.changes import LoginChange, StateChange, note_login, note_state
 from dyber_console.records.store import Store
 from dyber_console.settings import Settings
@@ -20,6 +21,7 @@ STATUS_SECONDS = 2.0
 METRICS_SECONDS = 15.0
 _TIMEOUT_SECONDS = 5.0
 _LONGEST_BODY = 2 * 2**20
+_LONGEST_ACCOUNT = 100
 #: The metrics of the gateway that pages show; the others are not kept.
 GATEWAY_METRICS = frozenset({"dyber_gateway_build_info", "dyber_gateway_certificate_end_seconds"})
 #: The metrics of services that pages show; the others are not kept.
@@ -51,9 +53,9 @@ class Poller:
     async def run(self) -> None:
         """Poll until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_again(STATUS_SECONDS, self.read_status))
+            group.create_task(_again("reading the status", STATUS_SECONDS, self.read_status))
             if self._settings.metrics_url:
-                group.create_task(_again(METRICS_SECONDS, self.read_metrics))
+                group.create_task(_again("reading the metrics", METRICS_SECONDS, self.read_metrics))
 
     async def read_status(self) -> None:
         """Read the status once; a gateway that does not answer is noted."""
@@ -100,7 +102,7 @@ class Poller:
         now = self._live.clock()
         for service, scrapes in self._live.service_metrics.items():
             accounts = {
-                labels.get("account", ""): value
+                labels.get("account", "")[:_LONGEST_ACCOUNT]: value
                 for samples in scrapes
                 for labels, value in samples.matching("login_state")
             }
@@ -120,7 +122,9 @@ class Poller:
             return bytes(body)
 
 
-async def _again(seconds: float, read: Callable[[], Awaitable[None]]) -> None:
+async def _again(step: str, seconds: float, read: Callable[[], Awaitable[None]]) -> None:
+    failures = Failures(step)
     while True:
-        await read()
+        with failures.logged():
+            await read()
         await asyncio.sleep(seconds)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from google.protobuf import json_format
@@ -23,10 +25,19 @@ from dyber_console.intake.logs import logs_from_json, logs_from_protobuf
 from dyber_console.records.logs import LogLine
 from dyber_console.records.model import Span
 
-_LONGEST_BODY = 4 * 2**20
+_LONGEST_BODY = 2**20
+#: Spans of an export that are recorded, and attributes of a span that are read; more are ignored.
+_MOST_SPANS = 2000
+_MOST_ATTRIBUTES = 200
+#: Objects of a JSON body, which take much more memory and time than their bytes.
+_MOST_OBJECTS = 50_000
+#: Bodies that are received at a time, and how long each may take; senders try again after a 503.
+_MOST_RECEIVING = 16
+_RECEIVING_SECONDS = 10.0
 _LONGEST_TEXT = 200
 _PROTOBUF = "application/x-protobuf"
 _NANOSECONDS = 1_000_000_000
+_TRACE_BYTES, _SPAN_BYTES = 16, 8
 #: Attributes that pages show; all others are dropped, as arguments and answers are not stored.
 _SHOWN = (
     "http.response.status_code", "server.address", "http.request.method", "cache.hit", "queue", "error.type",
@@ -66,9 +77,17 @@ def spans_app(
     def logs(body: bytes, is_json: bool) -> None:
         take_logs(logs_from_json(body) if is_json else logs_from_protobuf(body))
 
+    receiving: set[Request] = set()
+
     def route(path: str, read: Callable[[bytes, bool], None]) -> Route:
         async def receive(request: Request) -> Response:
-            return await _received(request, read)
+            if len(receiving) >= _MOST_RECEIVING:
+                return _busy()
+            receiving.add(request)
+            try:
+                return await _received(request, read)
+            finally:
+                receiving.discard(request)
 
         return Route(path, receive, methods=["POST"])
 
@@ -79,12 +98,24 @@ async def _received(request: Request, read: Callable[[bytes, bool], None]) -> Re
     """Give the body of an export to a function, with whether it is JSON, and return the answer."""
     is_json = request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
     try:
-        read(await _body(request), is_json)
+        async with asyncio.timeout(_RECEIVING_SECONDS):
+            received = await _body(request)
+        # From here to the end nothing else runs, so that one export at a time is unpacked and read.
+        body = _unpacked(received, request.headers.get("content-encoding", "identity"))
+        if is_json and body.count(b"{") > _MOST_OBJECTS:
+            raise BodyTooLarge
+        read(body, is_json)
+    except TimeoutError:
+        return _busy()
     except BodyTooLarge:
         return JSONResponse({"message": f"the body is longer than {_LONGEST_BODY} bytes; send less"}, 413)
-    except (ValueError, TypeError, AttributeError, DecodeError, json_format.ParseError, zlib.error):
+    except (ValueError, RecursionError, TypeError, AttributeError, DecodeError, json_format.ParseError, zlib.error):
         return JSONResponse({"message": "the body is no OTLP export"}, 400)
     return JSONResponse({}) if is_json else Response(b"", media_type=_PROTOBUF)
+
+
+def _busy() -> Response:
+    return JSONResponse({"message": "too many exports come in; send it again"}, 503, {"Retry-After": "1"})
 
 
 async def _body(request: Request) -> bytes:
@@ -93,13 +124,17 @@ async def _body(request: Request) -> bytes:
         received += chunk
         if len(received) > _LONGEST_BODY:
             raise BodyTooLarge
-    if request.headers.get("content-encoding", "identity") == "gzip":
-        unpacking = zlib.decompressobj(wbits=31)
-        content = unpacking.decompress(bytes(received), _LONGEST_BODY)
-        if unpacking.unconsumed_tail:
-            raise BodyTooLarge
-        return content
     return bytes(received)
+
+
+def _unpacked(received: bytes, encoding: str) -> bytes:
+    if encoding != "gzip":
+        return received
+    unpacking = zlib.decompressobj(wbits=31)
+    content = unpacking.decompress(received, _LONGEST_BODY)
+    if unpacking.unconsumed_tail:
+        raise BodyTooLarge
+    return content
 
 
 def export_from_protobuf(body: bytes) -> ExportTraceServiceRequest:
@@ -121,13 +156,18 @@ def export_from_json(body: bytes) -> ExportTraceServiceRequest:
 
 
 def spans_of(export: ExportTraceServiceRequest) -> list[Span]:
-    """Return the spans of an export as they are recorded, with few of their attributes."""
-    spans = []
+    """Return the first spans of an export as they are recorded, with few of their attributes."""
+    return [_span(span, service) for span, service in islice(_sent_spans(export), _MOST_SPANS)]
+
+
+def _sent_spans(export: ExportTraceServiceRequest) -> Iterator[tuple[SentSpan, str]]:
+    """Yield each span that has ids of the right length, with its service."""
     for resource in export.resource_spans:
         service = _attributes(resource.resource.attributes).get("service.name", "").removesuffix(_SUFFIX)
         for scope in resource.scope_spans:
-            spans += [_span(span, service) for span in scope.spans if span.trace_id and span.span_id]
-    return spans
+            for span in scope.spans:
+                if len(span.trace_id) == _TRACE_BYTES and len(span.span_id) == _SPAN_BYTES:
+                    yield span, service
 
 
 def _span(sent: SentSpan, service: str) -> Span:
@@ -140,7 +180,7 @@ def _span(sent: SentSpan, service: str) -> Span:
     return Span(
         trace_id=sent.trace_id.hex(),
         span_id=sent.span_id.hex(),
-        parent_id=sent.parent_span_id.hex(),
+        parent_id=sent.parent_span_id[:_SPAN_BYTES].hex(),
         service=service,
         name=sent.name[:_LONGEST_TEXT],
         start=sent.start_time_unix_nano / _NANOSECONDS,
@@ -153,7 +193,7 @@ def _span(sent: SentSpan, service: str) -> Span:
 
 
 def _attributes(sent: Sequence[KeyValue]) -> dict[str, str]:
-    return {entry.key: _value(entry.value)[:_LONGEST_TEXT] for entry in sent}
+    return {entry.key: _value(entry.value)[:_LONGEST_TEXT] for entry in islice(sent, _MOST_ATTRIBUTES)}
 
 
 def _value(value: AnyValue) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter
@@ -15,6 +16,8 @@ from dyber_console.state import Console
 #: A comment is sent when nothing changed for so long, so that proxies keep the stream.
 _QUIET_SECONDS = 20.0
 _MOST_STREAMS = 50
+#: Streams end after this time, and browsers open another: a gateway that stops waits for streams, and sessions end.
+_LONGEST_SECONDS = 45.0
 
 
 def routes(console: Console) -> APIRouter:
@@ -27,9 +30,10 @@ def routes(console: Console) -> APIRouter:
         open_streams.add(number)
         try:
             async with console.board.watching() as watch:
-                yield b"retry: 5000\n\n"
-                while True:
-                    names = await watch.next(_QUIET_SECONDS)
+                yield b"retry: 2000\n\n"
+                end = asyncio.get_running_loop().time() + _LONGEST_SECONDS
+                while (left := end - asyncio.get_running_loop().time()) > 0:
+                    names = await watch.next(min(_QUIET_SECONDS, left))
                     yield f"data: {' '.join(names)}\n\n".encode() if names else b":\n\n"
         finally:
             open_streams.discard(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -17,6 +18,8 @@ from dyber_console.settings import BASE
 from dyber_console.state import Console
 
 _LONGEST_FORM = 4096
+#: Value of `cookie` in the address to which a right password leads.
+_MISSING = "missing"
 
 
 def routes(console: Console, renderer: Renderer) -> APIRouter:
@@ -25,7 +28,7 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
 
     def page(request: Request, status: int = 200, **shown: object) -> Response:
         origin = request_origin(request.headers, request.url.scheme)
-        values = {"left": None, "locked": 0, "next": "", **shown}
+        values = {"left": None, "locked": 0, "next": "", "is_cookie_missing": False, **shown}
         return renderer.bare(
             request,
             "sign_in.html",
@@ -37,9 +40,13 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
         )
 
     @router.get(SIGN_IN)
-    async def show(request: Request, next: str = "") -> Response:
+    async def show(request: Request, next: str = "", cookie: str = "") -> Response:
+        is_cookie_missing = cookie == _MISSING
+        if is_cookie_missing and console.sessions.find(request.cookies.get(COOKIE), console.live.clock()):
+            return RedirectResponse(back_to(next), 303)
         locked = console.tries.locked_seconds(_address(request), console.live.clock())
-        return page(request, locked=math.ceil(locked), next=back_to(next) if next else "")
+        shown = back_to(next) if next else ""
+        return page(request, locked=math.ceil(locked), next=shown, is_cookie_missing=is_cookie_missing)
 
     @router.post(SIGN_IN)
     async def sign_in(request: Request) -> Response:
@@ -60,7 +67,9 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
         if before := console.sessions.find(request.cookies.get(COOKIE), now):
             console.sessions.end(before)
         keep = form.get("keep") == "1"
-        answer = RedirectResponse(target, 303)
+        # This address leads on when the cookie comes back, else it says that the browser did not keep it.
+        query = {"cookie": _MISSING} | ({"next": shown} if shown else {})
+        answer = RedirectResponse(f"{SIGN_IN}?{urlencode(query)}", 303)
         answer.set_cookie(
             COOKIE,
             console.sessions.start(keep, now),

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from dyber_console.records.store import Store
 
+#: Accounts of a service, and changes of the login of each, that are kept.
+_MOST_ACCOUNTS = 20
+_MOST_CHANGES = 100
+
 
 @dataclass(frozen=True)
 class StateChange:
@@ -39,13 +43,23 @@ def note_state(store: Store, change: StateChange) -> bool:
 
 
 def note_login(store: Store, change: LoginChange) -> bool:
-    """Record a login state unless it is the last one of its account; return whether it changed."""
+    """Record a login state unless it is the last one of its account; return whether it changed.
+
+    Accounts beyond the first 20 of a service are not recorded.
+    """
     known = logins(store, change.service, change.account)
     if known and known[0].logged_in == change.logged_in:
+        return False
+    if not known and len(accounts(store, change.service)) >= _MOST_ACCOUNTS:
         return False
     with store.db:
         row = (change.at, change.service, change.account, change.logged_in)
         store.db.execute("INSERT INTO logins VALUES (?,?,?,?)", row)
+        store.db.execute(
+            "DELETE FROM logins WHERE service = ? AND account = ? AND at <= "
+            "(SELECT at FROM logins WHERE service = ? AND account = ? ORDER BY at DESC LIMIT 1 OFFSET ?)",
+            (change.service, change.account, change.service, change.account, _MOST_CHANGES),
+        )
     return True
 
 

@@ -33,6 +33,11 @@ REFUSALS = frozenset(
 )  # fmt: skip
 
 
+def storable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON may have and SQLite cannot store."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def result_of(outcome: str) -> Result:
     """Return the group of an outcome: `ok`, `cancelled`, or a code of the gateway or of a service."""
     if outcome == "ok":

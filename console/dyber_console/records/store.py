@@ -17,7 +17,7 @@ _SUMS_SECONDS = 30 * _DAY
 #: Highest numbers of calls and spans, whatever the size of the file.
 MOST_CALLS = 200_000
 MOST_SPANS = 400_000
-#: Share of the calls that is dropped at once when there are too many.
+#: Share of the spans or calls that is dropped at once when there are too many.
 _DROPPED_SHARE = 20
 #: How far the clocks of the gateway and of a service may differ when a span is joined to its call, in seconds.
 _CLOCKS_SECONDS = 2.0
@@ -104,9 +104,11 @@ class Store:
                     "AND outcome != ''",
                     (call.trace_id, call.service),
                 ).fetchall()
-                during = [row for row in rows if _is_during(row["start"], call.at, call.seconds)]
-                below = [row for row in rows if call.span_id and row["parent_id"] == call.span_id]
-                for row in below or during:
+                if call.span_id:
+                    rows = [row for row in rows if row["parent_id"] == call.span_id]
+                else:
+                    rows = [row for row in rows if _is_during(row["start"], call.at, call.seconds)]
+                for row in rows:
                     self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
                 count += 1
         self.version += count
@@ -131,14 +133,18 @@ class Store:
         return count
 
     def _join(self, span: Span) -> None:
-        """Give the call of a span its tool and outcome: the call that is its parent, else the one at that time."""
+        """Give the call of a span its tool and outcome: the call that is its parent.
+
+        Of calls whose own span is not known, it is the one at that time.
+        """
         rows = self.db.execute(
             "SELECT id, at, seconds, outcome, json_extract(details, '$.span_id') AS span_id FROM calls "
             "WHERE trace_id = ? AND service = ?",
             (span.trace_id, span.service),
         ).fetchall()
         above = [row for row in rows if span.parent_id and row["span_id"] == span.parent_id]
-        during = above or [row for row in rows if _is_during(span.start, row["at"], row["seconds"])]
+        unnamed = [row for row in rows if not row["span_id"]]
+        during = above or [row for row in unnamed if _is_during(span.start, row["at"], row["seconds"])]
         if during:
             nearest = min(during, key=lambda row: abs(row["at"] - span.start))
             self._set_outcome(nearest["id"], span.tool, span.outcome, nearest["outcome"])
@@ -180,14 +186,19 @@ class Store:
                 self.db.execute(f"DELETE FROM {table} WHERE at < ?", (now - _SUMS_SECONDS,))
             self._drop_beyond("calls", "at", MOST_CALLS)
             self._drop_beyond("spans", "start", MOST_SPANS)
-        self.db.execute("PRAGMA incremental_vacuum").fetchall()
+        self._free_pages()
         while self.size() > self._longest_bytes and self._drop_oldest():
-            self.db.execute("PRAGMA incremental_vacuum").fetchall()
+            self._free_pages()
         oldest = self.db.execute("SELECT MIN(half) FROM calls").fetchone()[0]
         if oldest is not None:
             self.changed_halves.add(oldest)
         self.oldest_half = oldest or 0
         self.version += 1
+
+    def _free_pages(self) -> None:
+        """Make the file shorter by its unused pages."""
+        # `execute` takes a single step of the statement, which frees a single page.
+        self.db.executescript("PRAGMA incremental_vacuum")
 
     def size(self) -> int:
         """Return the size of the file in bytes, without its log."""
@@ -200,15 +211,17 @@ class Store:
             self.db.execute(f"DELETE FROM {table} WHERE {column} <= ?", (oldest[0],))
 
     def _drop_oldest(self) -> bool:
-        """Drop a share of the calls and spans, the oldest first; return False when there are none."""
-        dropped = 0
-        with self.db:
-            for table, column in (("spans", "start"), ("calls", "at")):
-                total = self.db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
-                if total:
+        """Drop a share of the spans, or of the calls when there are no spans; return False when there are neither.
+
+        Services send spans, and must not be able to push out the calls, which the gateway logs.
+        """
+        for table, column in (("spans", "start"), ("calls", "at")):
+            total = self.db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+            if total:
+                with self.db:
                     self._drop_beyond(table, column, total - total // _DROPPED_SHARE - 1)
-                    dropped += total
-        return dropped > 0
+                return True
+        return False
 
 
 _INSERT_CALL = (

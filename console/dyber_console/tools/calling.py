@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -17,14 +18,21 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import AudioContent, CallToolResult, ImageContent, TextContent, Tool
 
 from dyber_console.settings import Settings
+from dyber_console.tools.limited_http import AnswerTooLong, LimitedTransport
 
 #: Key in the `_meta` of a failed answer with the code of the failure.
 _ERROR_META = "dyber/error"
 _LIST_SECONDS = 20.0
 _MOST_TOOLS = 1000
+#: Bytes that are read of a list of tools, which is kept, and of a call, which also has the list.
+_LONGEST_LIST = 2 * 2**20
+_LONGEST_ANSWER = 8 * 2**20
 _LONGEST_TEXT = 60_000
 _LONGEST_IMAGE = 4 * 2**20
+_MOST_IMAGES = 8
 _IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+
+logger = logging.getLogger("dyber_console")
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Answer:
     """Holds how a call of a tool ended; it is shown once and kept nowhere.
 
     Attributes:
-        outcome: `ok`, a code of the service or the gateway, `timeout`, or `tool_error`.
+        outcome: `ok`, a code of the service or the gateway, `timeout`, `answer_too_long`, or `tool_error`.
         message: What the service says about a failure.
         text: The structured content as JSON, else the text.
         images: Pictures as `data:` addresses.
@@ -70,7 +78,7 @@ class Tools:
     async def refresh(self, service: str) -> bool:
         """List the tools of a service anew; return whether the list changed. A service that fails keeps its list."""
         try:
-            async with asyncio.timeout(_LIST_SECONDS), self._client(service, _request_id()) as client:
+            async with asyncio.timeout(_LIST_SECONDS), self._client(service, _request_id(), _LONGEST_LIST) as client:
                 tools: list[Tool] = []
                 cursor: str | None = None
                 while len(tools) < _MOST_TOOLS:
@@ -79,10 +87,14 @@ class Tools:
                     cursor = page.next_cursor
                     if not cursor:
                         break
+        except AnswerTooLong:
+            logger.warning("the list of tools of %s is too long and is not read", service)
+            return False
         except Exception:
             # The SDK raises groups of many kinds; whatever failed, the service did not list its tools.
             return False
         known = self.listings.get(service)
+        del tools[_MOST_TOOLS:]
         self.listings[service] = Listing(tuple(tools), time.time())
         return known is None or known.tools != tuple(tools)
 
@@ -96,22 +108,33 @@ class Tools:
         request_id = _request_id()
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(seconds), self._client(service, request_id) as client:
+            async with asyncio.timeout(seconds), self._client(service, request_id, _LONGEST_ANSWER) as client:
                 result = await client.call_tool(name, arguments)
         except TimeoutError:
             return Answer("timeout", time.perf_counter() - started, request_id)
+        except AnswerTooLong:
+            return Answer("answer_too_long", time.perf_counter() - started, request_id)
         except Exception as error:
             code, message = _refusal(error)
             return Answer(code, time.perf_counter() - started, request_id, message)
         return _answer(result, time.perf_counter() - started, request_id)
 
     @asynccontextmanager
-    async def _client(self, service: str, request_id: str) -> AsyncIterator[Client]:
+    async def _client(self, service: str, request_id: str, longest: int) -> AsyncIterator[Client]:
+        """Yield a client of a service; raise AnswerTooLong when the service sends more than `longest` bytes."""
         headers = {"Authorization": f"Bearer {self._settings.token}", "X-Request-Id": request_id}
         url = f"{self._settings.gateway_url}/api/{service}/mcp"
-        async with httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(130.0, connect=5.0)) as http:
-            async with Client(streamable_http_client(url, http_client=http)) as client:
-                yield client
+        transport = LimitedTransport(longest, httpx2.AsyncHTTPTransport())
+        timeout = httpx2.Timeout(130.0, connect=5.0)
+        try:
+            async with httpx2.AsyncClient(headers=headers, timeout=timeout, transport=transport) as http:
+                async with Client(streamable_http_client(url, http_client=http)) as client:
+                    yield client
+        except Exception as error:
+            # The SDK hides it behind errors of its own.
+            if transport.is_exceeded:
+                raise AnswerTooLong(f"{service} sent too much") from error
+            raise
 
 
 def is_read_only(tool: Tool) -> bool:
@@ -138,7 +161,7 @@ def _answer(result: CallToolResult, seconds: float, request_id: str) -> Answer:
         return Answer(code, seconds, request_id, "\n".join(texts)[:_LONGEST_TEXT])
     structured = result.structured_content if isinstance(result.structured_content, dict) else {}
     text = json.dumps(structured, ensure_ascii=False, indent=2) if structured else "\n".join(texts)
-    return Answer("ok", seconds, request_id, "", text[:_LONGEST_TEXT], structured, tuple(images))
+    return Answer("ok", seconds, request_id, "", text[:_LONGEST_TEXT], structured, tuple(images[:_MOST_IMAGES]))
 
 
 def _refusal(error: BaseException) -> tuple[str, str]:

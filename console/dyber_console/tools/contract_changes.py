@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 from dyber_console.language import tr
+from dyber_console.tools.schemas import properties, required
 
 Tool = Mapping[str, Any]
 
@@ -103,8 +104,8 @@ def _tool(old: Tool, new: Tool) -> Iterator[_Found]:
 
 
 def _arguments(old: Tool, new: Tool) -> Iterator[_Found]:
-    before, after = _properties(old), _properties(new)
-    demanded, now_demanded = set(old.get("required") or ()), set(new.get("required") or ())
+    before, after = properties(old), properties(new)
+    demanded, now_demanded = required(old), required(new)
     added = [name for name in after if name not in before]
     for name in before:
         if name in after:
@@ -143,7 +144,7 @@ def _argument(name: str, old: Any, new: Any) -> _Found:
 
 
 def _results(old: Tool, new: Tool) -> Iterator[_Found]:
-    before, after = _properties(old), _properties(new)
+    before, after = properties(old), properties(new)
     gone = [name for name in before if name not in after]
     for name in gone:
         yield Effect.BREAKS, tr("result {name} removed", name=name)
@@ -153,8 +154,3 @@ def _results(old: Tool, new: Tool) -> Iterator[_Found]:
     for name in after:
         if name not in before:
             yield Effect.COMPATIBLE, tr("result {name} added", name=name)
-
-
-def _properties(schema: Tool) -> Mapping[str, Any]:
-    properties = schema.get("properties")
-    return properties if isinstance(properties, Mapping) else {}

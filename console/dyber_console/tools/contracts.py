@@ -10,6 +10,7 @@ from typing import Any
 from mcp.types import Tool
 
 from dyber_console.tools.contract_changes import Change, compare
+from dyber_console.tools.schemas import properties
 
 #: Bytes of text per token of a language model, roughly.
 _BYTES_PER_TOKEN = 3.6
@@ -56,8 +57,8 @@ def _as_listed(locked: Mapping[str, Any], listed: Mapping[str, Any]) -> dict[str
     arguments = dict(schema.get("properties") or {})
     if _ACCOUNT not in arguments or _ACCOUNT in schema.get("required", ()):
         return content
-    shown = ((listed.get("inputSchema") or {}).get("properties") or {}).get(_ACCOUNT)
-    if shown is None:
+    shown = properties(listed.get("inputSchema") or {}).get(_ACCOUNT)
+    if not isinstance(shown, Mapping):
         del arguments[_ACCOUNT]
     else:
         arguments[_ACCOUNT] = arguments[_ACCOUNT] | {key: shown[key] for key in ("enum", "default") if key in shown}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dyber_console.language import tr
+from dyber_console.tools.schemas import properties, required
 
 Kind = Literal["text", "area", "segments", "select", "number", "flag", "lines", "json"]
 
@@ -17,6 +18,8 @@ _SEGMENTS = 4
 _SHORT = 12
 _LONG_TEXT = 200
 _SCALARS = ("string", "integer", "number")
+#: Numbers beyond this have no form as text.
+_HIGHEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,12 @@ class UnusableArguments(ValueError):
 
 
 def fields(schema: Mapping[str, Any], sent: Mapping[str, str] | None = None) -> list[Field]:
-    """Return the fields of a tool's arguments, the required ones first; `sent` is what was sent before."""
-    required = set(schema.get("required", ()))
-    properties: Mapping[str, Any] = schema.get("properties") or {}
-    listed = [_field(name, _plain(entry), name in required, sent) for name, entry in properties.items()]
+    """Return the fields of a tool's arguments, the required ones first; `sent` is what was sent before.
+
+    An argument whose schema is malformed is a field for JSON.
+    """
+    demanded = required(schema)
+    listed = [_safe_field(name, entry, name in demanded, sent) for name, entry in properties(schema).items()]
     return sorted(listed, key=lambda field: not field.required)
 
 
@@ -82,7 +87,7 @@ def _plain(entry: Any) -> Mapping[str, Any]:
     if not isinstance(entry, Mapping):
         return {}
     for key in ("anyOf", "oneOf"):
-        kinds = [kind for kind in entry.get(key, ()) if isinstance(kind, Mapping) and kind.get("type") != "null"]
+        kinds = [kind for kind in entry.get(key) or () if isinstance(kind, Mapping) and kind.get("type") != "null"]
         if len(kinds) == 1:
             return {**{name: value for name, value in entry.items() if name != key}, **kinds[0]}
     kind = entry.get("type")
@@ -90,6 +95,28 @@ def _plain(entry: Any) -> Mapping[str, Any]:
         others = [name for name in kind if name != "null"]
         return {**entry, "type": others[0] if len(others) == 1 else None}
     return entry
+
+
+def _safe_field(name: str, entry: Any, required: bool, sent: Mapping[str, str] | None) -> Field:
+    try:
+        plain = _plain(entry)
+        if _is_sound(plain):
+            return _field(name, plain, required, sent)
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        pass
+    return Field(name, "json", required, value=(sent or {}).get(name, ""))
+
+
+def _is_sound(entry: Mapping[str, Any]) -> bool:
+    """Return whether the demands of an argument's schema have the types that they must have."""
+    lengths = [entry[key] for key in ("minLength", "maxLength") if key in entry]
+    bounds = [entry[key] for key in ("minimum", "maximum") if key in entry]
+    return (
+        all(isinstance(each, int) and not isinstance(each, bool) and 0 <= each <= _HIGHEST for each in lengths)
+        and all(isinstance(each, int | float) and not isinstance(each, bool) for each in bounds)
+        and all(-_HIGHEST <= each <= _HIGHEST for each in bounds)
+        and isinstance(entry.get("enum", []), list)
+    )
 
 
 def _field(name: str, entry: Mapping[str, Any], required: bool, sent: Mapping[str, str] | None) -> Field:

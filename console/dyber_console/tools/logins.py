@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mcp.types import Tool
 
 from dyber_console.tools.calling import Answer, Tools
+from dyber_console.tools.schemas import properties
 
 STATUS_END = "_login_status"
 CODE_END = "_login_qrcode"
@@ -107,14 +108,13 @@ def says_login(tool: Tool, code: str) -> bool:
     """Tell whether a tool is the one that says how the login by the tool `code` stands."""
     if tool.name.endswith(STATUS_END):
         return True
-    results = (tool.output_schema or {}).get("properties") or {}
+    results = properties(tool.output_schema or {})
     return tool.name == code.removesuffix(CODE_END) + "_status" and "logged_in" in results
 
 
 def _without_a_page(status: Tool) -> dict[str, Any]:
     """Return the argument with which a status opens no page of the platform, as it is asked for every two seconds."""
-    properties = status.input_schema.get("properties") or {}
-    return {"check_login": False} if "check_login" in properties else {}
+    return {"check_login": False} if "check_login" in properties(status.input_schema) else {}
 
 
 def _account(account: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ _MEANINGS: dict[str, Callable[[], Meaning]] = {
     "tool_error": lambda: Meaning(tr("The tool answered with an error of its own")),
     "protocol_error": lambda: Meaning(tr("The request does not follow the protocol"), tr("Update the client")),
     "timeout": lambda: Meaning(tr("The console waited too long for the answer"), tr("Ask for less")),
+    "answer_too_long": lambda: Meaning(tr("The answer is too long for the console"), tr("Ask for less")),
     # Codes of services.
     "LOGIN_REQUIRED": lambda: Meaning(
         tr("A login to the platform is required"), tr("Log in by scanning a code, then call again")

@@ -74,6 +74,13 @@
                 refresh();
             }
         });
+        // The browser opens a stream again that ended, but none that was refused.
+        stream.addEventListener('error', (event) => {
+            if (event.target === stream && stream.readyState === EventSource.CLOSED) {
+                stream = null;
+                setTimeout(listen, 5000);
+            }
+        });
     }
     function pause() {
         stream?.close();

@@ -24,7 +24,8 @@ from dyber_kit.settings import secrets_read
 
 _PATH = "/v1/logs"
 _MOST_WAITING = 1000
-_MOST_SENT = 400
+#: Lines in a request, which has at most 1 MiB, as the console takes no more.
+_MOST_SENT = 80
 _LONGEST_LINE = 4000
 #: Bytes of one request at most, as many as the console takes; and of a character and of what surrounds a line in it.
 _LONGEST_BODY, _CHARACTER, _AROUND_A_LINE = 2**20, 4, 200

@@ -137,3 +137,9 @@ def test_a_gateway_that_makes_no_spans_names_none() -> None:
     assert (call.span_id, call.parent_id, call.sampled) == ("", "", True)
     unsampled = call_from_line(line(traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"))
     assert unsampled is not None and not unsampled.sampled
+
+
+def test_half_a_surrogate_pair_is_replaced_as_it_cannot_be_stored() -> None:
+    call = call_from_line(json.dumps({**ENTRY, "mcp_name": "\ud83d"}))
+    assert call is not None
+    assert call.tool == "?"

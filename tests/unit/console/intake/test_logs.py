@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from dyber_console.intake.logs import logs_from_json, logs_from_protobuf, newest
+from dyber_console.intake.spans import _LONGEST_BODY
 from dyber_console.records.logs import LogLine
+from dyber_kit.observing import log_shipping
 from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
@@ -75,3 +77,23 @@ def test_a_line_looks_like_its_level(number: int, look: str) -> None:
 def test_of_a_flood_the_last_lines_of_each_service_stay() -> None:
     lines = [LogLine(at, "notes" if at % 2 else "posts", 9, "INFO", str(at)) for at in range(10)]
     assert [line.message for line in newest(lines, 2)] == ["6", "7", "8", "9"]
+
+
+def test_half_a_surrogate_pair_is_replaced_as_it_cannot_be_stored() -> None:
+    body = r'{"level": "\ud83d", "message": "\ud83d", "request_id": "\ud83d", "\ud83d": "\ud83d"}'
+    (line,) = logs_from_json(json.dumps(export(body, severityText="")).encode())
+    assert (line.level, line.message, line.request_id, line.fields) == ("?", "?", "?", {"?": "?"})
+
+
+def test_of_very_many_lines_in_an_export_the_first_are_taken() -> None:
+    content = export("text")
+    scope = content["resourceLogs"][0]["scopeLogs"][0]
+    scope["logRecords"] *= 3000
+    assert len(logs_from_json(json.dumps(content).encode())) == 2000
+
+
+def test_a_full_request_of_a_service_fits() -> None:
+    lines = [(1e9, 30, "WARNING", "长" * log_shipping._LONGEST_LINE)] * log_shipping._MOST_SENT
+    body = json.dumps(log_shipping.export("notes", lines), ensure_ascii=False).encode()
+    assert len(body) <= _LONGEST_BODY
+    assert len(logs_from_json(body)) == log_shipping._MOST_SENT

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
@@ -128,3 +130,50 @@ async def test_exports_are_passed_on_as_protobuf_with_everything_in_them(body: b
     ((export, count),) = passed
     (group,) = ExportTraceServiceRequest.FromString(export).resource_spans
     assert (count, group.scope_spans[0].spans[0].trace_id.hex()) == (1, TRACE)
+
+
+def many(count: int, trace_id: bytes = bytes(16), span_id: bytes = bytes(8)) -> bytes:
+    """Return an export of the smallest spans that have ids."""
+    return records.export("zhihu", *(SentSpan(trace_id=trace_id, span_id=span_id) for _ in range(count)))
+
+
+async def test_of_very_many_spans_the_first_are_taken() -> None:
+    status, spans = await sent(gzip.compress(many(30_000)), {**PROTOBUF, "content-encoding": "gzip"})
+    assert (status, len(spans)) == (200, 2000)
+
+
+async def test_a_body_of_more_than_a_mebibyte_is_refused() -> None:
+    packed = gzip.compress(many(60_000))
+    assert len(packed) < 2**16
+    assert await sent(packed, {**PROTOBUF, "content-encoding": "gzip"}) == (413, [])
+
+
+async def test_json_of_very_many_objects_is_refused() -> None:
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{}] * 60_000}]}]}).encode()
+    assert await sent(body, {"content-type": "application/json"}) == (413, [])
+
+
+@pytest.mark.parametrize("changes", [{"trace_id": bytes(100)}, {"span_id": b"1"}])
+async def test_spans_with_ids_of_another_length_are_left_out(changes: dict[str, bytes]) -> None:
+    assert await sent(many(1, **changes), PROTOBUF) == (200, [])
+
+
+async def test_more_exports_than_can_be_received_at_once_are_to_be_sent_again() -> None:
+    taken: list[Span] = []
+    go_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield EXPORT[:10]
+        await go_on.wait()
+        yield EXPORT[10:]
+
+    transport = httpx2.ASGITransport(app=spans_app(taken.extend))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://console") as client:
+        waiting = [asyncio.create_task(client.post("/v1/traces", content=slow(), headers=PROTOBUF)) for _ in range(16)]
+        await asyncio.sleep(0)
+        refused = await asyncio.wait_for(client.post("/v1/traces", content=EXPORT, headers=PROTOBUF), 30)
+        go_on.set()
+        answers = await asyncio.gather(*waiting)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(taken) == 16

@@ -77,6 +77,18 @@ def test_of_several_calls_in_a_trace_the_span_belongs_to_the_nearest_of_its_serv
     assert outcomes == {"request-1": "ok", "request-2": "LOGIN_EXPIRED", "request-3": "ok"}
 
 
+@pytest.mark.parametrize("span_first", [True, False])
+def test_a_span_with_another_parent_is_of_no_call_that_names_its_span(store: Store, span_first: bool) -> None:
+    if span_first:
+        store.add_spans([span(parent_id="03")])
+    store.add_calls([call(span_id="01")])
+    if not span_first:
+        store.add_spans([span(parent_id="03")])
+    assert calls.page(store, Filter())[0].outcome == "ok"
+    store.add_spans([span(parent_id="01")])
+    assert calls.page(store, Filter())[0].outcome == "LOGIN_EXPIRED"
+
+
 def test_what_the_gateway_saw_fail_stays_failed(store: Store) -> None:
     store.add_calls([call(outcome="service_timeout", status=504)])
     store.add_spans([span(outcome="ok")])
@@ -130,6 +142,30 @@ def test_the_file_stays_below_its_size_and_keeps_the_newest_calls(tmp_path: Path
     newest = calls.page(small, Filter())[0]
     assert newest.request_id == "request-11999"
     assert calls.by_request(small, "request-0") is None
+    small.close()
+
+
+def test_of_a_file_that_is_far_too_long_most_that_fits_stays(tmp_path: Path) -> None:
+    small = Store(tmp_path / "small.sqlite", longest_mib=4)
+    small.add_calls(call(number, NOW - 24_000 + number) for number in range(24_000))
+    assert small.size() > 12 * 2**20
+    small.prune(NOW)
+    assert 3 * 2**20 < small.size() <= 4 * 2**20
+    assert calls.summary(small, Filter()).count > 3000
+    small.close()
+
+
+def test_spans_never_push_out_calls(tmp_path: Path) -> None:
+    small = Store(tmp_path / "small.sqlite", longest_mib=4)
+    small.add_calls(call(number, NOW - number) for number in range(1000))
+    small.add_spans(
+        span(number, NOW + 3600, span_id=f"{number:016x}", outcome="", details={"text": "x" * 400})
+        for number in range(15_000)
+    )
+    assert small.size() > 4 * 2**20
+    small.prune(NOW)
+    assert small.size() <= 4 * 2**20
+    assert small.db.execute("SELECT COUNT(*) FROM calls").fetchone()[0] == 1000
     small.close()
 
 

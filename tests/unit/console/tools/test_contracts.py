@@ -39,3 +39,14 @@ def test_an_argument_that_depends_on_the_accounts_of_the_caller_is_no_difference
 )
 def test_other_arguments_are_differences(locked: dict[str, Any], listed: dict[str, Any]) -> None:
     assert [change.tool for change in differences(contract(**locked), (tool(**listed),))] == ["search"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"required": 5}, {"required": [{}]}, {"properties": 5}, {"properties": {"account": 5}}],
+    ids=str,
+)
+def test_a_malformed_schema_is_a_change(schema: dict[str, Any]) -> None:
+    locked = {"tools": {"notes_list": {"inputSchema": {"properties": {"account": {"type": "string"}}}}}}
+    listed = Tool(name="notes_list", input_schema={"type": "object", **schema})
+    assert [change.tool for change in differences(locked, (listed,))] != []

@@ -88,3 +88,39 @@ def test_every_tool_of_the_services_has_a_form(file: Any) -> None:
     for name, tool in json.loads(file.read_text(encoding="utf-8"))["tools"].items():
         listed = forms.fields(tool["inputSchema"])
         assert {field.name for field in listed} == set(tool["inputSchema"].get("properties", {})), name
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "integer", "maximum": "100"},
+        {"type": "integer", "minimum": True},
+        {"type": "number", "maximum": 10**400},
+        {"type": "number", "minimum": float("nan")},
+        {"type": "string", "maxLength": "9"},
+        {"type": "string", "minLength": [1], "maxLength": 5},
+        {"type": "string", "enum": None},
+        {"enum": 3},
+        {"anyOf": 3},
+        {"oneOf": {"a": 1}},
+        {"type": {"a": 1}},
+        {"type": "array", "items": {"anyOf": 3}},
+        "text",
+        None,
+    ],
+    ids=str,
+)
+def test_a_malformed_argument_is_a_field_for_json_and_the_others_stay(entry: Any) -> None:
+    schema = {"required": ["broken"], "properties": {"broken": entry, "keyword": {"type": "string"}}}
+    broken, keyword = forms.fields(schema)
+    assert (broken.name, broken.kind, broken.required) == ("broken", "json", True)
+    assert keyword.kind == "text"
+    assert forms.arguments(schema, {"broken": "[1]", "keyword": "coffee"}) == {"broken": [1], "keyword": "coffee"}
+
+
+@pytest.mark.parametrize(
+    "schema", [{"required": 5}, {"required": [{}]}, {"properties": [1]}, {"properties": 5}], ids=str
+)
+def test_a_malformed_schema_demands_nothing(schema: dict[str, Any]) -> None:
+    schema = {"properties": {"keyword": {"type": "string"}}, **schema}
+    assert not any(field.required for field in forms.fields(schema))

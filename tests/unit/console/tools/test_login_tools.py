@@ -40,3 +40,10 @@ def test_a_status_that_says_nothing_of_a_login_is_none() -> None:
     calling = Tools(Settings(password_hash="", data_dir=Path("/nonexistent")))
     calling.listings["service"] = Listing((named("zhihu_login_qrcode"), named("zhihu_status")), 0.0)
     assert Logins(calling).login_tools("service") is None
+
+
+def test_a_malformed_schema_says_nothing_of_a_login() -> None:
+    calling = Tools(Settings(password_hash="", data_dir=Path("/nonexistent")))
+    broken = Tool(name="zhihu_status", input_schema={"type": "object"}, output_schema={"properties": 5})
+    calling.listings["service"] = Listing((named("zhihu_login_qrcode"), broken), 0.0)
+    assert Logins(calling).login_tools("service") is None
