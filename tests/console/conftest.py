@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
+from tests.console.support.browsing import NETWORK_CHANGED, go_to
 from tests.console.support.gateway import StandInGateway
 from tests.console.support.running import (
     PASSWORD,
@@ -77,9 +78,14 @@ class Visit:
     base: str
     complaints: list[str] = field(default_factory=list)
 
+    def hear(self, message: ConsoleMessage) -> None:
+        """Note what the browser's console says, except about networks of the machine that changed."""
+        if message.type == "error" and NETWORK_CHANGED not in message.text:
+            self.complaints.append(message.text)
+
     def open(self, path: str) -> Response:
         """Open a page of the console and return its answer."""
-        response = self.page.goto(f"{self.base}/console/{path}")
+        response = go_to(self.page, f"{self.base}/console/{path}")
         assert response is not None
         return response
 
@@ -93,9 +99,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
         context = browser.new_context(**{"locale": "en-US", "viewport": {"width": 1440, "height": 900}, **options})
         contexts.append(context)
         made = Visit(context.new_page(), target.base)
-        made.page.on(
-            "console", lambda message: made.complaints.append(message.text) if message.type == "error" else None
-        )
+        made.page.on("console", made.hear)
         made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
         made.open("login")
         made.page.fill("#password", PASSWORD)
