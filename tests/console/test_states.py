@@ -277,7 +277,7 @@ def test_a_code_without_scripts_is_followed_by_reloading(fresh: RunningConsole, 
     fresh.gateway.logged_in = True
     give_up = time.monotonic() + 120
     while "Logged in: " not in opened.page.inner_text("#login"):
-        assert time.monotonic() < give_up
+        assert time.monotonic() < give_up, opened.page.inner_text("#login")
         opened.page.click("#login noscript a, #login a:has-text('Reload')")
     expect(opened.page.locator("#login")).to_contain_text("手冲小屋")
 
