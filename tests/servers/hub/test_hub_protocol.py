@@ -79,7 +79,7 @@ async def test_discover_tells_of_what_the_caller_may_use_only(hub):
     assert group["instructions"].startswith("Be kind.")
     assert "gamma" not in group["instructions"]
     info = group["_meta"]["io.modelcontextprotocol/serverInfo"]
-    assert (info["name"], info["title"]) == ("pet", "宠物")
+    assert (info["name"], info["title"]) == ("dyber-pet", "宠物")
 
 
 async def test_instructions_of_many_services_stay_within_what_clients_show(gateway, gateway_url):

@@ -25,7 +25,8 @@ async def test_the_steps_of_a_visit_are_spans_of_its_call(chromium, inn):
     assert children_of(page_span, spans) == ["browser new page", "browser open", "browser read", "browser close page"]
     opened = named("browser open", spans)
     assert opened.attributes == {"server.address": "127.0.0.1", "http.response.status_code": 200}
-    assert {span.trace_id for span in spans} == {call.trace_id}
+    # Servers of other tests run in this process too, and make spans of their own.
+    assert {span.trace_id for span in spans if span.name.startswith("browser")} == {call.trace_id}
 
 
 async def test_the_wait_for_the_browser_is_a_span(chromium, inn):
