@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
-from tests.console.support.browsing import NETWORK_CHANGED, go_to
+from tests.console.support.browsing import NETWORK_CHANGED, go_to, sign_in
 from tests.console.support.gateway import StandInGateway
 from tests.console.support.running import (
     PASSWORD,
@@ -101,10 +101,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
         made = Visit(context.new_page(), target.base)
         made.page.on("console", made.hear)
         made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
-        made.open("login")
-        made.page.fill("#password", PASSWORD)
-        made.page.click("button.primary")
-        made.page.wait_for_url(f"{target.base}/console/")
+        sign_in(made.page, f"{target.base}/console/", PASSWORD)
         return made
 
     yield signed_in

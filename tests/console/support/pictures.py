@@ -19,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.console.support.browsing import go_to
+from tests.console.support.browsing import go_to, sign_in
 from tests.console.support.running import PASSWORD, RunningConsole
 from tests.console.support.showcase import SLOW, showcase
 
@@ -66,10 +66,7 @@ def take(browser: Browser, target: RunningConsole, picture: Picture) -> bytes:
         reduced_motion="reduce",
     )
     page = context.new_page()
-    go_to(page, f"{target.base}/console/login")
-    page.fill("#password", PASSWORD)
-    page.click("button.primary")
-    page.wait_for_url(f"{target.base}/console/")
+    sign_in(page, f"{target.base}/console/", PASSWORD)
     answer = go_to(page, f"{target.base}/console/{picture.path}")
     if answer is None or answer.status != 200:
         raise ValueError(f"{picture.path}: the page was not shown")
