@@ -87,3 +87,13 @@ def _chinese() -> Mapping[str, str]:
     catalogue = polib.pofile(files("dyber_console").joinpath("locale", "zh.po").read_text(encoding="utf-8"))
     entries = ((entry.msgid, entry.msgstr or entry.msgstr_plural.get(0)) for entry in catalogue if not entry.obsolete)
     return {text: chinese for text, chinese in entries if chinese}
+
+
+def texts_by_language(value: object) -> dict[str, str]:
+    """Return the texts by language in a file's value; {} for a value of another kind."""
+    return {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
+
+
+def for_page(texts: dict[str, str]) -> str:
+    """Return the text in the language of the current page, or in any other; "" without any."""
+    return texts.get(language()) or next(iter(texts.values()), "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from dyber_console.language import language
+from dyber_console.language import for_page, texts_by_language
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Snippet:
     @property
     def file(self) -> str:
         """Return the file, or how the program takes the text, in the language of the page if it is known in it."""
-        return self.files.get(language()) or next(iter(self.files.values()), "")
+        return for_page(self.files)
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,6 @@ def _service(name: str, entry: dict[str, Any]) -> DeployedService:
     )
 
 
-def _by_language(value: Any) -> dict[str, str]:
-    return {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
-
-
 def _client(entry: dict[str, Any]) -> DeployedClient:
     scopes = entry.get("services")
     services = None
@@ -153,7 +149,7 @@ def _client(entry: dict[str, Any]) -> DeployedClient:
             str(name): scope if isinstance(scope, str) else tuple(map(str, scope)) for name, scope in scopes.items()
         }
     snippets = {
-        str(program): Snippet(str(each["title"]), _by_language(each.get("file")), str(each["text"]))
+        str(program): Snippet(str(each["title"]), texts_by_language(each.get("file")), str(each["text"]))
         for program, each in entry.get("snippets", {}).items()
     }
     return DeployedClient(services, entry.get("generation"), bool(entry.get("old_token_works")), snippets)

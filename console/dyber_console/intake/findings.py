@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dyber_console.language import language
+from dyber_console.language import for_page, texts_by_language
 
 Level = Literal["block", "warn", "info"]
 
@@ -36,12 +36,12 @@ class Finding:
     @property
     def title(self) -> str:
         """Return what was found, in the language of the page if it is known in it."""
-        return _text(self.titles)
+        return for_page(self.titles)
 
     @property
     def explanation(self) -> str:
         """Return why it matters, in the language of the page if it is known in it."""
-        return _text(self.explanations)
+        return for_page(self.explanations)
 
     @property
     def is_grave(self) -> bool:
@@ -65,14 +65,6 @@ def _finding(entry: dict[str, Any]) -> Finding:
         str(entry.get("tool") or ""),
         tuple(map(str, entry.get("path") or ())),
         str(entry.get("excerpt") or ""),
-        _texts(entry.get("title")),
-        _texts(entry.get("explanation")),
+        texts_by_language(entry.get("title")),
+        texts_by_language(entry.get("explanation")),
     )
-
-
-def _texts(value: Any) -> dict[str, str]:
-    return {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else {}
-
-
-def _text(texts: dict[str, str]) -> str:
-    return texts.get(language()) or next(iter(texts.values()), "")
