@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from infra.rendering.gateway.configuration import body_limits, render
+from infra.rendering.gateway.bodies import body_limits
+from infra.rendering.gateway.configuration import render
 from tests.gateway.support.calls import arrived, wait_until_reached
 from tests.gateway.support.docker_cli import wait_until
 from tests.gateway.support.gateway_under_test import SETTINGS, TOKEN, Answer, GatewayUnderTest, changed

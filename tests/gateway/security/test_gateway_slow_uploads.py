@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import pytest
 
-from infra.rendering.gateway.configuration import ANONYMOUS_CONNECTIONS, body_limits
+from infra.rendering.gateway.bodies import body_limits
+from infra.rendering.gateway.configuration import ANONYMOUS_CONNECTIONS
 from infra.rendering.gateway.model import GatewayClient
 from tests.gateway.conftest import started
 from tests.gateway.support import http2_call

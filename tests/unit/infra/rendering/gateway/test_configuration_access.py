@@ -13,7 +13,8 @@ from dyber_kit.calling.scopes import NOTHING, parse_scope
 from hypothesis import given
 from hypothesis import strategies as some
 
-from infra.rendering.gateway.configuration import body_limits, console_body_limits, render
+from infra.rendering.gateway.bodies import body_limits, console_body_limits
+from infra.rendering.gateway.configuration import render
 from infra.rendering.gateway.model import GatewayClient, GatewayConsole, GatewayNetworks, GatewayService, Scope
 from infra.schema.problems import UnusableValue
 from infra.settings.gateway import GatewaySettings
