@@ -98,3 +98,10 @@ def test_git_ignores_what_commands_leave_behind(name: str) -> None:
 def test_nothing_that_is_tracked_is_ignored() -> None:
     command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
     assert subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_no_committed_stack_file_has_the_salt_of_a_passphrase() -> None:
+    """A clone with another machine's salt cannot be deployed: the new passphrase does not fit to it."""
+    command = ["git", "grep", "--cached", "--name-only", "^encryptionsalt", "--", "Pulumi.*.yaml"]
+    searched = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (searched.returncode, searched.stdout, searched.stderr) == (1, "", "")
