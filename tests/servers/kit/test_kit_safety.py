@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
@@ -11,6 +12,8 @@ from dyber_kit.files import set_aside, write_private
 from dyber_kit.upstream.privacy import Privacy
 from dyber_kit.writes import confirm as confirm_module
 from dyber_kit.writes.confirm import MAX_TOKEN_CHARS, Confirmations
+
+from tests.support.patching import replace_in_this_thread
 
 
 def test_a_secret_comes_from_its_file(tmp_path, monkeypatch):
@@ -75,7 +78,7 @@ def test_a_private_file_survives_a_failed_replacement(tmp_path, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("os.fsync", refuse)
+    replace_in_this_thread(monkeypatch, os, "fsync", refuse)
     with pytest.raises(OSError, match="disk full"):
         write_private(file, b"two")
     assert file.read_bytes() == b"one"
@@ -141,7 +144,7 @@ def test_a_token_expires(monkeypatch):
     confirmations = Confirmations(valid_seconds=60)
     token = confirmations.issue("x_comment", CALL)
     later = confirm_module.time.time() + 61
-    monkeypatch.setattr(confirm_module.time, "time", lambda: later)
+    replace_in_this_thread(monkeypatch, confirm_module.time, "time", lambda: later)
     assert refused(confirmations, token) == "确认码已过期"
 
 
@@ -161,7 +164,7 @@ def test_a_permit_stays_valid_after_its_token_expires_and_can_be_spent_once(monk
     token = confirmations.issue("x_comment", CALL)
     first, second = (confirmations.check(token, "x_comment", CALL) for _ in range(2))
     later = confirm_module.time.time() + 61
-    monkeypatch.setattr(confirm_module.time, "time", lambda: later)
+    replace_in_this_thread(monkeypatch, confirm_module.time, "time", lambda: later)
     first.spend()
     with pytest.raises(ServiceError, match="已经用过"):
         second.spend()

@@ -107,7 +107,9 @@ def kit(service: Kit, monkeypatch: pytest.MonkeyPatch) -> Kit:
     service.of_sdk.clear()
 
     async def recording(*arguments: Any, **named: Any) -> dict[str, Any]:
-        service.of_sdk.append(arguments[2])
+        # The servers of other tests run in threads of this process, and are asked at any time.
+        if arguments[0] is service.app.mcp.protocol:
+            service.of_sdk.append(arguments[2])
         return await serve(*arguments, **named)
 
     monkeypatch.setattr(exchanges, "serve_one", recording)

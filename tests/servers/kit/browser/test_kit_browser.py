@@ -26,6 +26,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from tests.stand_in.running import free_port, running
+from tests.support.patching import replace_in_this_thread
 
 
 async def login(request: Request) -> Response:
@@ -261,7 +262,7 @@ async def test_a_users_browser_with_a_host_name_is_called_by_its_ip_address(plat
     async def resolve(_loop, *_args, **_options):
         return [(10, 1, 6, "", ("::1", port, 0, 0)), (2, 1, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    replace_in_this_thread(monkeypatch, asyncio.BaseEventLoop, "getaddrinfo", resolve)
     pool = BrowserPool(BrowserSettings(cdp_url=f"http://host.docker.internal:{port}"))
     async with pool.running():
         assert await logged_in_user(pool, platform) == "owner"

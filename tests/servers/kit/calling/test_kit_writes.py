@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import httpx2
@@ -123,7 +124,7 @@ async def test_an_expired_confirmation_writes_nothing(board, monkeypatch):
     async with Client(f"{board}/mcp") as client:
         token = await dry_run_token(client, "好")
         later = time.time() + 61
-        monkeypatch.setattr(confirm_module.time, "time", lambda: later)
+        monkeypatch.setattr(confirm_module, "time", SimpleNamespace(time=lambda: later))
         refused = await refusal(client, "board_pin", text="好", confirmation=token)
     assert refused.startswith("CONFIRMATION_REQUIRED：确认码已过期")
     assert written == []

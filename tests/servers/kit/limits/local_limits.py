@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import anyio
 import pytest
 from dyber_kit import ServiceError
 from dyber_kit.times import SHANGHAI
 from dyber_kit.upstream.breaker import Breaker
 from dyber_kit.upstream.pacing import Pacer
+
+from tests.support.patching import replace_in_this_thread
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=SHANGHAI)
 
@@ -20,7 +23,7 @@ class Clock:
         self.seconds = 1000.0
         self.slept: list[float] = []
         if monkeypatch:
-            monkeypatch.setattr("dyber_kit.upstream.pacing.anyio.sleep", self.sleep)
+            replace_in_this_thread(monkeypatch, anyio, "sleep", self.sleep)
 
     def __call__(self) -> float:
         return self.seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from dyber_kit.upstream.pacing import Pacer
 from prometheus_client import generate_latest
 
 from tests.servers.kit.limits.local_limits import breaker, fail_with, pacer, refusal, take_turn
+from tests.support.patching import replace_in_this_thread
 
 
 async def test_the_second_turn_waits_for_the_interval(clock):
@@ -26,7 +28,7 @@ async def test_the_second_turn_waits_for_the_interval(clock):
 
 
 async def test_jitter_only_lengthens_the_interval(clock, monkeypatch):
-    monkeypatch.setattr("dyber_kit.upstream.pacing.random.uniform", lambda low, high: high)
+    replace_in_this_thread(monkeypatch, random, "uniform", lambda low, high: high)
     queue = pacer(clock, jitter=5)
     await take_turn(queue)
     await take_turn(queue)

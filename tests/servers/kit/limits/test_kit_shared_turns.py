@@ -10,10 +10,12 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import anyio
 from dyber_kit.upstream.pacing import Pacer
 from dyber_kit.upstream.shared_limits import SharedLimits
 
 from tests.servers.kit.limits.replicas import NOON, Away, RedisUnderTest, pacer, take_turns
+from tests.support.patching import replace_in_this_thread
 
 #: Takes turns in a process of its own, and prints an error's code and seconds, or ok, for each.
 PROCESS = """
@@ -65,7 +67,7 @@ async def test_a_replica_waits_until_the_interval_of_another_is_over(replica, mo
         await asyncio.sleep(seconds)
 
     first, second = pacer(replica(), min_interval=0.3), pacer(replica(), min_interval=0.3)
-    monkeypatch.setattr("dyber_kit.upstream.pacing.anyio.sleep", sleep)
+    replace_in_this_thread(monkeypatch, anyio, "sleep", sleep)
     await take_turns(first)
     await take_turns(second)
     assert slept and 0 < slept[0] <= 0.3
@@ -169,7 +171,7 @@ async def test_while_redis_is_away_an_interval_is_as_much_longer_as_there_are_re
         slept.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr("dyber_kit.upstream.pacing.anyio.sleep", sleep)
+    replace_in_this_thread(monkeypatch, anyio, "sleep", sleep)
     with Away(store):
         queue = pacer(replica(), min_interval=10, clock=lambda: now[0])
         await take_turns(queue, 2)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 import uvicorn
@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from tests.servers.kit.observing.test_kit_tracing import values
 from tests.stand_in.running import free_port, running
+from tests.support.patching import replace_in_this_thread
 
 TRACE, PARENT = bytes(range(16)), bytes(range(8))
 
@@ -87,23 +88,41 @@ async def sending_to(collector: Collector, most_waiting: int = 100) -> AsyncIter
             yield sender
 
 
+@dataclass
+class Said:
+    """Is what a sender logged: the level of each line, its text, and its fields."""
+
+    level: str
+    text: str
+    fields: dict[str, object]
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[Said]:
+    """The log lines of this thread's sender; the servers of other tests run in threads of this process."""
+    lines: list[Said] = []
+    for level in ("info", "warning"):
+        noting = partial(lambda level, text, extra: lines.append(Said(level, text, extra)), level)
+        replace_in_this_thread(monkeypatch, sending.logger, level, noting)
+    return lines
+
+
 async def until(condition) -> None:
     async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.01)
 
 
-async def test_spans_wait_for_a_collector_that_is_away(monkeypatch, caplog) -> None:
+async def test_spans_wait_for_a_collector_that_is_away(monkeypatch, said) -> None:
     monkeypatch.setattr(sending, "_SHORTEST_PAUSE_SECONDS", 0.01)
     collector = Collector([503, 429, 502])
-    with caplog.at_level(logging.INFO, "dyber.tracing"):
-        async with sending_to(collector) as sender:
-            for number in range(3):
-                sender.take(finished(f"{number}"))
-            await until(lambda: len(collector.names) == 3)
+    async with sending_to(collector) as sender:
+        for number in range(3):
+            sender.take(finished(f"{number}"))
+        await until(lambda: len(collector.names) == 3)
     assert collector.names == ["0", "1", "2"]
     assert collector.requests == 4
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert [line.level for line in said] == ["warning", "info"]
 
 
 async def test_what_a_collector_refuses_is_not_sent_again() -> None:
@@ -127,19 +146,18 @@ async def test_no_request_is_larger_than_the_console_takes() -> None:
     assert sender.dropped == 0
 
 
-async def test_more_spans_than_may_wait_are_dropped_and_counted(caplog) -> None:
+async def test_more_spans_than_may_wait_are_dropped_and_counted(said) -> None:
     collector = Collector()
-    with caplog.at_level(logging.INFO, "dyber.tracing"):
-        async with sending_to(collector, most_waiting=5) as sender:
-            for number in range(8):
-                sender.take(finished(f"{number}"))
-            assert sender.dropped == 3
-            await until(lambda: len(collector.names) == 5)
+    async with sending_to(collector, most_waiting=5) as sender:
+        for number in range(8):
+            sender.take(finished(f"{number}"))
+        assert sender.dropped == 3
+        await until(lambda: len(collector.names) == 5)
     assert collector.names == ["0", "1", "2", "3", "4"]
-    assert [record.dropped for record in caplog.records] == [3]
+    assert [line.fields["dropped"] for line in said] == [3]
 
 
-async def test_spans_that_cannot_be_sent_are_dropped_and_counted_and_the_next_are_sent(monkeypatch, caplog) -> None:
+async def test_spans_that_cannot_be_sent_are_dropped_and_counted_and_the_next_are_sent(monkeypatch, said) -> None:
     def encode(about: bytes, spans: list[Span]) -> bytes:
         if any(span.name == "odd" for span in spans):
             raise RuntimeError
@@ -147,15 +165,14 @@ async def test_spans_that_cannot_be_sent_are_dropped_and_counted_and_the_next_ar
 
     monkeypatch.setattr(sending, "export_request", encode)
     collector = Collector()
-    with caplog.at_level(logging.INFO, "dyber.tracing"):
-        async with sending_to(collector) as sender:
-            sender.take(finished("odd"))
-            await until(lambda: sender.dropped == 1)
-            sender.take(finished("next"))
-            await until(lambda: bool(collector.names))
-            sender.take(finished("odd"))
+    async with sending_to(collector) as sender:
+        sender.take(finished("odd"))
+        await until(lambda: sender.dropped == 1)
+        sender.take(finished("next"))
+        await until(lambda: bool(collector.names))
+        sender.take(finished("odd"))
     assert collector.names == ["next"]
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
+    assert [line.level for line in said] == ["warning", "info", "warning"]
     assert sender.dropped == 1
 
 
@@ -204,7 +221,7 @@ async def test_a_header_cannot_begin_another_line(monkeypatch) -> None:
 @pytest.mark.parametrize(
     "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1\r\n\r\n", b"x" * 100_000]
 )
-async def test_an_answer_that_is_none_of_http_is_a_collector_that_is_away(caplog, answer) -> None:
+async def test_an_answer_that_is_none_of_http_is_a_collector_that_is_away(said, answer) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -213,19 +230,17 @@ async def test_an_answer_that_is_none_of_http_is_a_collector_that_is_away(caplog
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     sender = Sender(f"http://127.0.0.1:{port}/v1/traces", {}, {}, 0.01, 10)
-    with caplog.at_level(logging.WARNING, "dyber.tracing"):
-        async with server, sender.running():
-            sender.take(finished("a"))
-            await until(lambda: bool(caplog.records))
-    assert [record.getMessage() for record in caplog.records] == ["spans are not taken; calls are not affected"]
+    async with server, sender.running():
+        sender.take(finished("a"))
+        await until(lambda: bool(said))
+    assert [line.text for line in said] == ["spans are not taken; calls are not affected"]
 
 
-async def test_a_collector_with_tls_is_verified(caplog, tmp_path) -> None:
+async def test_a_collector_with_tls_is_verified(said, tmp_path) -> None:
     server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     sender = Sender(f"https://127.0.0.1:{port}/v1/traces", {}, {}, 0.01, 10)
     assert sender._tls is not None and sender._tls.check_hostname
-    with caplog.at_level(logging.WARNING, "dyber.tracing"):
-        async with server, sender.running():
-            sender.take(finished("a"))
-            await until(lambda: bool(caplog.records))
+    async with server, sender.running():
+        sender.take(finished("a"))
+        await until(lambda: bool(said))

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from tests.servers.kit.upstream.conftest import quick_limits
 from tests.stand_in.running import free_port
+from tests.support.patching import replace_in_this_thread
 
 ZHIHU = ErrorRules(
     code_at="Code",
@@ -241,7 +242,7 @@ async def test_a_redirect_to_another_allowed_host_gets_no_credentials(make_clien
     async def resolve(_loop, host, *_args, **_options):
         return [(2, 1, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    replace_in_this_thread(monkeypatch, asyncio.BaseEventLoop, "getaddrinfo", resolve)
     client = make_client(
         signer=HeaderKey("the-key-value", header="X-Api-Key", scheme=""),
         headers={"X-Team": "secret-team"},

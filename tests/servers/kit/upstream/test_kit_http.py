@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tests.stand_in.running import free_port, running
+from tests.support.patching import replace_in_this_thread
 
 received: list[str] = []
 
@@ -105,7 +107,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked(site, monkeyp
         resolved.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    replace_in_this_thread(monkeypatch, asyncio.BaseEventLoop, "getaddrinfo", resolve)
     async with create_client(["platform.example", "127.0.0.1"]) as client:
         assert (await client.get(f"http://platform.example:{port}/ok")).text == "ok"
     assert resolved[0] == "platform.example"
@@ -195,7 +197,7 @@ async def test_a_name_whose_address_changes_between_two_requests_is_checked_agai
     async def resolve(_loop, host, *_args, **_options):
         return [(2, 1, 6, "", (next(addresses), port))]
 
-    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    replace_in_this_thread(monkeypatch, asyncio.BaseEventLoop, "getaddrinfo", resolve)
     async with create_client(["platform.example", "127.0.0.1"], retry_wait=0.001) as client:
         url = f"http://platform.example:{port}/ok"
         assert (await client.get(url, headers={"connection": "close"})).text == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from dyber_kit.upstream.http import create_client
 from tests.stand_in.platforms.api_platform import create_platform
 from tests.stand_in.proxy import running_proxy
 from tests.stand_in.running import free_port, running
+from tests.support.patching import replace_in_this_thread
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def addresses(monkeypatch) -> dict[str, str]:
             raise socket.gaierror(-2, "Name or service not known")
         return [(2, 1, 6, "", (known[host], 0))]
 
-    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    replace_in_this_thread(monkeypatch, asyncio.BaseEventLoop, "getaddrinfo", resolve)
     return known
 
 

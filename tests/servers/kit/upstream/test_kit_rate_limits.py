@@ -15,6 +15,7 @@ from dyber_kit.upstream.api.in_flight import InFlight
 from dyber_kit.upstream.api.rate_limits import RateLimit, RateLimits, read_rate_limit, read_retry_after
 
 from tests.servers.kit.upstream.conftest import quick_limits
+from tests.support.patching import replace_in_this_thread
 
 DATE = "Sun, 22 Nov 2026 10:00:00 GMT"
 AT_DATE = int(datetime(2026, 11, 22, 10, tzinfo=UTC).timestamp())
@@ -177,6 +178,6 @@ def test_a_pause_holds_back_every_request_and_is_not_shortened():
 
 
 def test_a_wrong_clock_of_this_machine_does_not_change_the_wait(monkeypatch):
-    monkeypatch.setattr(time, "time", lambda: 0.0)
+    replace_in_this_thread(monkeypatch, time, "time", lambda: 0.0)
     headers = httpx2.Headers({"date": DATE, "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(AT_DATE + 10)})
     assert read_rate_limit(headers) == RateLimit(None, 0, 10.0)
