@@ -19,7 +19,7 @@ import httpx2
 import pytest
 import yaml
 
-from tests.deploy.checkout import LAST, NEXT, OFFSET, STACK, Checkout, docker, inspect
+from tests.deploy.checkout import LAST, NEXT, OFFSET, PROCESS, STACK, Checkout, docker, inspect
 from tests.deploy.steady_load import SteadyLoad, nothing_lost
 from tests.support.leftovers import remove_labelled
 
@@ -35,6 +35,8 @@ config:
   dyber:contracts: enforced
   dyber:policy: mandatory
   dyber:dataRetention: keep
+  # Beside the stacks and containers of all tests that run at once, as an engine has about 30 networks by itself.
+  dyber:networkPool: {pool}
   dyber:services:
     xiaohongshu: {{enabled: false}}
     template: {{maxCallSeconds: 5}}
@@ -83,7 +85,8 @@ def pair(deployed: Checkout, registry: str) -> Iterator[Checkout]:
     source = tools_source(deployed)
     text = source.read_text()
     for number, stack in enumerate((NEXT, LAST), 1):
-        file_of(deployed, stack).write_text(FILE.format(offset=OFFSET + 1000 * number))
+        pool = f"10.{200 + 4 * PROCESS + 2 * number}.0.0/15"
+        file_of(deployed, stack).write_text(FILE.format(offset=OFFSET + 1000 * number, pool=pool))
     try:
         deployed.configure("registry", registry)
         deployed.configure("profiles", ["dev", "cache"])
