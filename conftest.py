@@ -69,3 +69,9 @@ class _Groups(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Groups:
     return _Groups(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Give the list of failures at the end lines that are long enough for the messages, also in a file."""
+    writer = terminalreporter.config.get_terminal_writer()
+    writer.fullwidth = max(writer.fullwidth, 240)

@@ -65,13 +65,14 @@ EVERYTHING = ["--numprocesses", "3", "--dist", "loadscope", "--no-loadscope-reor
 def run(arguments: list[str]) -> int:
     """Run pytest with `arguments`, on all tests unless they name a file or folder; return its exit code.
 
-    Tests start hundreds of processes, so compiled modules are kept even where the environment forbids that.
+    Tests start hundreds of processes, so compiled modules are kept even where the environment forbids that. Where
+    `CI` is set, pytest would give the whole of each message in the list of failures at the end too.
     """
     names_tests = any(
         (ROOT / argument.split("::")[0]).exists() for argument in arguments if not argument.startswith("-")
     )
     command = [sys.executable, "-m", "pytest", *([] if names_tests else EVERYTHING), *arguments]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "CI")}
     return programs.call(command, cwd=ROOT, env=proxies.for_python(environment))
 
 
