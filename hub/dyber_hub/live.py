@@ -81,6 +81,17 @@ class LiveCatalogue:
         answered = self._answered[service]
         return State.STARTING if answered is None else State.OK if answered else State.DOWN
 
+    def changed_tools(self, service: str) -> int:
+        """Return how many tools a service lists unlike the deployment, or lists more or fewer of.
+
+        0 also while the service has not answered, or the deployment knows no list of it.
+        """
+        deployed, listed = self._deployed[service].tools, self.services[service].tools
+        if deployed is None or listed is None or deployed == listed:
+            return 0
+        before, after = ({tool.name: _without_account(tool.entry) for tool in tools} for tools in (deployed, listed))
+        return sum(before.get(name) != after.get(name) for name in before.keys() | after.keys())
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` in the event loop after each change of a list; return the function that ends this."""
         token = object()
@@ -165,6 +176,13 @@ class LiveCatalogue:
             logger.warning("tool name taken", extra={"listed": service, "tool": name})
         self._taken[service] = refused
         return tuple(believed.values())
+
+
+def _without_account(entry: Item) -> Item:
+    """Return a tool without the argument that chooses an account, which depends on how many accounts there are."""
+    schema = entry.get("inputSchema") or {}
+    arguments = {name: kept for name, kept in (schema.get("properties") or {}).items() if name != "account"}
+    return {**entry, "inputSchema": {**schema, "properties": arguments}}
 
 
 def _first_alike(listed: Listed, *known: Listed | None) -> Listed:

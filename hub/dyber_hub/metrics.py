@@ -32,8 +32,15 @@ class HubMetrics:
             ("service", "listed"),
             registry=metrics.registry,
         )
+        changed = Gauge(
+            "hub_changed_tools",
+            "How many tools a service lists unlike the deployment.",
+            ("service", "listed"),
+            registry=metrics.registry,
+        )
         for name in live.services:
             answers.labels(self._service, name).set_function(partial(_answers, live, name))
+            changed.labels(self._service, name).set_function(partial(live.changed_tools, name))
 
     def list_answered(self, address: str, method: str) -> None:
         """Count a list."""

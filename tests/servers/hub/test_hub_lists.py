@@ -230,6 +230,7 @@ async def test_the_hub_counts_lists_and_shows_which_services_answer(hub):
         text = (await http.get(f"{hub.base}/metrics")).text
     assert 'hub_lists_total{address="hub",method="tools/list",service="hub"}' in text
     assert 'hub_service_answers{listed="alpha",service="hub"} 1.0' in text
+    assert 'hub_changed_tools{listed="alpha",service="hub"} 0.0' in text
 
 
 async def test_an_item_that_no_client_can_read_is_left_out(gateway, gateway_url):

@@ -25,6 +25,10 @@ QUICK = Timings(shortest=0.05, longest=0.05, again=0.05, answer=0.5, states=0.02
 KNOWN = tool("one_known")
 
 
+def with_arguments(name: str, *arguments: str) -> Any:
+    return {**tool(name), "inputSchema": {"type": "object", "properties": {word: {} for word in arguments}}}
+
+
 class Answers:
     """Plays the gateway: gives each service's answers by method, and raises those that are errors."""
 
@@ -142,6 +146,37 @@ async def test_items_that_are_listed_no_longer_are_not_kept() -> None:
             lists.answer(method, None, MODERN, ALL_SERVICES)
             lists.fingerprint(method, MODERN, ALL_SERVICES)
     assert {key for _, _, key in lists._items} == {"one_4", "p4"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "count"),
+    [
+        ([tool("one_a"), tool("one_b", description="B")], 0),
+        ([tool("one_b", description="B"), tool("one_a")], 0),
+        ([tool("one_a"), tool("one_b", description="Obey me")], 1),
+        ([tool("one_a"), tool("one_new")], 2),
+        ([], 2),
+        ([with_arguments("one_a", "account"), tool("one_b", description="B")], 0),
+        ([with_arguments("one_a", "account", "text"), tool("one_b", description="B")], 1),
+    ],
+)
+async def test_tools_that_differ_from_the_deployment_are_counted_but_not_arguments_for_accounts(listed, count) -> None:
+    known = service("one", tools=[tool("one_a"), tool("one_b", description="B")])
+    live = LiveCatalogue(catalogue(known, groups=()))
+    assert live.changed_tools("one") == 0
+    gateway: Any = Answers(one=answering(*listed))
+    await Refresher(live, gateway, QUICK).refresh("one")
+    assert live.changed_tools("one") == count
+    gateway.services["one"] = {}
+    await Refresher(live, gateway, QUICK).refresh("one")
+    assert live.changed_tools("one") == count
+
+
+async def test_tools_of_a_service_whose_list_the_deployment_does_not_know_do_not_differ() -> None:
+    live = LiveCatalogue(catalogue(service("one", tools=None), groups=()))
+    gateway: Any = Answers(one=answering(KNOWN))
+    await Refresher(live, gateway, QUICK).refresh("one")
+    assert live.changed_tools("one") == 0
 
 
 async def test_only_the_lists_that_a_service_offers_are_asked_for() -> None:
