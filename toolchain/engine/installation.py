@@ -36,6 +36,10 @@ DEFAULT_SOCKET = Path("/var/run/docker.sock")
 ANSWER_SECONDS = 4.0
 START_SECONDS = 60.0
 NEEDED_DISK_BYTES = 4 * 1024**3
+#: dockerd's own configuration.
+DAEMON_FILE = Path("/etc/docker/daemon.json")
+# Each service has a network. dockerd makes two of these ranges, which are the first that it uses, and about 30 of all.
+NETWORK_POOLS = ("base=172.17.0.0/16,size=24", "base=172.18.0.0/16,size=24")
 # dockerd and its containerd refuse to start when the process id in these files is that of any running process.
 PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
 
@@ -276,7 +280,7 @@ def start(home: DyberHome, progress: Progress) -> Engine:
         make_room_for_file(log)
         with log.open("ab") as output:
             subprocess.Popen(
-                ["dockerd", "--host", f"unix://{DEFAULT_SOCKET}"],
+                ["dockerd", "--host", f"unix://{DEFAULT_SOCKET}", *network_options(DAEMON_FILE)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -285,6 +289,16 @@ def start(home: DyberHome, progress: Progress) -> Engine:
             )
         log_place = str(log)
     return wait_until_it_answers(START_SECONDS, log_place)
+
+
+def network_options(daemon_file: Path) -> list[str]:
+    """Return the options with which dockerd has addresses for about 500 networks instead of 30.
+
+    Empty when dockerd's configuration may say something else about addresses, as dockerd refuses to start with both.
+    """
+    if daemon_file.exists() and "default-address-pool" in daemon_file.read_text(encoding="utf-8", errors="replace"):
+        return []
+    return [word for pool in NETWORK_POOLS for word in ("--default-address-pool", pool)]
 
 
 def wait_until_it_answers(seconds: float, log_place: str, host: str = f"unix://{DEFAULT_SOCKET}") -> Engine:

@@ -166,6 +166,21 @@ def test_starting_waits_until_the_engine_answers_and_names_the_log_if_it_does_no
         installation.wait_until_it_answers(0.2, "/logs/dockerd.log", f"unix://{socket_folder}/never.sock")
 
 
+@pytest.mark.parametrize("kept", [None, "{}", '{"log-level": "warn"}', "not json"])
+def test_an_engine_that_is_started_has_addresses_for_hundreds_of_networks(tmp_path, kept):
+    file = tmp_path / "daemon.json"
+    if kept is not None:
+        file.write_text(kept)
+    option, first, *_ = installation.network_options(file)
+    assert (option, first) == ("--default-address-pool", "base=172.17.0.0/16,size=24")
+
+
+def test_addresses_that_the_engines_configuration_names_stay(tmp_path):
+    file = tmp_path / "daemon.json"
+    file.write_text('{"default-address-pools": [{"base": "10.10.0.0/16", "size": 24}]}')
+    assert installation.network_options(file) == []
+
+
 def test_too_little_disk_space_for_the_engine_is_reported(tmp_path, monkeypatch):
     engine = Engine("unix:///x", "27.0", "1.46", "default", tmp_path)
     monkeypatch.setattr(installation, "NEEDED_DISK_BYTES", 1 << 60)
