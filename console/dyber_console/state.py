@@ -12,6 +12,7 @@ from dyber_console.intake.board import Board
 from dyber_console.intake.files import Files
 from dyber_console.intake.live import Live
 from dyber_console.intake.otlp_export import Export
+from dyber_console.records.calls import Summaries
 from dyber_console.records.day import Day
 from dyber_console.records.store import FILE_NAME, Store
 from dyber_console.settings import Settings
@@ -31,6 +32,7 @@ class Console:
     settings: Settings
     store: Store
     day: Day
+    summaries: Summaries
     live: Live
     files: Files
     board: Board
@@ -58,6 +60,7 @@ class Console:
             settings,
             store,
             Day(store),
+            Summaries(store),
             Live(),
             Files(settings.files_dir),
             Board(),

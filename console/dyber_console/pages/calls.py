@@ -111,7 +111,7 @@ def _counted(console: Console, chosen: Filter) -> calls.Summary:
     """Return the counts of a filter; those of all calls, and of a service, are at hand."""
     if replace(chosen, before=None) in (Filter(), Filter(service=chosen.service)):
         return console.day.summary(console.live.clock(), chosen.service)
-    return calls.summary(console.store, chosen)
+    return console.summaries.of(chosen)
 
 
 def _detail(console: Console, call: Call | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dyber_console.records.model import Call, Result, percentile
@@ -13,6 +13,8 @@ from dyber_console.records.store import Store
 
 #: Calls on one page of the list.
 PAGE = 50
+#: For how many filters counts are kept.
+_MOST_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -93,19 +95,61 @@ def _index(chosen: Filter) -> str:
     return f"INDEXED BY calls_by_{used[0]}" if used in (["service"], ["tool"], ["client"]) else _COUNTED
 
 
-def summary(store: Store, chosen: Filter) -> Summary:
-    """Count the calls of a filter, wherever the list is."""
-    where, values = _conditions(chosen)
-    counted = Summary()
-    results = tuple(Result)
-    for half, result, bucket, count in store.db.execute(
-        f"SELECT half, result, bucket, COUNT(*) FROM calls {_COUNTED} WHERE {' AND '.join(where)} "
-        "GROUP BY half, result, bucket",
-        values,
-    ):
-        counted.by_half[(half, results[result])] += count
-        counted.durations[bucket] += count
-    return counted
+@dataclass
+class _Counted:
+    """Holds what was counted of a filter: per half hour, the number of calls by result and bucket of durations.
+
+    Attributes:
+        change: The number of the last change of the store that is counted.
+    """
+
+    halves: dict[int, dict[tuple[Result, int], int]]
+    change: int
+
+
+class Summaries:
+    """Counts the calls of filters; of the filters that were asked for last, only what changed is counted again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: dict[Filter, _Counted] = {}
+
+    def of(self, chosen: Filter) -> Summary:
+        """Count the calls of a filter, wherever the list is."""
+        chosen = replace(chosen, before=None)
+        kept = self._kept.pop(chosen, None)
+        if kept is None:
+            kept = _Counted(self._count(chosen), self._store.changes)
+        else:
+            kept.halves = {half: counts for half, counts in kept.halves.items() if half >= self._store.oldest_half}
+            for half in self._store.changed_since(kept.change):
+                kept.halves[half] = self._count(chosen, half).get(half, {})
+            kept.change = self._store.changes
+        self._kept[chosen] = kept
+        if len(self._kept) > _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        summary = Summary()
+        for half, counts in kept.halves.items():
+            for (result, bucket), count in counts.items():
+                summary.by_half[(half, result)] += count
+                summary.durations[bucket] += count
+        return summary
+
+    def _count(self, chosen: Filter, half: int | None = None) -> dict[int, dict[tuple[Result, int], int]]:
+        """Count the calls of all half hours, or of one."""
+        where, values = _conditions(chosen)
+        if half is not None:
+            where.append("half = ?")
+            values.append(half)
+        halves: dict[int, dict[tuple[Result, int], int]] = {}
+        results = tuple(Result)
+        for found, result, bucket, count in self._store.db.execute(
+            f"SELECT half, result, bucket, COUNT(*) FROM calls {_COUNTED} WHERE {' AND '.join(where)} "
+            "GROUP BY half, result, bucket",
+            values,
+        ):
+            halves.setdefault(found, {})[(results[result], bucket)] = count
+        return halves
 
 
 def by_request(store: Store, request_id: str) -> Call | None:

@@ -57,6 +57,8 @@ class Day:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._halves: dict[int, _HalfHour] = {}
+        #: The number of the last change of the store that is counted.
+        self._change = 0
         #: What was counted last, so that what did not change stays the same object.
         self._before: dict[int, _HalfHour] = {}
         self._usages: dict[str, tuple[tuple[int, list[_Counts | None]], Usage]] = {}
@@ -127,7 +129,7 @@ class Day:
     def _refresh(self, now: float) -> int:
         """Count what changed, and return the first half hour of the day."""
         first = half_hour(now) - DAY + 1
-        changed, self._store.changed_halves = self._store.changed_halves, set()
+        changed, self._change = self._store.changed_since(self._change), self._store.changes
         # The half hours before the oldest call have none any more.
         changed |= {half for half in self._halves if half < self._store.oldest_half}
         wanted = range(first, first + DAY)

@@ -83,8 +83,10 @@ class Store:
         self.db.executescript(_TABLES)
         #: Grows with every change of calls and spans, so that answers can be kept until something changes.
         self.version = 0
-        #: The half hours whose calls changed, until somebody has counted them again.
-        self.changed_halves: set[int] = set()
+        #: Per half hour whose calls changed since the start, the number of the last of these changes.
+        self._changes: dict[int, int] = {}
+        #: How many changes of a half hour there were.
+        self.changes = 0
         #: The half hour of the oldest call after the last pruning.
         self.oldest_half = 0
 
@@ -92,13 +94,21 @@ class Store:
         """Close the file."""
         self.db.close()
 
+    def changed_since(self, change: int) -> set[int]:
+        """Return the half hours whose calls changed after a number of changes (`changes`) that somebody knew."""
+        return {half for half, number in self._changes.items() if number > change}
+
+    def _note_change(self, half: int) -> None:
+        self.changes += 1
+        self._changes[half] = self.changes
+
     def add_calls(self, calls: Iterable[Call]) -> int:
         """Record calls, with the tool and the outcome of their spans if these are known; return how many."""
         count = 0
         with self.db:
             for call in calls:
                 identifier = self.db.execute(_INSERT_CALL, _call_row(call)).lastrowid
-                self.changed_halves.add(half_hour(call.at))
+                self._note_change(half_hour(call.at))
                 rows = self.db.execute(
                     "SELECT parent_id, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ? "
                     "AND outcome != ''",
@@ -156,7 +166,7 @@ class Store:
             "UPDATE calls SET tool = ?, outcome = ?, result = ?, is_call = 1 WHERE id = ? RETURNING half",
             (tool, final, result_of(final), identifier),
         ).fetchone()
-        self.changed_halves.add(row[0])
+        self._note_change(row[0])
 
     def roll_up(self, now: float, halves: int = 2) -> None:
         """Sum the calls of the last half hours, the current one included, for the pages that look back 30 days."""
@@ -190,9 +200,9 @@ class Store:
         while self.size() > self._longest_bytes and self._drop_oldest():
             self._free_pages()
         oldest = self.db.execute("SELECT MIN(half) FROM calls").fetchone()[0]
-        if oldest is not None:
-            self.changed_halves.add(oldest)
-        self.oldest_half = oldest or 0
+        self.oldest_half = half_hour(now) if oldest is None else oldest
+        self._changes = {half: number for half, number in self._changes.items() if half >= self.oldest_half}
+        self._note_change(self.oldest_half)
         self.version += 1
 
     def _free_pages(self) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from dyber_console.records import calls
-from dyber_console.records.calls import Filter
-from dyber_console.records.model import Call, Result
+from dyber_console.records.calls import Filter, Summaries, Summary
+from dyber_console.records.model import Call, Result, Span
 from dyber_console.records.store import Store
 
 CALLS = [
@@ -36,10 +37,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     opened.close()
 
 
-def fitting(chosen: Filter) -> list[Call]:
+def fitting(chosen: Filter, of: list[Call] = CALLS) -> list[Call]:
     return [
         call
-        for call in reversed(CALLS)
+        for call in reversed(of)
         if call.is_call
         and chosen.service in ("", call.service)
         and chosen.tool in ("", call.tool)
@@ -62,10 +63,47 @@ def test_the_newest_calls_come_first_and_pages_follow_each_other(store: Store, c
 @pytest.mark.parametrize("chosen", FILTERS, ids=str)
 def test_a_summary_counts_all_of_them(store: Store, chosen: Filter) -> None:
     wanted = fitting(chosen)
-    counted = calls.summary(store, chosen)
+    counted = Summaries(store).of(chosen)
     assert counted.count == len(wanted)
     assert counted.failed == sum(call.result in (Result.FAILED, Result.REFUSED) for call in wanted)
     assert counted.by_half.total() == len(wanted)
+
+
+@pytest.mark.parametrize(
+    "chosen", [Filter(client="pet"), Filter(result=Result.FAILED), Filter(tool="get", slower=5)], ids=str
+)
+def test_a_kept_summary_follows_new_calls_outcomes_and_what_is_dropped(tmp_path: Path, chosen: Filter) -> None:
+    store = Store(tmp_path / "console.sqlite")
+    kept = Summaries(store)
+    traced = [replace(call, trace_id=f"{number:032x}", outcome="ok") for number, call in enumerate(CALLS)]
+
+    def fresh() -> Summary:
+        counted = kept.of(chosen)
+        assert counted == Summaries(store).of(chosen)
+        return counted
+
+    assert fresh().count == 0
+    store.add_calls(traced[:200])
+    assert fresh().count == len(fitting(chosen, traced[:200]))
+    late = replace(traced[21], outcome="TIMEOUT")
+    about = (late.trace_id, "a" * 16, "b" * 16, late.service, "tools/call", late.at, late.seconds, True)
+    store.add_spans([Span(*about, tool=late.tool, outcome=late.outcome)])
+    traced[21] = late
+    assert fresh().count == len(fitting(chosen, traced[:200]))
+    store.add_calls(traced[200:])
+    assert fresh().count == len(fitting(chosen, traced))
+    store.prune(CALLS[150].at + 86_400)
+    assert fresh().count == len(fitting(chosen, traced[150:]))
+    store.prune(CALLS[-1].at + 2 * 86_400)
+    assert fresh().count == 0
+    store.close()
+
+
+def test_counts_are_kept_of_a_few_filters_only(store: Store) -> None:
+    kept = Summaries(store)
+    for chosen in FILTERS * 2:
+        assert kept.of(chosen) == Summaries(store).of(chosen)
+    assert len(kept._kept) < len(FILTERS)
 
 
 def test_a_store_of_before_gets_the_indexes(tmp_path: Path) -> None:
@@ -75,6 +113,6 @@ def test_a_store_of_before_gets_the_indexes(tmp_path: Path) -> None:
     old.close()
     opened = Store(tmp_path / "console.sqlite")
     opened.add_calls(CALLS[:20])
-    assert calls.summary(opened, Filter(slower=1.0)).count > 0
+    assert Summaries(opened).of(Filter(slower=1.0)).count > 0
     assert not opened.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls_summary'").fetchone()
     opened.close()

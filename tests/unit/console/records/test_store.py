@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dyber_console.records import calls, usage
-from dyber_console.records.calls import Filter
+from dyber_console.records.calls import Filter, Summaries
 from dyber_console.records.day import Day
 from dyber_console.records.model import Call, Result, Span, bucket, bucket_seconds, percentile
 from dyber_console.records.store import Store
@@ -109,9 +109,9 @@ def test_filters_and_pages_leave_out_no_call(store: Store) -> None:
     while page := calls.page(store, chosen):
         seen += page
         chosen = Filter(result=Result.OK, before=page[-1].id)
-    assert len(seen) == len({each.id for each in seen}) == calls.summary(store, Filter(result=Result.OK)).count == 86
-    assert calls.summary(store, Filter(service="posts")).count == 0
-    assert calls.summary(store, Filter(slower=1)).count == 0
+    assert len(seen) == len({each.id for each in seen}) == Summaries(store).of(Filter(result=Result.OK)).count == 86
+    assert Summaries(store).of(Filter(service="posts")).count == 0
+    assert Summaries(store).of(Filter(slower=1)).count == 0
 
 
 def test_what_is_older_than_a_day_is_dropped_but_stays_in_the_sums(store: Store) -> None:
@@ -151,7 +151,7 @@ def test_of_a_file_that_is_far_too_long_most_that_fits_stays(tmp_path: Path) -> 
     assert small.size() > 12 * 2**20
     small.prune(NOW)
     assert 3 * 2**20 < small.size() <= 4 * 2**20
-    assert calls.summary(small, Filter()).count > 3000
+    assert Summaries(small).of(Filter()).count > 3000
     small.close()
 
 
@@ -182,7 +182,7 @@ def test_a_day_of_100000_calls_is_answered(store: Store, capsys: pytest.CaptureF
     for name, ask in (
         ("overview", lambda: day.services(NOW)),
         ("list", lambda: (day.summary(NOW), calls.page(store, Filter()))),
-        ("filtered list", lambda: (calls.summary(store, Filter(client="phone")), calls.page(store, Filter(tool="x")))),
+        ("filtered list", lambda: (Summaries(store).of(Filter(client="phone")), calls.page(store, Filter(tool="x")))),
     ):
         started = time.perf_counter()
         ask()
@@ -190,8 +190,8 @@ def test_a_day_of_100000_calls_is_answered(store: Store, capsys: pytest.CaptureF
     with capsys.disabled():
         print(f"\n100,000 calls: {times}")
     assert sum(each.count for each in day.services(NOW).values()) == 100_001
-    assert day.summary(NOW).count == calls.summary(store, Filter()).count == 100_001
-    assert day.whole(NOW).p95 == calls.summary(store, Filter()).p95
+    assert day.summary(NOW).count == Summaries(store).of(Filter()).count == 100_001
+    assert day.whole(NOW).p95 == Summaries(store).of(Filter()).p95
 
 
 def test_the_counts_of_the_day_follow_late_spans_and_pruning(store: Store) -> None:
