@@ -1,4 +1,6 @@
 // Reports the counters and the state of the services in Prometheus' text format.
+import fs from 'fs';
+
 import accounting from 'njs/accounting.js';
 import certificate from 'njs/certificate.js';
 import durations from 'njs/durations.js';
@@ -7,6 +9,13 @@ import status from 'njs/status.js';
 
 const COUNTERS = ngx.shared.counters;
 const ALL = 1000000;
+// The memory of the container by versions 2 and 1 of control groups: in use, the limit, statistics, and the name there of
+// what can be dropped.
+const CONTROL_GROUPS = [
+    ['memory.current', 'memory.max', 'memory.stat', 'inactive_file'],
+    ['memory/memory.usage_in_bytes', 'memory/memory.limit_in_bytes', 'memory/memory.stat', 'total_inactive_file'],
+].map((files) => files.slice(0, 3).map((file) => `/sys/fs/cgroup/${file}`).concat(files[3]));
+const NO_LIMIT = Math.pow(2, 60);
 const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 };
 
 function escaped(value) {
@@ -107,12 +116,34 @@ function gateway(lines, r) {
         [[{ version: topology.version, nginx: r.variables.nginx_version }, 1]]);
 }
 
+// Returns {used, limit} in bytes; null where the kernel does not show them, or there is no limit.
+function memoryOf(files) {
+    try {
+        const used = Number(fs.readFileSync(files[0], 'utf8'));
+        const limit = Number(fs.readFileSync(files[1], 'utf8'));
+        const dropped = new RegExp(`^${files[3]} (\\d+)$`, 'm').exec(fs.readFileSync(files[2], 'utf8'));
+        return limit < NO_LIMIT ? { used: Math.max(0, used - (dropped ? Number(dropped[1]) : 0)), limit } : null;
+    } catch (error) {
+        return null;
+    }
+}
+
+function memory(lines) {
+    const measured = CONTROL_GROUPS.map(memoryOf).filter((found) => found);
+    const each = (value) => measured.slice(0, 1).map((found) => [{ service: accounting.GATEWAY }, value(found)]);
+    metric(lines, 'container_memory_used_bytes', 'gauge', 'Memory of the container without what can be dropped.',
+        each((found) => found.used));
+    metric(lines, 'container_memory_limit_bytes', 'gauge', 'Most memory that the container may use.',
+        each((found) => found.limit));
+}
+
 function report(r) {
     const lines = [];
     calls(lines);
     times(lines);
     services(lines);
     gateway(lines, r);
+    memory(lines);
     r.headersOut['Content-Type'] = 'text/plain; version=0.0.4; charset=utf-8';
     r.headersOut['Cache-Control'] = 'no-store';
     r.return(200, lines.join('\n') + '\n');

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from infra.rendering.gateway.model import GatewayClient, GatewayService
 from infra.version import VERSION
 from tests.gateway.support.calls import wait_until_reached
-from tests.gateway.support.docker_cli import wait_until
+from tests.gateway.support.docker_cli import docker, wait_until
 from tests.gateway.support.gateway_under_test import (
     ABSENT,
     ALPHA,
@@ -60,6 +60,8 @@ def test_the_format_is_the_text_format(gateway: GatewayUnderTest) -> None:
         "dyber_gateway_max_call_seconds",
         "dyber_gateway_certificate_end_seconds",
         "dyber_gateway_build_info",
+        "container_memory_used_bytes",
+        "container_memory_limit_bytes",
     }
     assert all(family.documentation for family in families)
 
@@ -228,6 +230,9 @@ def test_metrics_show_the_state_of_services(own_gateway: GatewayUnderTest) -> No
     }
     assert values["dyber_gateway_connections"][("active",)] >= 1
     assert next(iter(values["dyber_gateway_build_info"]))[0] == VERSION
+    limit = values["container_memory_limit_bytes"][("gateway",)]
+    assert limit == int(docker("inspect", "--format", "{{.HostConfig.Memory}}", own_gateway.name))
+    assert 2**20 < values["container_memory_used_bytes"][("gateway",)] < limit
 
 
 def test_counters_survive_a_new_configuration_except_those_of_removed_services(own_gateway: GatewayUnderTest) -> None:
