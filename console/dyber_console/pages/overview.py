@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -20,7 +21,7 @@ from dyber_console.settings import BASE
 from dyber_console.state import Console
 from dyber_console.verdicts.codes import meaning
 from dyber_console.verdicts.facts import Account
-from dyber_console.verdicts.rules import Grade
+from dyber_console.verdicts.rules import Grade, part_titles
 from dyber_console.verdicts.times import duration, local
 
 _GROUPS: dict[str, tuple[Grade, ...]] = {
@@ -202,8 +203,8 @@ def _span(event: Event) -> tuple[float, float]:
 
 
 def _happenings(console: Console, view: Frame) -> list[Happening]:
-    """Return the last events: changes of states, logins, deployments."""
-    titles = {entry.name: entry.short for entry in view.entries}
+    """Return the last events: changes of states, logins, deployments, promotions, and containers that ended."""
+    titles = part_titles() | {entry.name: entry.short for entry in view.entries}
     words = {
         "up": ("ok", tr("answers")),
         "degraded": ("warn", tr("answers in part")),
@@ -220,8 +221,9 @@ def _happenings(console: Console, view: Frame) -> list[Happening]:
         if not login.logged_in:
             text = tr("account {account} is not logged in", account=login.account)
         found.append(Happening(login.at, "ok" if login.logged_in else "warn", name, text))
-    deployments = [event for event in console.files.history if event.kind == "deployment"]
-    found += [_deployment(event) for event in deployments[:_EVENTS]]
+    ways = {"deployment": _deployment, "promotion": _promotion, "ended": lambda event: _ended(event, titles)}
+    shown = [event for event in console.files.history if event.kind in ways]
+    found += [ways[event.kind](event) for event in shown[:_EVENTS]]
     for entry in view.entries:
         failure = entry.facts.failure
         if failure is not None and not failure.is_over:
@@ -242,6 +244,28 @@ def _deployment(event: Event) -> Happening:
         tr("done in {duration}", duration=duration(float(seconds))) if isinstance(seconds, int | float) else tr("done")
     )
     return Happening(event.at, "ok", tr("Deployment"), took)
+
+
+def _promotion(event: Event) -> Happening:
+    parts = event.content.get("parts")
+    text = tr(
+        "{parts} from {source} to {target}",
+        parts=", ".join(map(str, parts)) if isinstance(parts, list) else "",
+        source=event.content.get("from", ""),
+        target=event.content.get("to", ""),
+    )
+    return Happening(event.at, "ok", tr("Promotion"), text.strip())
+
+
+def _ended(event: Event, titles: Mapping[str, str]) -> Happening:
+    name, code = str(event.content.get("service", "")), event.content.get("exit_code")
+    if event.content.get("reason") == "out_of_memory":
+        text = tr("ended at its limit of memory, and was started again")
+    elif isinstance(code, int):
+        text = tr("ended with exit code {code}, and was started again", code=code)
+    else:
+        text = tr("ended, and was started again")
+    return Happening(event.at, "warn", titles.get(name, name), text)
 
 
 def _strangers(console: Console) -> int:

@@ -282,6 +282,17 @@ _BY_CODE: dict[str, Callable[[Facts, ServiceFacts], Todo | None]] = {
 }
 
 
+def part_titles() -> dict[str, str]:
+    """Return the names of the parts beside the services, as they begin a sentence."""
+    return {
+        "hub": tr("The hub"),
+        "gateway": tr("The gateway"),
+        "cache": tr("The cache"),
+        "monitoring": tr("Monitoring"),
+        "console": tr("The console"),
+    }
+
+
 def _deployment_todos(facts: Facts) -> Iterator[Todo]:
     if facts.hub is not None and facts.hub.total and facts.hub.ready == 0 and facts.hub.state != "unknown":
         yield Todo(
@@ -293,13 +304,7 @@ def _deployment_todos(facts: Facts) -> Iterator[Todo]:
             commands=(f"./deploy.sh logs hub --tail 50 -s {facts.stack}",),
             page="overview",
         )
-    titles = {
-        "hub": tr("The hub"),
-        "gateway": tr("The gateway"),
-        "cache": tr("The cache"),
-        "monitoring": tr("Monitoring"),
-        "console": tr("The console"),
-    }
+    titles = part_titles()
     for part, end in facts.part_ends.items():
         if part in titles and lacks_memory(facts, end, None):
             yield out_of_memory(facts, end, titles[part], Grade.WARN, part=part)
