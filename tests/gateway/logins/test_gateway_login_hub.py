@@ -84,16 +84,13 @@ def test_a_group_in_which_the_user_may_use_nothing_does_not_exist(logins: Logins
 
 
 def test_tokens_are_for_one_address(logins: Logins) -> None:
+    addresses = ("/mcp", "/search/mcp", "/groups/pet/mcp", "/groups/pet/search/mcp", "/api/alpha/mcp")
     statuses = {
         (issued, called): logins.post(logins.token(issued), called, **LIST).status
-        for issued in ("/mcp", "/groups/pet/mcp", "/api/alpha/mcp")
-        for called in ("/mcp", "/groups/pet/mcp", "/api/alpha/mcp")
+        for issued in addresses
+        for called in addresses
     }
-    assert {pair for pair, status in statuses.items() if status == 200} == {
-        ("/mcp", "/mcp"),
-        ("/groups/pet/mcp", "/groups/pet/mcp"),
-        ("/api/alpha/mcp", "/api/alpha/mcp"),
-    }
+    assert {pair for pair, status in statuses.items() if status == 200} == {(path, path) for path in addresses}
     assert set(statuses.values()) == {200, 401}
 
 

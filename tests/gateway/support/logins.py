@@ -74,7 +74,7 @@ class Logins:
         settings = self.settings.model_copy(update=changes)
         groups = GROUPS if ALPHA in self.services else ()
         offered = {service.name: (*service.read_tools, *service.write_tools) for service in services}
-        hub = GatewayHub(hashlib.sha256(HUB_TOKEN.encode()).hexdigest(), offered, groups=groups)
+        hub = GatewayHub(hashlib.sha256(HUB_TOKEN.encode()).hexdigest(), offered, groups=groups, search=True)
         loaded = self.gateway.load(render(settings, services, (CLIENT, READER), hub=hub))
         assert loaded.exit_code == 0, loaded.stderr
 
