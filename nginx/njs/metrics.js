@@ -9,13 +9,6 @@ import status from 'njs/status.js';
 
 const COUNTERS = ngx.shared.counters;
 const ALL = 1000000;
-// The memory of the container by versions 2 and 1 of control groups: in use, the limit, statistics, and the name there of
-// what can be dropped.
-const CONTROL_GROUPS = [
-    ['memory.current', 'memory.max', 'memory.stat', 'inactive_file'],
-    ['memory/memory.usage_in_bytes', 'memory/memory.limit_in_bytes', 'memory/memory.stat', 'total_inactive_file'],
-].map((files) => files.slice(0, 3).map((file) => `/sys/fs/cgroup/${file}`).concat(files[3]));
-const NO_LIMIT = Math.pow(2, 60);
 const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 };
 
 function escaped(value) {
@@ -116,25 +109,29 @@ function gateway(lines, r) {
         [[{ version: topology.version, nginx: r.variables.nginx_version }, 1]]);
 }
 
-// Returns {used, limit} in bytes; null where the kernel does not show them, or there is no limit.
-function memoryOf(files) {
+// Returns {used, limit} in bytes by files of a control group; null where the kernel does not show them, or there is no
+// limit. `cached` is the name in the statistics of what the kernel can drop.
+function memoryOf(current, limit, statistics, cached) {
+    const read = (file) => fs.readFileSync(`/sys/fs/cgroup/${file}`, 'utf8');
     try {
-        const used = Number(fs.readFileSync(files[0], 'utf8'));
-        const limit = Number(fs.readFileSync(files[1], 'utf8'));
-        const dropped = new RegExp(`^${files[3]} (\\d+)$`, 'm').exec(fs.readFileSync(files[2], 'utf8'));
-        return limit < NO_LIMIT ? { used: Math.max(0, used - (dropped ? Number(dropped[1]) : 0)), limit } : null;
+        const most = Number(read(limit));
+        const dropped = new RegExp(`^${cached} (\\d+)$`, 'm').exec(read(statistics));
+        const used = Math.max(0, Number(read(current)) - (dropped ? Number(dropped[1]) : 0));
+        return most < Math.pow(2, 60) ? { used, limit: most } : null;
     } catch (error) {
         return null;
     }
 }
 
 function memory(lines) {
-    const measured = CONTROL_GROUPS.map(memoryOf).filter((found) => found);
-    const each = (value) => measured.slice(0, 1).map((found) => [{ service: accounting.GATEWAY }, value(found)]);
+    const found = memoryOf('memory.current', 'memory.max', 'memory.stat', 'inactive_file') ||
+        memoryOf('memory/memory.usage_in_bytes', 'memory/memory.limit_in_bytes', 'memory/memory.stat',
+            'total_inactive_file');
+    const each = (value) => (found ? [[{ service: accounting.GATEWAY }, value]] : []);
     metric(lines, 'container_memory_used_bytes', 'gauge', 'Memory of the container without what can be dropped.',
-        each((found) => found.used));
+        each(found && found.used));
     metric(lines, 'container_memory_limit_bytes', 'gauge', 'Most memory that the container may use.',
-        each((found) => found.limit));
+        each(found && found.limit));
 }
 
 function report(r) {
