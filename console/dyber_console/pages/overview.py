@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -221,7 +221,11 @@ def _happenings(console: Console, view: Frame) -> list[Happening]:
         if not login.logged_in:
             text = tr("account {account} is not logged in", account=login.account)
         found.append(Happening(login.at, "ok" if login.logged_in else "warn", name, text))
-    ways = {"deployment": _deployment, "promotion": _promotion, "ended": lambda event: _ended(event, titles)}
+    ways: dict[str, Callable[[Event], Happening]] = {
+        "deployment": _deployment,
+        "promotion": _promotion,
+        "ended": lambda event: _ended(event, titles),
+    }
     shown = [event for event in console.files.history if event.kind in ways]
     found += [ways[event.kind](event) for event in shown[:_EVENTS]]
     for entry in view.entries:
