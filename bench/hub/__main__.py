@@ -65,11 +65,12 @@ class Way:
 
 @dataclass
 class Figures:
-    """The rates of all turns, the seconds of all requests that were sent one after the other, and the processor time in
-    microseconds that a request of each turn took on its way, without that of the service."""
+    """The rates of all turns, the seconds of all requests that were sent one after the other with their median by turn,
+    and the processor time in microseconds that a request of each turn took on its way, without that of the service."""
 
     rates: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    medians: dict[int, float] = field(default_factory=dict)
     microseconds: list[float] = field(default_factory=list)
 
     @property
@@ -80,6 +81,11 @@ class Figures:
     def p50(self) -> float:
         """The median in milliseconds."""
         return statistics.median(self.seconds) * 1000
+
+    def added(self, reference: Figures) -> float:
+        """Return by how many microseconds the median is above that of another way: the median over common turns."""
+        common = self.medians.keys() & reference.medians.keys()
+        return statistics.median(self.medians[turn] - reference.medians[turn] for turn in common) * 1e6
 
     @property
     def used(self) -> float:
@@ -133,7 +139,7 @@ def measured(
 ) -> dict[tuple[str, str], Figures]:
     """Return the figures by way and era; `requests` has by way and era what is sent. `number` is that of a round."""
     figures = {(way.name, era): Figures() for way in found for era in requests[way.name]}
-    many, few = max(2 * CONCURRENCY, number // TURNS), max(10, number // (4 * TURNS))
+    many, few = max(2 * CONCURRENCY, number // TURNS), max(10, number // (2 * TURNS))
     for turn in range(rounds * TURNS):
         print(f"turn {turn + 1} of {rounds * TURNS}", file=sys.stderr)
         for way in found if turn % 2 == 0 else reversed(found):
@@ -145,7 +151,9 @@ def measured(
                 at_once = asyncio.run(repeat(way.address, request, era, many, CONCURRENCY, used))
                 figure.rates.append(at_once.rate)
                 figure.microseconds.append(at_once.processor_seconds / len(at_once.seconds) * 1e6)
-                figure.seconds += asyncio.run(repeat(way.address, request, era, few, 1, used)).seconds
+                alone = asyncio.run(repeat(way.address, request, era, few, 1, used)).seconds
+                figure.seconds += alone
+                figure.medians[turn] = statistics.median(alone)
     return figures
 
 
@@ -155,11 +163,13 @@ def _used(processes: tuple[int, ...]) -> float:
 
 def show(title: str, figures: dict[tuple[str, str], Figures], reference: str) -> None:
     """Print a table; ratios are to the way `reference` in the same era."""
-    head = f"| {title} | protocol | per second at {CONCURRENCY} | to {reference} | p50 ms at 1 | CPU us |"
-    print(f"\n{head}\n|---|---|---|---|---|---|")
+    head = f"| {title} | protocol | per second at {CONCURRENCY} | to {reference} | p50 ms at 1 | added us | CPU us |"
+    print(f"\n{head}\n|---|---|---|---|---|---|---|")
     for (name, era), figure in sorted(figures.items(), key=lambda item: ERAS.index(item[0][1])):
-        ratio = figure.rate / figures[reference, era].rate
-        print(f"| {name} | {era} | {figure.rate:.1f} | {ratio:.3f} | {figure.p50:.2f} | {figure.used:.0f} |")
+        ratio, added = figure.rate / figures[reference, era].rate, figure.added(figures[reference, era])
+        print(
+            f"| {name} | {era} | {figure.rate:.1f} | {ratio:.3f} | {figure.p50:.2f} | {added:+.0f} | {figure.used:.0f} |"
+        )
 
 
 def show_without_services(found: list[Way], backends: list[Backend]) -> None:
