@@ -139,23 +139,26 @@ def replaced_gateway(loaded: Checkout, folder: Path, name: str) -> Iterator[Stea
     nothing_lost(steady.outcome)
 
 
-def test_the_console_is_added_hangs_and_is_removed(loaded: Checkout, load: SteadyLoad) -> None:
-    """Services get where their spans and log lines go, so each of them is redeployed twice."""
+def test_the_console_is_added_hangs_and_is_removed(
+    loaded: Checkout, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Services get where their spans and log lines go, and the gateway a network, so all are replaced twice."""
     before = set(replicas())
     loaded.configure("console", {"enabled": True})
-    loaded.deploy_sh()
-    assert before.isdisjoint(replicas())
-    console, sent = inspect("console")["Id"], load.outcome.posts
-    docker("pause", console)
-    try:
-        time.sleep(10)
-        # Calls that wait for it would be three, one of each caller.
-        assert load.outcome.posts > sent + 5
-    finally:
-        docker("unpause", console)
-    loaded.configure("console", None)
-    loaded.deploy_sh()
-    assert ours("container") and not [name for name in ours("container") if "console" in name]
+    with replaced_gateway(loaded, tmp_path, request.node.name) as load:
+        loaded.deploy_sh()
+        assert before.isdisjoint(replicas())
+        console, sent = inspect("console")["Id"], load.outcome.posts
+        docker("pause", console)
+        try:
+            time.sleep(10)
+            # Calls that wait for it would be three, one of each caller.
+            assert load.outcome.posts > sent + 5
+        finally:
+            docker("unpause", console)
+        loaded.configure("console", None)
+        loaded.deploy_sh()
+        assert ours("container") and not [name for name in ours("container") if "console" in name]
 
 
 def test_a_token_is_rotated_and_the_old_one_revoked(loaded: Checkout, load: SteadyLoad) -> None:
