@@ -65,13 +65,14 @@ class Way:
 
 @dataclass
 class Figures:
-    """The rates of all turns, the seconds of all requests that were sent one after the other with their median by turn,
-    and the processor time in microseconds that a request of each turn took on its way, without that of the service."""
+    """The rates of all turns, the seconds of all requests that were sent one after the other, the processor time in
+    microseconds that a request of each turn took on its way, without that of the service, and the medians of the seconds
+    by turn."""
 
     rates: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    medians: dict[int, float] = field(default_factory=dict)
     microseconds: list[float] = field(default_factory=list)
+    medians: dict[int, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:

@@ -51,15 +51,15 @@ def test_failed_calls_and_short_lists_do_not_count() -> None:
 
 def test_the_table_compares_within_an_era(capsys: pytest.CaptureFixture[str]) -> None:
     figures = {
-        ("gateway", MODERN): Figures([100, 300, 200], [0.001], [70, 90, 80]),
-        ("gateway", OLD): Figures([100], [0.002], [85]),
-        ("hub", MODERN): Figures([190], [0.0011], [81.6]),
-        ("hub", OLD): Figures([50], [0.002, 0.004, 0.003], [99]),
+        ("gateway", MODERN): Figures([100, 300, 200], [0.001], [70, 90, 80], {0: 0.0010, 1: 0.0020, 2: 0.0030}),
+        ("gateway", OLD): Figures([100], [0.002], [85], {0: 0.002}),
+        ("hub", MODERN): Figures([190], [0.0011], [81.6], {0: 0.0011, 1: 0.0023, 2: 0.0032}),
+        ("hub", OLD): Figures([50], [0.002, 0.004, 0.003], [99], {0: 0.0019, 1: 0.5}),
     }
     show("tools/call", figures, "gateway")
     assert capsys.readouterr().out.splitlines()[3:] == [
-        f"| gateway | {MODERN} | 200.0 | 1.000 | 1.00 | 80 |",
-        f"| hub | {MODERN} | 190.0 | 0.950 | 1.10 | 82 |",
-        f"| gateway | {OLD} | 100.0 | 1.000 | 2.00 | 85 |",
-        f"| hub | {OLD} | 50.0 | 0.500 | 3.00 | 99 |",
+        f"| gateway | {MODERN} | 200.0 | 1.000 | 1.00 | +0 | 80 |",
+        f"| hub | {MODERN} | 190.0 | 0.950 | 1.10 | +200 | 82 |",
+        f"| gateway | {OLD} | 100.0 | 1.000 | 2.00 | +0 | 85 |",
+        f"| hub | {OLD} | 50.0 | 0.500 | 3.00 | -100 | 99 |",
     ]
