@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from infra.services.ports import ALERT_SENDER_PORT
-from infra.settings.alerts import AlertsSettings, ReceiverSettings
+from infra.settings.observing.alerts import AlertsSettings, ReceiverSettings
 
 #: The names of Alertmanager and of the sender in the network of Prometheus.
 ALERTMANAGER_HOST, SENDER_HOST = "alertmanager", "alert-sender"

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from infra.schema.problems import UnusableValue
 from infra.schema.strict_settings import StrictSettings
-from infra.settings.alerts import AlertsSettings
+from infra.settings.observing.alerts import AlertsSettings
 from messages import mark
 
 CACHE, MONITORING = "cache", "monitoring"

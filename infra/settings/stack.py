@@ -22,11 +22,11 @@ from infra.settings import env_file
 from infra.settings import secrets as secret_settings
 from infra.settings.build import BuildSettings, from_environment
 from infra.settings.clients import ClientName, ClientSettings, ClientsInFile, TokenSettings, as_mapping
-from infra.settings.console import DEFAULT_STACK, ConsoleSettings
 from infra.settings.env_file import EnvFile
 from infra.settings.gateway import GatewaySettings
 from infra.settings.hub import GroupName, GroupSettings, HubSettings
 from infra.settings.names import CONSOLE_CLIENT, CONSOLE_IMAGE, HUB_IMAGE, NAMESPACE, stack_file
+from infra.settings.observing.console import DEFAULT_STACK, ConsoleSettings
 from infra.settings.profiles import BUILT_IN_PROFILES, CACHE, MONITORING, CacheSettings, MonitoringSettings
 from infra.settings.selection import select
 from infra.settings.services import ImageDigest, ServiceSettings

@@ -14,7 +14,7 @@ from infra.parts import alerts as parts
 from infra.parts import monitoring
 from infra.parts.service import SECRETS_FOLDER
 from infra.rendering.alerts import alertmanager_configuration, receivers_file
-from infra.settings.alerts import AlertsSettings
+from infra.settings.observing.alerts import AlertsSettings
 
 
 @dataclass(frozen=True)

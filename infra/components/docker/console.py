@@ -21,7 +21,7 @@ from infra.parts.data_volumes import DATA_FOLDER
 from infra.parts.service import SECRETS_FOLDER
 from infra.rendering.console.files import console_files
 from infra.rendering.console.password import password_hash
-from infra.settings.console import ConsoleSettings
+from infra.settings.observing.console import ConsoleSettings
 from messages import tr
 
 SCRIPT = Path(__file__).with_name("store-console-files")

@@ -15,7 +15,7 @@ from infra.parts.monitoring import ALIAS, MONITORING_UID
 from infra.rendering.alerts import ALERTMANAGER_HOST, SENDER_HOST, alertmanager_configuration, receivers_file
 from infra.rendering.monitoring import render
 from infra.services.ports import ALERT_SENDER_PORT, ALERTMANAGER_PORT
-from infra.settings.alerts import AlertsSettings
+from infra.settings.observing.alerts import AlertsSettings
 from tests.gateway.support.docker_cli import CONFINED, LABEL, READ_ONLY, archive, docker, unique, wait_until
 from tests.gateway.support.monitoring_image import IMAGE
 from tests.support import robots

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from infra.rendering.alerts import alertmanager_configuration
-from infra.settings.alerts import AlertsSettings
+from infra.settings.observing.alerts import AlertsSettings
 from tests.unit.infra.mocked import in_clear
 from tests.unit.infra.test_program import Recorder, declare
 from tests.unit.infra.test_program_profiles import changed, networks, uploaded

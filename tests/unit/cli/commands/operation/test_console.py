@@ -19,7 +19,7 @@ from cli.inventory import gone
 from cli.inventory.gone import Gone
 from cli.inventory.members import Member
 from cli.system.errors import StackError
-from infra.settings.console import ConsoleSettings
+from infra.settings.observing.console import ConsoleSettings
 from infra.settings.stack import StackSettings
 
 ADDRESS = "https://localhost/console/"

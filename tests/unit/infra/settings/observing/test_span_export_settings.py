@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from infra.schema.problems import ConfigurationError
+from infra.settings.observing.span_export import SpanExportSettings
 from infra.settings.secrets import refuse_clear_text
-from infra.settings.span_export import SpanExportSettings
 
 ENDPOINT = "https://otlp.example.com:4318"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from infra.schema.strict_settings import StrictSettings
-from infra.settings.span_export import SpanExportSettings
+from infra.settings.observing.span_export import SpanExportSettings
 from messages import mark
 
 #: The only stack that has the console without a word about it in its file.

@@ -1,0 +1,1 @@
+"""Settings of what shows and tells how a stack is: the console, exported spans, alerts."""
