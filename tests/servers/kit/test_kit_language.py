@@ -209,9 +209,10 @@ async def test_a_pause_that_survives_a_restart_has_its_cause_in_the_callers_lang
 class Query(BaseModel):
     """Is the arguments of a search."""
 
-    keyword: str = Field(min_length=1, max_length=20)
+    keyword: str = Field(min_length=1, max_length=20, description="Words to look for, such as coffee.")
     limit: int = Field(10, ge=1, le=40)
     ids: list[str] = Field(default=[], max_length=3)
+    note: str = ""
 
 
 def refusal(given: object) -> ServiceError:
@@ -230,11 +231,22 @@ def refusal(given: object) -> ServiceError:
         ),
         (
             {"keywrd": "x", "limit": "many"},
-            "keyword is missing (keywrd was sent; did you mean keyword?): must be a text (1 to 20 characters), "
-            'for example "…"; limit: must be an integer from 1 to 40 (given: a text of length 4), for example 10',
+            "keyword is missing (keywrd was sent; did you mean keyword?): must be a text (1 to 20 characters): "
+            "Words to look for, such as coffee; limit: must be an integer from 1 to 40 (given: a text of length 4), "
+            "for example 10",
             ["keyword", "limit"],
         ),
-        ({"keyword": None}, 'keyword is missing (given: null): must be a text (1 to 20 characters), for example "…"', ["keyword"]),
+        (
+            {"keyword": None},
+            "keyword is missing (given: null): must be a text (1 to 20 characters): Words to look for, such as coffee",
+            ["keyword"],
+        ),
+        (
+            {"keyword": "x" * 21},
+            "keyword: must be a text (1 to 20 characters) (given: a text of length 21): Words to look for, such as coffee",
+            ["keyword"],
+        ),
+        ({"keyword": "x", "note": {}}, "note: must be a text (given: an object)", ["note"]),
         ({"keyword": "x", "ids": ["1"] * 4}, "ids: must be a list (of length 3 at most) (given: a list of length 4), for example []", ["ids"]),
         ("[]", 'arguments: must be a JSON object, for example {"keyword": "…", "limit": 10, "ids": []}', ["arguments"]),
     ],
@@ -243,7 +255,7 @@ def test_refused_arguments_are_named_for_people_and_for_programs(given, message,
     with using_language("en"):
         error = refusal(given)
         assert error.message == f"The arguments are not correct: {message}"
-        assert error.next_step.endswith("The arguments of this tool: keyword, limit, ids")
+        assert error.next_step.endswith("The arguments of this tool: keyword, limit, ids, note")
     assert error.details["fields"] == fields
 
 

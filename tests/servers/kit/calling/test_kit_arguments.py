@@ -131,13 +131,16 @@ def test_a_warning_reports_the_text_null_in_place_of_a_text() -> None:
         ("numbers", ["one"]),
         ("options", "[1]"),
         ("options", 5),
-        ("word", "\ud800"),
     ],
 )
 def test_a_value_without_a_certain_meaning_is_refused_with_bounds_and_an_example(name: str, given: Any) -> None:
     text = refusal({name: given})
     assert f"{name}：应为" in text and "（给的是" in text and "，例如 " in text
     assert len(text) < 400
+
+
+def test_half_a_character_is_refused():
+    assert "word：应为完整的字符（给的是半个字符" in refusal({"word": "\ud800"})
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,16 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from dyber_kit.calling.arguments.conversions import Unusable, convert, means_unset
-from dyber_kit.calling.arguments.rules import Rules, allowed, describe_given, example, nearest_allowed, sentence
+from dyber_kit.calling.arguments.rules import (
+    Rules,
+    allowed,
+    describe_given,
+    example,
+    has_example,
+    nearest_allowed,
+    purpose,
+    sentence,
+)
 from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import joined_names, joined_sentences, tr, tr_lazy
 
@@ -95,10 +104,7 @@ def read_arguments(
             continue
         if _has_half_character(values[name]):
             problems[name] = tr(
-                "{name}: must be whole characters (given: half a character, an escape such as \\ud800), for example "
-                "{example}",
-                name=name,
-                example=example(rules, as_json=True),
+                "{name}: must be whole characters (given: half a character, an escape such as \\ud800)", name=name
             )
     if problems:
         raise _refusal(problems, list(declared))
@@ -178,19 +184,22 @@ def _missing(name: str, rules: Rules, resembling: Mapping[str, str]) -> str:
 
 
 def _problem(name: str, rules: Rules, value: Any, nearest: str | None = None) -> str:
-    values = {
-        "name": name,
-        "allowed": allowed(rules),
-        "given": describe_given(value),
-        "example": example(rules, as_json=True),
-    }
-    if nearest is None:
-        return tr("{name}: {allowed} (given: {given}), for example {example}", **values)
-    return tr(
-        "{name}: {allowed} (given: {given}); the nearest usable value is {nearest}; for example {example}",
-        nearest=nearest,
-        **values,
-    )
+    known = {"name": name, "allowed": allowed(rules), "given": describe_given(value)}
+    if nearest is not None:
+        return tr(
+            "{name}: {allowed} (given: {given}); the nearest usable value is {nearest}; for example {example}",
+            nearest=nearest,
+            example=example(rules, as_json=True),
+            **known,
+        )
+    if has_example(rules):
+        return tr(
+            "{name}: {allowed} (given: {given}), for example {example}", example=example(rules, as_json=True), **known
+        )
+    meaning = purpose(rules)
+    if meaning:
+        return tr("{name}: {allowed} (given: {given}): {meaning}", meaning=meaning, **known)
+    return tr("{name}: {allowed} (given: {given})", **known)
 
 
 def _broken_bounds(error: ValidationError, values: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:

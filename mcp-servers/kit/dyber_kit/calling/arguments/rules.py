@@ -13,6 +13,9 @@ Rules = dict[str, Any]
 
 _SHOWN_CHOICES = 12
 _LONGEST_PATTERN = 80
+_LONGEST_PURPOSE = 150
+# Stands for a text that the rules do not tell.
+_UNKNOWN = "…"
 
 
 def branches(rules: Rules) -> list[Rules]:
@@ -38,12 +41,27 @@ def allowed(rules: Rules) -> str:
 
 
 def sentence(rules: Rules) -> str:
-    """Return which values an argument accepts, with an example."""
-    return tr("{allowed}, for example {example}", allowed=allowed(rules), example=example(rules, as_json=True))
+    """Return which values an argument accepts, with an example, or what it is for when there is none."""
+    if has_example(rules):
+        return tr("{allowed}, for example {example}", allowed=allowed(rules), example=example(rules, as_json=True))
+    meaning = purpose(rules)
+    return tr("{allowed}: {meaning}", allowed=allowed(rules), meaning=meaning) if meaning else allowed(rules)
+
+
+def purpose(rules: Rules) -> str:
+    """Return the description of an argument, shortened and without its full stop; empty without any."""
+    text = " ".join(str(rules.get("description", "")).split()).rstrip("。.")
+    return text if len(text) <= _LONGEST_PURPOSE else text[:_LONGEST_PURPOSE] + _UNKNOWN
+
+
+def has_example(rules: Rules) -> bool:
+    """Return whether the rules tell a usable value; those of most texts do not."""
+    value = _example(rules)
+    return (value[0] if isinstance(value, list) and value else value) != _UNKNOWN
 
 
 def example(rules: Rules, as_json: bool = False) -> Any:
-    """Return a value within the bounds, if possible the default; with `as_json`, its JSON text."""
+    """Return a value within the bounds, if possible the default, or "…" for an unknown text; `as_json`: its JSON text."""
     value = _example(rules)
     return json.dumps(value, ensure_ascii=False) if as_json else value
 
@@ -167,4 +185,4 @@ def _example(rules: Rules) -> Any:
         case "object":
             return {}
         case _:
-            return "…"
+            return _UNKNOWN
