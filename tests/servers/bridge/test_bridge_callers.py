@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import anyio
 import httpx2
 import pytest
 from dyber_kit.bridge.children import SessionChildren
 from dyber_kit.bridge.listing import Lock
+from dyber_kit.bridge.offering.questions import missing_capability
 from dyber_kit.bridge.supervisor import Supervisor
 from dyber_kit.observing.logs import NO_REQUEST, RequestInfo, current_request
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitResult
 
 from tests.servers.bridge.waiting import code_of, until
@@ -138,18 +140,39 @@ async def test_a_call_of_a_pool_goes_to_the_child_that_is_free(lock: Lock, tmp_p
             assert text_of(await waiting) == "done"
 
 
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
 async def test_a_question_of_a_modern_child_reaches_only_clients_that_can_answer(
-    lock: Lock, monkeypatch: pytest.MonkeyPatch, mode: str
+    lock: Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOREIGN_ERA", "modern")
     with bridge(settings_of(era="modern", passed=["FOREIGN_ERA"]), lock) as running:
-        async with Client(f"{running.base}/mcp", mode=mode, elicitation_callback=answer_with_a_name) as client:
-            answer = await client.call_tool("question", {})
-        if mode == "legacy":
-            assert code_of(answer) == "NOT_CONFIGURED"
-        else:
-            assert text_of(answer) == "hello Anna, state état 1"
+        address = f"{running.base}/mcp"
+        async with Client(address, mode="legacy", elicitation_callback=answer_with_a_name) as client:
+            assert code_of(await client.call_tool("question", {})) == "NOT_CONFIGURED"
+        async with Client(address, mode="auto", elicitation_callback=answer_with_a_name) as client:
+            assert text_of(await client.call_tool("question", {})) == "hello Anna, state état 1"
+        async with Client(address, mode="auto") as client:
+            with pytest.raises(MCPError) as refused:
+                await client.call_tool("question", {})
+    error = refused.value.error
+    assert (error.code, error.data) == (-32021, {"requiredCapabilities": {"elicitation": {"form": {}}}})
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "declared", "missing"),
+    [
+        ("elicitation/create", {"mode": "form"}, {"elicitation": {}}, None),
+        ("elicitation/create", {}, {"elicitation": {"url": {}}}, {"elicitation": {"form": {}}}),
+        ("elicitation/create", {"mode": "url"}, {"elicitation": {}}, {"elicitation": {"url": {}}}),
+        ("elicitation/create", {"mode": "url"}, {"elicitation": {"url": {}}}, None),
+        ("sampling/createMessage", {}, {"sampling": {}}, None),
+        ("sampling/createMessage", {}, {"elicitation": {}}, {"sampling": {}}),
+        ("sampling/createMessage", {"tools": [{"name": "a"}]}, {"sampling": {}}, {"sampling": {"tools": {}}}),
+    ],
+)
+def test_a_question_needs_the_capability_that_its_kind_has(
+    method: str, params: dict[str, Any], declared: dict[str, Any], missing: dict[str, Any] | None
+) -> None:
+    assert missing_capability({"method": method, "params": params}, declared) == missing
 
 
 async def answer_with_a_name(context: object, params: object) -> ElicitResult:

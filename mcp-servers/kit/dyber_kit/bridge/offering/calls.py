@@ -17,12 +17,12 @@ from mcp.types import (
     InputRequiredResult,
 )
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import ValidationError
 
 from dyber_kit.bridge.children import Children
 from dyber_kit.bridge.link import Link
 from dyber_kit.bridge.listing import Item
 from dyber_kit.bridge.masking import Masker
+from dyber_kit.bridge.offering.questions import FORWARDED_CAPABILITIES, cannot_be_asked, read_questions
 from dyber_kit.bridge.offering.results import MAX_ERROR_CHARS
 from dyber_kit.bridge.supervisor import Supervisor
 from dyber_kit.bridge.transports.failures import Failure, failure_in
@@ -34,13 +34,8 @@ from dyber_kit.language import Text, tr_lazy
 
 # Callers get at most ten reports of progress in a second.
 _PROGRESS_SECONDS = 0.1
-# What a foreign server may ask a caller for; roots are left out, because some servers let them replace their folders.
-_FORWARDED_CAPABILITIES = frozenset(("elicitation", "sampling"))
-_ROOTS = "roots/list"
 # The SDK's own words for a connection that has ended.
 _CLOSED = "Connection closed"
-
-_ASK_OTHERWISE = tr_lazy("Use a client of 2026-07-28 that can ask its user (elicitation), or a tool that asks nothing")
 
 
 @dataclass(frozen=True)
@@ -146,7 +141,9 @@ class ForeignRequest:
             self._supervisor.renew(link)
             answer = await self._send_again(await self._link())
         if answer.get("resultType") == "input_required" or "inputRequests" in answer:
-            return self._questions(answer)
+            if not self._is_modern:
+                raise cannot_be_asked()
+            return read_questions(answer, self._capabilities())
         return answer
 
     async def _link(self) -> Link:
@@ -208,13 +205,13 @@ class ForeignRequest:
         call = self._context
         if call is None or not self._is_modern:
             return {}
-        if isinstance(call, DirectRequest) and not call.capabilities.keys() & _FORWARDED_CAPABILITIES:
+        if isinstance(call, DirectRequest) and not call.capabilities.keys() & FORWARDED_CAPABILITIES:
             return {}
         declared = sdk_context(call).client_capabilities
         if declared is None:
             return {}
         named = declared.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return {name: named[name] for name in named if name in _FORWARDED_CAPABILITIES}
+        return {name: named[name] for name in named if name in FORWARDED_CAPABILITIES}
 
     def _answers(self) -> dict[str, Any]:
         """Return what the caller answered, and the state that the server gave with its questions, unchanged."""
@@ -229,29 +226,6 @@ class ForeignRequest:
         if self._context.request_state is not None:
             answers["requestState"] = self._context.request_state
         return answers
-
-    def _questions(self, answer: Mapping[str, Any]) -> InputRequiredResult:
-        """Return the server's questions for the caller.
-
-        Raises:
-            ServiceError: The caller cannot be asked, or the questions are not readable.
-        """
-        if not self._is_modern:
-            raise _cannot_be_asked()
-        asked = {name: answer[name] for name in ("inputRequests", "requestState") if answer.get(name) is not None}
-        if any(_method(question) == _ROOTS for question in (asked.get("inputRequests") or {}).values()):
-            raise ServiceError(
-                ErrorCode.NOT_CONFIGURED,
-                tr_lazy("The server behind this service asks for the client's folders, which are not given to it"),
-                tr_lazy("Ask the operator to name the folders in source.arguments"),
-            )
-        try:
-            return InputRequiredResult.model_validate({"resultType": "input_required", **asked}, by_name=False)
-        except ValidationError as error:
-            raise ServiceError(
-                ErrorCode.UPSTREAM_CHANGED,
-                tr_lazy("The server behind this service asks something that is not readable"),
-            ) from error
 
     async def _failed(self, error: MCPError, link: Link) -> Exception:
         """Return what an error of the server, or of the way to it, means for the caller."""
@@ -281,7 +255,7 @@ class ForeignRequest:
         if code == MISSING_REQUIRED_CLIENT_CAPABILITY:
             if self._is_modern:
                 return error
-            return _cannot_be_asked()
+            return cannot_be_asked()
         if text == TOO_LONG:
             return ServiceError(
                 ErrorCode.INVALID_ARGUMENT,
@@ -320,15 +294,3 @@ class ForeignRequest:
             ),
             tr_lazy("Call again; the call was not repeated by itself"),
         )
-
-
-def _cannot_be_asked() -> ServiceError:
-    return ServiceError(
-        ErrorCode.NOT_CONFIGURED,
-        tr_lazy("This call needs an answer of the user, which this client cannot give"),
-        _ASK_OTHERWISE,
-    )
-
-
-def _method(question: Any) -> str:
-    return str(question.get("method")) if isinstance(question, dict) else ""
