@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
 MASK = "***"
 # Shorter values, such as a number, occur in ordinary texts.
 _SHORTEST = 6
+# The same for a line of a longer secret, such as a key in PEM; logs are masked line by line.
+_SHORTEST_LINE = 12
+_PEM_BORDER = "-----"
+_SECRET_NAME = re.compile("key|secret|token|password", re.IGNORECASE)
 
 
 class Masker:
@@ -20,9 +26,8 @@ class Masker:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        # In an address a secret is written with percent signs.
-        written = {form for secret in secrets if len(secret) >= _SHORTEST for form in (secret, quote(secret, safe=""))}
-        self._secrets = sorted(written, key=len, reverse=True)
+        parts = {part for secret in secrets for part in _parts(secret) if len(part) >= _SHORTEST}
+        self._secrets = sorted({form for part in parts for form in _forms(part)}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Return a text without the secrets."""
@@ -41,3 +46,33 @@ class Masker:
         if isinstance(value, dict):
             return {self.text(name): self.value(item) for name, item in value.items()}
         return value
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """Yield a secret, its lines, and the secret values in it if it is a JSON object, such as a service account's key."""
+    yield secret
+    lines = [line.strip() for line in secret.splitlines()]
+    if len(lines) > 1:
+        yield from (line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith(_PEM_BORDER))
+    if secret.lstrip().startswith("{"):
+        try:
+            yield from _named_secrets(json.loads(secret))
+        except (ValueError, RecursionError):
+            return
+
+
+def _named_secrets(value: Any) -> Iterator[str]:
+    """Yield the texts in a JSON value whose name says that they are secret; addresses are not."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        if isinstance(inner, dict):
+            yield from _named_secrets(inner)
+        elif isinstance(inner, str) and _SECRET_NAME.search(name) and not inner.startswith(("http://", "https://")):
+            yield from _parts(inner)
+
+
+def _forms(part: str) -> Iterator[str]:
+    """Yield the forms in which a text is written: as it is, in an address, and in JSON."""
+    yield part
+    yield quote(part, safe="")
+    for is_ascii in (True, False):
+        yield json.dumps(part, ensure_ascii=is_ascii)[1:-1]
