@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from dyber_kit.bridge.listing import Item, Lock, compare, read_listing
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.offering.results import read_result
-from dyber_kit.bridge.offering.schemas import Checker, read_object
+from dyber_kit.bridge.offering.schemas import Checker, ReadObject, read_object
 from dyber_kit.bridge.settings import Values
 from dyber_kit.bridge.transports.framing import LineBuffer, TooLong, read_message
 from dyber_kit.errors import ErrorCode, ServiceError
@@ -71,7 +72,7 @@ def test_a_reference_of_a_schema_is_followed_within_the_schema_only() -> None:
 
 
 def test_a_pattern_of_another_language_is_left_to_the_server() -> None:
-    assert read_object({"name": "abc"}, SCHEMA, Checker(SCHEMA)) == {"name": "abc"}
+    assert read_object({"name": "abc"}, SCHEMA, Checker(SCHEMA)) == ReadObject({"name": "abc"})
 
 
 @pytest.mark.parametrize(
@@ -80,10 +81,12 @@ def test_a_pattern_of_another_language_is_left_to_the_server() -> None:
         ({"name": "a", "size": None, "where": '{"city": "b"}'}, {"name": "a", "where": {"city": "b"}}),
         ('{"name": "a", "size": "3"}', {"name": "a", "size": 3}),
         ({"name": "a", "extra": None}, {"name": "a", "extra": None}),
+        ({"name": "a", "size": ""}, {"name": "a"}),
+        ({"name": "", "size": "null"}, {"name": ""}),
     ],
 )
 def test_arguments_with_a_certain_meaning_are_repaired_and_others_passed_as_they_are(given: Any, read: Any) -> None:
-    assert read_object(given, SCHEMA, Checker(SCHEMA)) == read
+    assert read_object(given, SCHEMA, Checker(SCHEMA)) == ReadObject(read)
 
 
 PLAIN: dict[str, Any] = {
@@ -112,6 +115,27 @@ PLAIN: dict[str, Any] = {
 def test_the_quick_check_of_plain_schemas_says_the_same_as_the_whole_one(value: Any, changes: dict[str, Any]) -> None:
     schema = PLAIN | changes
     assert (Checker(schema).problems(value) == []) is Draft202012Validator(schema).is_valid(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "read", "warned"),
+    [
+        ({"name": "a", "toolCallId": "call_1", "sessionId": "s", "action": "sendMessage"}, {"name": "a"}, []),
+        ({"name": "a", "toolCallId": "call_1", "size": "5"}, {"name": "a", "size": 5}, []),
+        ({"name": "a", "sizes": 5}, {"name": "a"}, ["sizes"]),
+    ],
+)
+def test_arguments_that_a_closed_schema_does_not_know_are_ignored(given: Any, read: Any, warned: list[str]) -> None:
+    result = read_object(given, PLAIN, Checker(PLAIN))
+    assert result.arguments == read
+    assert [warning for warning in result.warnings if any(name in warning for name in warned)] == result.warnings
+    assert len(result.warnings) == len(warned)
+
+
+def test_a_misspelled_argument_that_is_required_is_named_with_the_right_name() -> None:
+    with pytest.raises(ServiceError) as refused:
+        read_object({"names": "a"}, PLAIN, Checker(PLAIN))
+    assert list(refused.value.fields) == ["name"] and "names" in str(refused.value.message)
 
 
 @pytest.mark.parametrize("schema", [{"type": "object", "required": 1}, {"type": ["object"], "properties": {"a": 1}}])
@@ -165,6 +189,29 @@ def test_a_secret_is_masked_wherever_an_answer_has_it_and_before_a_text_is_cut()
     result = read_result(answer, Masker([secret]), 24_000)
     assert secret[:4] not in json.dumps(result.model_dump(mode="json"))
     assert result.structured_content == {"***": ["***"]}
+
+
+KEY = (
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B+/Qxx\nAAECAwQFBgcICQoLDA0ODw==\n-----END PRIVATE KEY-----\n"
+)
+ACCOUNT = json.dumps(
+    {"type": "service_account", "private_key": KEY, "token_uri": "https://oauth2.example/token"}, indent=2
+)
+
+
+@pytest.mark.parametrize("secret", [KEY, ACCOUNT, json.dumps({"installed": {"client_secret": KEY}})])
+@pytest.mark.parametrize(
+    "told",
+    [KEY, *KEY.splitlines()[1:3], json.dumps({"key": KEY}), quote(KEY.splitlines()[1], safe=""), f"key={KEY!r}"],
+)
+def test_a_secret_of_several_lines_is_masked_by_lines_and_as_json(secret: str, told: str) -> None:
+    masked = Masker([secret]).text(told)
+    assert "***" in masked and "MIIEvQ" not in masked and "AAECAw" not in masked
+
+
+def test_addresses_and_short_lines_in_a_secret_are_no_secrets() -> None:
+    text = "POST https://oauth2.example/token {}"
+    assert Masker([ACCOUNT]).text(text) == text
 
 
 def test_a_structure_that_only_wraps_a_text_is_cut_like_the_text() -> None:

@@ -61,6 +61,16 @@ def short_text(name: str, structure: Mapping[str, Any], warnings: Sequence[str])
     return joined_sentences([head, tr("Note: {warnings}", warnings=joined_sentences(all_warnings))])
 
 
+def add_warnings(result: CallToolResult, warnings: Sequence[str], *, as_text: bool = True) -> None:
+    """Add what the caller should know about its arguments to an answer: for programs and, `as_text`, for models."""
+    if not warnings:
+        return
+    result.meta = {**(result.meta or {}), WARNINGS_META: list(warnings)}
+    if as_text:
+        note = tr("Note: {warnings}", warnings=joined_sentences(warnings))
+        result.content = [*result.content, TextContent(type="text", text=note)]
+
+
 def within_limits(result: CallToolResult, max_chars: int) -> None:
     """Check every part of an answer against its limit.
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
 from dyber_kit.accounts import allowed_accounts, choose_account, usable_accounts
-from dyber_kit.calling.answers import WARNINGS_META, failed, short_text, wants_short_text, within_limits
+from dyber_kit.calling.answers import add_warnings, failed, short_text, wants_short_text, within_limits
 from dyber_kit.calling.arguments.accounts import account_parameters
 from dyber_kit.calling.arguments.reading import read_arguments
 from dyber_kit.calling.asking import InputRequired, asked, asking_within
@@ -22,7 +22,6 @@ from dyber_kit.calling.direct import CallContext, sdk_context
 from dyber_kit.calling.offered import OfferedTool
 from dyber_kit.calling.progress import reporting
 from dyber_kit.errors import ServiceError
-from dyber_kit.language import joined_sentences, tr
 
 
 @dataclass(frozen=True)
@@ -246,11 +245,7 @@ class ServiceTool(OfferedTool):
             text = short_text(self.name, structure, warnings) if is_short else to_json(structure).decode()
             result.content = [TextContent(type="text", text=text), *parts]
         within_limits(result, self._max_answer_chars)
-        if warnings:
-            result.meta = {**(result.meta or {}), WARNINGS_META: warnings}
-        if warnings and not is_short:
-            note = tr("Note: {warnings}", warnings=joined_sentences(warnings))
-            result.content = [*result.content, TextContent(type="text", text=note)]
+        add_warnings(result, warnings, as_text=not is_short)
         return result
 
 

@@ -7,11 +7,12 @@ import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from dyber_kit.calling.arguments.reading import ignored_argument, resembling_names
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.language import joined_names, tr, tr_lazy
+from dyber_kit.language import joined_names, joined_sentences, tr, tr_lazy
 
 logger = logging.getLogger("dyber.bridge")
 
@@ -152,35 +153,65 @@ def _rule(error: Any) -> str:
         return tr("must be {types}", types=joined_names([expected] if isinstance(expected, str) else list(expected)))
     if error.validator == "enum":
         return tr("must be one of: {values}", values=joined_names([json.dumps(value) for value in expected]))
+    if error.validator == "const":
+        return tr("must be {value}", value=json.dumps(expected, ensure_ascii=False))
+    if error.validator in ("additionalProperties", "unevaluatedProperties") and expected is False:
+        return tr("has names that the schema does not know")
+    if error.validator in ("anyOf", "oneOf"):
+        return tr("fits none of the forms that the schema allows, or more than one")
     if error.validator in _BOUNDS:
         return f"{error.validator} {expected}"
     message: str = error.message
     return message
 
 
-def read_object(given: Any, schema: dict[str, Any], checker: Checker) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ReadObject:
+    """Holds the arguments of a call as the server gets them, and warnings for the caller about others."""
+
+    arguments: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_object(given: Any, schema: dict[str, Any], checker: Checker) -> ReadObject:
     """Return the arguments of a call, as the server gets them.
 
-    Arguments that fit the schema are passed as they are. In others, `null` for an argument that may be left out is left
-    out, and a text with JSON is read where an object or a list belongs.
+    Arguments that fit the schema are passed as they are. In others, `null` or an empty text for an argument that may be
+    left out is left out, a text with JSON is read where it does not fit as a text, and what the schema does not declare
+    is ignored where it allows nothing else; `warnings` names what resembles a declared name.
 
     Raises:
         ServiceError: INVALID_ARGUMENT: they do not fit; the message names each place and rule.
     """
     arguments = _as_object(given)
     problems = checker.problems(arguments)
+    warnings: list[str] = []
     if problems:
-        repaired = _repaired(arguments, schema, {path.partition(".")[0] for path, _ in problems})
+        unknown = _unknown(arguments, schema)
+        known = {name: value for name, value in arguments.items() if name not in unknown}
+        repaired = _repaired(known, schema, {path.partition(".")[0] for path, _ in problems})
         if repaired != arguments:
+            if unknown:
+                resembling = resembling_names(arguments, schema.get("properties") or {})
+                warnings = [ignored_argument(name, suggestion) for name, suggestion in resembling.items()]
             arguments, problems = repaired, checker.problems(repaired)
     if problems:
         listed = "; ".join(f"{path}: {rule}" for path, rule in problems)
+        if warnings:
+            listed = joined_sentences([listed, *warnings])
         raise ServiceError(
             ErrorCode.INVALID_ARGUMENT,
             tr_lazy("The arguments do not fit the tool's schema: {problems}", problems=listed),
             fields=sorted({path.partition(".")[0] for path, _ in problems} - {"-"}),
         )
-    return arguments
+    return ReadObject(arguments, warnings)
+
+
+def _unknown(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return the names of the arguments that a schema does not allow; clients and models add such ones."""
+    if schema.get("additionalProperties") is not False or schema.get("patternProperties"):
+        return []
+    return [name for name in arguments if name not in (schema.get("properties") or {})]
 
 
 def _as_object(given: Any) -> dict[str, Any]:
@@ -198,9 +229,12 @@ def _repaired(arguments: dict[str, Any], schema: dict[str, Any], broken: set[str
     required = schema.get("required") or ()
     values: dict[str, Any] = {}
     for name, value in arguments.items():
-        if name in broken and isinstance(value, str):
+        if name not in broken:
+            values[name] = value
+            continue
+        if isinstance(value, str):
             value = _from_text(value)
-        if value is not None or name not in broken or name in required:
+        if name in required or value not in (None, ""):
             values[name] = value
     return values
 

@@ -17,7 +17,7 @@ from dyber_kit.bridge.offering.calls import Backend, Wanted
 from dyber_kit.bridge.offering.results import read_result
 from dyber_kit.bridge.offering.schemas import Checker, read_object
 from dyber_kit.bridge.settings import BridgeSettings, Kind
-from dyber_kit.calling.answers import failed
+from dyber_kit.calling.answers import add_warnings, failed
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.direct import CallContext, protocol_version
 from dyber_kit.calling.offered import OfferedTool
@@ -149,12 +149,15 @@ class ForeignTool(OfferedTool):
 
 async def _execute(parts: _Parts, given: Any, context: CallContext) -> CallToolResult | InputRequiredResult:
     backend = parts.declaration.backend
-    params = {"name": parts.item.name, "arguments": read_object(given, parts.schema, parts.arguments)}
+    read = read_object(given, parts.schema, parts.arguments)
+    params = {"name": parts.item.name, "arguments": read.arguments}
     wanted = Wanted(parts.item, "tools/call", params, is_write=not parts.declaration.read_only)
     answer = await backend.ask(wanted, context)
     if isinstance(answer, InputRequiredResult):
         return answer
-    return _checked(read_result(answer, backend.masker, parts.max_answer_chars), parts, context)
+    result = _checked(read_result(answer, backend.masker, parts.max_answer_chars), parts, context)
+    add_warnings(result, read.warnings)
+    return result
 
 
 def _checked(result: CallToolResult, parts: _Parts, context: CallContext) -> CallToolResult:

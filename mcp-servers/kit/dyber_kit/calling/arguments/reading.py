@@ -69,17 +69,10 @@ def read_arguments(
     given_all = _as_object(given, declared)
     settled = settled or {}
     sent = {name: value for name, value in given_all.items() if name not in settled}
-    resembling = _resembling(sent, declared)
+    resembling = resembling_names(sent, declared)
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    warnings = [
-        tr(
-            "There is no argument {name}, it was ignored; did you mean {suggestion}?",
-            name=shown_name(name),
-            suggestion=declared_name,
-        )
-        for name, declared_name in resembling.items()
-    ]
+    warnings = [ignored_argument(name, declared_name) for name, declared_name in resembling.items()]
     for name, only_value in settled.items():
         if given_all.get(name) not in (None, "", _NULL, only_value):
             warnings.append(tr("{name} can only be {value}; the given value was ignored", name=name, value=only_value))
@@ -112,6 +105,23 @@ def read_arguments(
         return Reading(model.model_validate(values), warnings)
     except ValidationError as error:
         raise _refusal(_broken_bounds(error, values, declared), list(declared)) from None
+
+
+def resembling_names(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
+    """Return, by unknown name, the declared name that it resembles; names that were sent themselves are left out."""
+    unused = [name for name in declared if name not in sent]
+    unknown = [name for name in sent if name not in declared][:_MAX_NAMES]
+    matches = {name: similar(name, unused) for name in unknown if len(name) <= _LONGEST_NAME}
+    return {name: match for name, match in matches.items() if match}
+
+
+def ignored_argument(name: str, suggestion: str) -> str:
+    """Return the warning about an unknown name that resembles a declared one."""
+    return tr(
+        "There is no argument {name}, it was ignored; did you mean {suggestion}?",
+        name=shown_name(name),
+        suggestion=suggestion,
+    )
 
 
 def shown_name(name: str) -> str:
@@ -161,14 +171,6 @@ def _has_half_character(value: Any) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _resembling(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
-    """Return, by unknown name, the declared name that it resembles; names that were sent themselves are left out."""
-    unused = [name for name in declared if name not in sent]
-    unknown = [name for name in sent if name not in declared][:_MAX_NAMES]
-    matches = {name: similar(name, unused) for name in unknown if len(name) <= _LONGEST_NAME}
-    return {name: match for name, match in matches.items() if match}
 
 
 def _missing(name: str, rules: Rules, resembling: Mapping[str, str]) -> str:

@@ -57,7 +57,7 @@ def purpose(rules: Rules) -> str:
 def has_example(rules: Rules) -> bool:
     """Return whether the rules tell a usable value; those of most texts do not."""
     value = _example(rules)
-    return (value[0] if isinstance(value, list) and value else value) != _UNKNOWN
+    return bool((value[0] if isinstance(value, list) and value else value) != _UNKNOWN)
 
 
 def example(rules: Rules, as_json: bool = False) -> Any:
