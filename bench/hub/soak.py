@@ -26,6 +26,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import httpx2
+
 from bench.hub.soak_load import Load, Outcome, Step
 from bench.processes import connections, descendants, first_and_last_medians, memory, open_files
 from bench.stack import output
@@ -252,6 +254,10 @@ def main() -> None:
     options = parser.parse_args()
     if not 1 <= options.minutes <= 24 * 60 or not 4 <= options.clients <= 500:
         parser.error("--minutes must be 1 to 1440, --clients 4 to 500")
+    try:
+        httpx2.get(f"{options.base}/health", verify=False)
+    except httpx2.TransportError as error:
+        parser.error(f"--base {options.base}: nothing answers there ({error}); ./deploy.sh clients names the address")
     token = output(["./deploy.sh", "token", "show", "desktop-pet", "--stack", options.stack]).strip()
     steps: tuple[Step, ...] = STEPS
     if options.group:
