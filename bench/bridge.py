@@ -1,6 +1,9 @@
 """Measures the bridge in front of a foreign stdio server, beside the bare server and other bridges on the same server.
 
-    .venv/bin/python -m bench.bridge [--calls 1000] [--rounds 3]
+    .venv/bin/python -m bench.bridge [--calls 1000] [--rounds 3] [--image IMAGE]
+
+With the image of a service, such as that of template in `docker images`, the bridge runs as it is deployed: with the
+image's Python and its copy of the kit, on this machine's network. Without, it runs with this program's Python.
 
 The server is npm's reference server, and the call its tool `echo`. The others are installed from npm and PyPI on first
 use, in the versions below, and run in the mode that logs least: with a session for each caller, and without sessions.
@@ -263,8 +266,8 @@ def peer(command: Sequence[str | Path], port: int, **variables: str) -> Iterator
 
 
 @contextlib.contextmanager
-def bridge(command: tuple[str, ...]) -> Iterator[tuple[int, str]]:
-    """Run the bridge as it is deployed, with its usual log; yield its process id and base URL."""
+def bridge(command: tuple[str, ...], image: str | None) -> Iterator[tuple[int, str]]:
+    """Run the bridge with its usual log, in an image if one is named; yield its process id and base URL."""
     settings = settings_of(command, max_in_flight=16)
     with tempfile.TemporaryDirectory() as folder:
         files = {"DYBER_BRIDGE_FILE": Path(folder, "bridge.json"), "DYBER_LOCK_FILE": Path(folder, "tools.lock.json")}
@@ -273,9 +276,37 @@ def bridge(command: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         port = free_port()
         named = {name: str(file) for name, file in files.items()}
         variables = {**named, "DYBER_READ_ONLY": "false", "HOST": "127.0.0.1", "PORT": str(port)}
-        with peer([sys.executable, "-m", "dyber_kit.bridge"], port, PYTHONPATH=python_path(), **variables) as running:
+        if image:
+            started = in_image(image, (folder, *common_folders(command)), port, variables)
+        else:
+            program = [sys.executable, "-m", "dyber_kit.bridge"]
+            started = peer(program, port, PYTHONPATH=python_path(), **variables)
+        with started as running:
             wait_for(f"{running[1]}/ready")
             yield running
+
+
+def common_folders(command: Sequence[str]) -> list[str]:
+    """Return the folders of the installations that the parts of a command are in."""
+    paths = [Path(word) for word in command if Path(word).is_absolute()]
+    return [str(parent) for path in paths for parent in path.parents if (parent / ".installed").exists()]
+
+
+@contextlib.contextmanager
+def in_image(image: str, folders: Sequence[str], port: int, variables: dict[str, str]) -> Iterator[tuple[int, str]]:
+    """Run the bridge of an image with some folders of this machine; yield its process id and base URL."""
+    name = f"bench-bridge-{port}"
+    options = ["--rm", "--detach", "--name", name, "--network", "host", "--user", "0"]
+    options += [word for folder in folders for word in ("--volume", f"{folder}:{folder}:ro")]
+    options += [word for variable in variables.items() for word in ("--env", "=".join(variable))]
+    command = ["docker", "run", *options, "--entrypoint", "python", image, "-m", "dyber_kit.bridge"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    try:
+        inspected = ["docker", "inspect", "--format", "{{.State.Pid}}", name]
+        pid = int(subprocess.run(inspected, check=True, capture_output=True, text=True).stdout)
+        yield pid, f"http://127.0.0.1:{port}"
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=False, stdout=subprocess.DEVNULL)
 
 
 def others(server: tuple[str, ...]) -> dict[str, tuple[list[str | Path], int]]:
@@ -300,10 +331,10 @@ def others(server: tuple[str, ...]) -> dict[str, tuple[list[str | Path], int]]:
     }
 
 
-def run_rounds(server: tuple[str, ...], calls: int, rounds: int) -> list[Row]:
+def run_rounds(server: tuple[str, ...], calls: int, rounds: int, image: str | None) -> list[Row]:
     """Measure all ways in each round, in which all of them start anew and take turns."""
     ways: dict[str, Callable[[], contextlib.AbstractContextManager[tuple[int, str]]]] = {
-        "bridge": lambda: bridge(server)
+        "bridge": lambda: bridge(server, image)
     }
     for name, (command, port) in others(server).items():
         ways[name] = lambda command=command, port=port: peer(command, port)  # type: ignore[misc]
@@ -367,9 +398,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--calls", type=int, default=1000, help="calls per round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--image", help="of a service, to run the bridge as it is deployed")
     options = parser.parse_args()
     server = (*foreign_programs.npm_command(*SERVER), "stdio")
-    show(run_rounds(server, options.calls, options.rounds))
+    show(run_rounds(server, options.calls, options.rounds, options.image))
 
 
 if __name__ == "__main__":
