@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cli.services.importing.clients.dialects import ADDRESS_KEYS, Entry
+from cli.services.importing.clients.dialects import ADDRESS_KEYS, Entry, replaced_forms
 from cli.services.importing.commands import lines, remotes
 from cli.services.importing.names import service_name
 from cli.services.importing.placeholders import Placeholders
@@ -117,9 +117,7 @@ class _Conversion:
     def __init__(self, entry: Entry, request: SourceRequest, importer: Importer) -> None:
         self._fields, self._request, self._importer = entry.fields, request, importer
         self._client = entry.client
-        placeholders = Placeholders(
-            importer.environment, entry.inputs, importer.answers, dollar_names=entry.client in ("gemini", "")
-        )
+        placeholders = Placeholders(importer.environment, entry.inputs, importer.answers, replaced_forms(entry.client))
         self._values = Values(request, placeholders, importer.private)
 
     def run(self) -> None:
@@ -193,7 +191,8 @@ class _Conversion:
         request, values = self._request, self._values
         clear: dict[str, str] = {}
         for name, value in variables.items():
-            expanded = values.placeholders.expand(value if value is not None else f"${{{name}}}")
+            known = values.placeholders
+            expanded = known.of_variable(name) if value is None else known.expand(value)
             if not expanded.missing:
                 clear[name] = expanded.text
         lines.read(command, arguments, values.with_environment(clear), self._importer.read_variables)
@@ -229,9 +228,9 @@ class _Conversion:
             values.header(str(name), _plain(value))
         from_variables = self._fields.get("env_http_headers")
         for name, variable in from_variables.items() if isinstance(from_variables, Mapping) else ():
-            values.header(str(name), f"${{{variable}}}", secret=True)
+            values.header(str(name), f"${{{variable}}}", secret=True, variable=True)
         if variable := self._text("bearer_token_env_var"):
-            values.header("Authorization", f"Bearer ${{{variable}}}", secret=True)
+            values.header("Authorization", f"Bearer ${{{variable}}}", secret=True, variable=True)
 
     def _check_type(self, kind: str) -> None:
         """Decide the transport of a remote server from the entry's type, or from its address."""
