@@ -15,13 +15,13 @@ from cli.services.sources import builders
 from cli.services.sources.packages import LockReport, Package, SourceError
 from cli.system import uv
 from infra.services.source import EXAMPLES, Source
-from infra.services.source_locks import LOCK_FILES, requirement_lines
+from infra.services.source_locks import IMAGE_PYTHON, LOCK_FILES, requirement_lines
 from messages import tr
 from toolchain.progress import Progress
 
 #: The platforms of images, as uv names them, by what people call them.
 PLATFORMS = {"amd64": "x86_64-manylinux_2_40", "arm64": "aarch64-manylinux_2_40"}
-_FOR_IMAGES = ("--python-version", builders.IMAGE_PYTHON, "--only-binary", ":all:")
+_FOR_IMAGES = ("--python-version", IMAGE_PYTHON, "--only-binary", ":all:")
 
 
 def find(wanted: str, progress: Progress) -> Package:
@@ -107,7 +107,7 @@ def _explained(wanted: str, error: SourceError) -> SourceError:
             tr(
                 "{package}, or a package that it needs, has no wheel for Python {python} on Linux",
                 package=wanted,
-                python=builders.IMAGE_PYTHON,
+                python=IMAGE_PYTHON,
             )
             + f"\n{error.message}",
             tr("only wheels are installed, as building runs code of the package; ask its publisher for one"),
@@ -117,10 +117,10 @@ def _explained(wanted: str, error: SourceError) -> SourceError:
             tr(
                 "{package} does not run on Python {python}, which images have",
                 package=wanted,
-                python=builders.IMAGE_PYTHON,
+                python=IMAGE_PYTHON,
             )
             + f"\n{error.message}",
-            tr("use a version of it for Python {python}", python=builders.IMAGE_PYTHON),
+            tr("use a version of it for Python {python}", python=IMAGE_PYTHON),
         )
     return error
 
@@ -183,6 +183,6 @@ def _check_platforms(source: Source, made: Path) -> tuple[str, ...]:
 def fits_python(needs: str) -> bool:
     """Tell whether the Python of images fits a Requires-Python; what cannot be read fits."""
     try:
-        return builders.IMAGE_PYTHON in SpecifierSet(needs)
+        return IMAGE_PYTHON in SpecifierSet(needs)
     except InvalidSpecifier:
         return True

@@ -12,7 +12,7 @@ from cli.services.importing import package_names
 from cli.services.importing.commands import remotes
 from cli.services.importing.commands.containers import docker_run
 from cli.services.importing.commands.options import Options
-from cli.services.importing.commands.packages import go_run, npx, uvx
+from cli.services.importing.commands.packages import go_run, note_python, npx, uvx
 from cli.services.importing.placeholders import Form
 from cli.services.importing.requests import Kind, Question, RefusedError, SourceRequest, remark
 from cli.services.importing.values import Values
@@ -190,6 +190,7 @@ class _Reader:
             return
         request = self._request
         request.kind, request.command, request.arguments = Kind.PYPI, f"-m {module}", tuple(rest[2:])
+        note_python(program.removesuffix("w"), request)
         request.package = module.split(".")[0].replace("_", "-")
         answer = self.values.placeholders.answers.get("package")
         if answer:
