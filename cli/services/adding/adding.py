@@ -39,6 +39,7 @@ class Candidate:
         contract: Its tools.
         kinds: What each tool does.
         findings: What the scan found that nobody accepted.
+        details: What its registry and its own files say; None if nobody could look.
         remarks: What was decided on the way, in the user's language.
     """
 
@@ -49,6 +50,7 @@ class Candidate:
     contract: Contract
     kinds: list[ToolKind]
     findings: tuple[Finding, ...]
+    details: ScannedPackage | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -129,7 +131,8 @@ class Adder(Workshop):
             (folder / LOCK_FILE).write_text(made.listed.text, encoding="utf-8", newline="\n")
             kinds = tool_kinds.kinds(made.listed.contract, content["source"].get("tools", {}))
             others = made.listed.contract.others
-            service_files.write_readme(folder, content, [(kind.name, kind.kind) for kind in kinds], others)
+            section = self._findings_section(folder, made.listed.contract, candidate.details)
+            service_files.write_readme(folder, content, [(kind.name, kind.kind) for kind in kinds], others, section)
             load_spec(folder / SPEC_FILE)
             target = drafts.put_in_place(folder, self._servers)
         return replace(candidate, folder=target, content=content, kinds=kinds)
@@ -146,6 +149,7 @@ class Adder(Workshop):
             contract,
             tool_kinds.kinds(contract, decided),
             findings(folder, contract, self._catalog, details),
+            details,
             (*made.remarks, *not_looked_into(source, details)),
         )
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from cli.deployment.image_build import build_image
 from cli.engine.errors import EngineError
-from cli.services.adding import locked_packages, service_files, tool_lists
+from cli.services.adding import findings_section, locked_packages, service_files, tool_lists
 from cli.services.adding.tool_lists import Listed, ListingError
 from cli.services.sources import details, locking
 from cli.services.sources.packages import LockReport, SourceError
@@ -21,6 +21,7 @@ from cli.terminal.console import Activities
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import Contract
 from infra.services.scan import Package
+from infra.services.scan.review import all_in
 from infra.services.source import Source
 from infra.settings.build import BuildSettings
 from messages import tr
@@ -162,6 +163,13 @@ class Workshop:
             return details.look_into(source, self._home, self._display)
         except (SourceError, EngineError, SetupError):
             return None
+
+    def _findings_section(self, folder: Path, contract: Contract, details: Package | None) -> str:
+        """Return the section of the README about what the scan finds in a service; `details` as of `_details`."""
+        spec = load_spec(folder / SPEC_FILE, locks=False)
+        looked = details is not None or spec.source is None or spec.source.kind == "url"
+        found = all_in(spec, contract, self._catalog, details)
+        return findings_section.section(found, spec.accepted_findings, looked=looked)
 
 
 def not_looked_into(source: Source | None, package: Package | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from cli.services.adding import drafts, locked_packages, service_files, tool_kinds
+from cli.services.adding import drafts, findings_section, locked_packages, service_files, tool_kinds
 from cli.services.adding.adding import findings
 from cli.services.adding.locked_packages import PackageChanges
 from cli.services.adding.making import Workshop, not_looked_into
@@ -20,6 +20,7 @@ from cli.terminal.console import Activities
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import LOCK_FILE, Contract, load_lock
 from infra.services.scan import Finding
+from infra.services.scan import Package as ScannedPackage
 from infra.services.source import Source
 from toolchain.home import DyberHome
 
@@ -104,11 +105,23 @@ class Updater(Workshop):
                 (*made.remarks, *not_looked_into(source, looked)),
             )
             if not update:
-                return False
+                return self._told_anew(folder, spec.name, after, looked)
             tools, accepted = review(update)
-            self._write(folder, made.content, {**decided, **tools}, accepted, update, made.listed.text)
+            self._write(folder, made.content, {**decided, **tools}, accepted, made.listed.text)
+            self._write_readme(folder, update, looked)
             drafts.replace_files(folder, self._servers / spec.name)
         return True
+
+    def _told_anew(self, folder: Path, name: str, contract: Contract, looked: ScannedPackage | None) -> bool:
+        """Bring what the README says of findings up to date where nothing else changes; return whether it differed."""
+        readme = self._servers / name / service_files.README
+        if looked is None or not readme.is_file():
+            return False
+        before = readme.read_text(encoding="utf-8")
+        after = findings_section.replaced(before, self._findings_section(folder, contract, looked))
+        if after != before:
+            readme.write_text(after, encoding="utf-8", newline="\n")
+        return after != before
 
     def _write(
         self,
@@ -116,7 +129,6 @@ class Updater(Workshop):
         content: Mapping[str, Any],
         tools: Mapping[str, str],
         accepted: list[dict[str, str]],
-        update: Update,
         lock: str,
     ) -> None:
         source = {**content["source"]}
@@ -126,11 +138,14 @@ class Updater(Workshop):
             source["accepted"] = [*source.get("accepted", ()), *accepted]
         service_files.write(folder, {**content, "source": source})
         (folder / LOCK_FILE).write_text(lock, encoding="utf-8", newline="\n")
+        load_spec(folder / SPEC_FILE)
+
+    def _write_readme(self, folder: Path, update: Update, looked: ScannedPackage | None) -> None:
         readme = folder / service_files.README
         if readme.is_file():
-            text = readme.read_text(encoding="utf-8")
-            readme.write_text(text.replace(update.before, update.after), encoding="utf-8", newline="\n")
-        load_spec(folder / SPEC_FILE)
+            text = readme.read_text(encoding="utf-8").replace(update.before, update.after)
+            section = self._findings_section(folder, update.tools[1], looked)
+            readme.write_text(findings_section.replaced(text, section), encoding="utf-8", newline="\n")
 
 
 def newest(source: Source, to: str, home: DyberHome, display: Activities) -> Package:
