@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from cli.services.adding import drafts, reviews, service_files, tool_kinds
-from cli.services.adding.making import Made, Workshop, not_looked_into
+from cli.services.adding.making import Made, Workshop, not_looked_into, size_of
 from cli.services.adding.service_files import Choices
 from cli.services.adding.tool_kinds import ToolKind
 from cli.services.importing.requests import Kind, SourceRequest
@@ -40,6 +40,7 @@ class Candidate:
         kinds: What each tool does.
         findings: What the scan found that nobody accepted.
         details: What its registry and its own files say; None if nobody could look.
+        image_bytes: How large its image is, 0 if that is not known.
         remarks: What was decided on the way, in the user's language.
     """
 
@@ -51,6 +52,7 @@ class Candidate:
     kinds: list[ToolKind]
     findings: tuple[Finding, ...]
     details: ScannedPackage | None = None
+    image_bytes: int = 0
     remarks: tuple[str, ...] = ()
 
 
@@ -73,7 +75,7 @@ class Adder(Workshop):
         """Return the exact version of what is asked for. Raises SourceError, EngineError, SetupError."""
         if request.kind is Kind.URL:
             return Package("url", "", "", request.package)
-        return locking.find(_KINDS[request.kind], wanted(request), self._home, self._display)
+        return locking.find(_KINDS[request.kind], wanted(request), self._home, self._display, self._before)
 
     def add(self, request: SourceRequest, choices: Choices, package: Package, review: Review) -> Candidate:
         """Make the service and move it to mcp-servers/ once `review` has approved of it.
@@ -150,6 +152,7 @@ class Adder(Workshop):
             tool_kinds.kinds(contract, decided),
             findings(folder, contract, self._catalog, details),
             details,
+            size_of(made.image),
             (*made.remarks, *not_looked_into(source, details)),
         )
 
