@@ -114,9 +114,11 @@ def entries(configuration: Any, default_name: str = "", client: str = "") -> lis
         for place, content, inputs in _at(configuration, path, _inputs(configuration)):
             known = _client_of_place(place, content) or client
             for name, fields in _named(content):
-                result.append(Entry(name, place, known, fields, inputs))
-        if result:
-            return _with_clients(result)
+                # Claude Code keeps the same server in several projects, and other files keep it for several clients.
+                if all((name, fields) != (other.name, other.fields) for other in result):
+                    result.append(Entry(name, place, known, fields, inputs))
+    if result:
+        return _with_clients(result)
     if _is_server(configuration):
         result = [Entry(default_name, "", client, configuration, {})]
     else:
