@@ -48,7 +48,8 @@ _FILES = {
     "gemini-extension.json": "gemini",
     "mcp_config.json": "windsurf",
     "cline_mcp_settings.json": "cline",
-    "mcp_settings.json": "roo",
+    "settings/mcp_settings.json": "roo",
+    "mcp-config.json": "copilot-cli",
     ".roo/mcp.json": "roo",
 }
 _OF_AN_EDITOR = frozenset({Form.ENV, Form.FOLDER, Form.OTHER})
@@ -62,6 +63,7 @@ _REPLACED: Mapping[str, Set[Form]] = {
     "cline": _OF_AN_EDITOR,
     "roo": _OF_AN_EDITOR,
     "gemini": frozenset({Form.NAME, Form.DEFAULT, Form.DOLLAR, Form.PERCENT}),
+    "copilot-cli": frozenset({Form.NAME, Form.DEFAULT, Form.DOLLAR}),
     "codex": frozenset(),
     "qwen-agent": frozenset(),
     "cherry-studio": frozenset(),
