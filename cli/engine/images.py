@@ -19,6 +19,13 @@ def identity(image: str) -> str:
     return str(described["Id"])
 
 
+def size(image: str) -> int:
+    """Return how many bytes an image has with all its layers. Raises NotOnEngine, EngineError."""
+    with engine.asking() as client:
+        described = client.inspect_image(image)  # type: ignore[no-untyped-call]
+    return int(described.get("Size") or 0)
+
+
 def newest(repository: str) -> str | None:
     """Return the id of the image of a repository that was built last; None when there is none. Raises EngineError."""
     with engine.asking() as client:

@@ -34,6 +34,8 @@ LOCK_FILES: Mapping[SourceKind, tuple[str, ...]] = {
     "oci": ("image.lock.json",),
     "url": (),
 }
+#: Images have this Python, which is that of their Debian suite.
+IMAGE_PYTHON = "3.13"
 #: Where an image has the program, and Node.
 PROGRAM_FOLDER, NODE = "/opt/server", "/opt/node/bin/node"
 GO_PROGRAM = f"{PROGRAM_FOLDER}/server"

@@ -51,6 +51,16 @@ class BuildSettings(StrictSettings):
         description=mark("A number that was not used before builds every image anew, without caches"),
     )
 
+    min_age_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description=mark(
+            "Adding and updating servers of others takes nothing younger than this many days; 0: all ages; the option "
+            "--min-age comes first"
+        ),
+    )
+
     @field_validator("base_image")
     @classmethod
     def _base_image_names_the_suite(cls, value: str) -> str:

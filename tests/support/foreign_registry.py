@@ -9,12 +9,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from cli.engine import images
 from cli.services.adding import making, tool_lists, updating
 from cli.services.adding.tool_lists import Listed, ListingError
 from cli.services.sources import details, locking
@@ -56,6 +58,8 @@ class FakeRegistry:
         answers: Decides whether a server lists its tools; by default each does.
         asked: What was asked for, in order.
         secrets: The secrets with which remote servers were asked.
+        published: By version, when it was published; without it, it is old.
+        locked_before: The moments until which new packages may have been published, for each lock that was written.
     """
 
     versions: dict[str, list[str]] = field(default_factory=dict)
@@ -69,6 +73,8 @@ class FakeRegistry:
     answers: Callable[[ServiceSpec], bool] = lambda spec: True
     asked: list[str] = field(default_factory=list)
     secrets: list[dict[str, str]] = field(default_factory=list)
+    published: dict[str, datetime] = field(default_factory=dict)
+    locked_before: list[datetime | None] = field(default_factory=list)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put this registry in the place of the real ones."""
@@ -76,24 +82,37 @@ class FakeRegistry:
         monkeypatch.setattr(locking, "write_locks", self.write_locks)
         monkeypatch.setattr(details, "look_into", self.look_into)
         monkeypatch.setattr(making, "build_image", self.build_image)
+        monkeypatch.setattr(images, "size", lambda image: 150 * 2**20)
         monkeypatch.setattr(tool_lists, "era", self.era)
         monkeypatch.setattr(tool_lists, "tools", self.list_tools)
         assert making.locking is updating.locking is locking and making.details is details
 
-    def find(self, kind: str, wanted: str, home: Any, progress: Any) -> Package:
+    def find(self, kind: str, wanted: str, home: Any, progress: Any, before: datetime | None = None) -> Package:
         self.asked.append(f"{kind}:{wanted}")
         name = re.split(r"(?<=.)[@=<>\[]", wanted)[0]
         version = wanted[len(name) :].lstrip("@=")
         if name not in self.versions:
             raise SourceError(f"{kind} does not know {wanted}", "check the name")
-        exact = version if version in self.versions[name] else self.versions[name][-1]
+        young = {number for number in self.versions[name] if before and self.published.get(number, before) > before}
+        if version in young:
+            raise SourceError(f"{name}@{version} is too young", "take an older version")
+        fitting = [number for number in self.versions[name] if number not in young]
+        exact = version if version in fitting else fitting[-1]
         reference = f"{name}=={exact}" if kind == "pypi" else f"{name}@{exact}"
         last = name.rpartition("/")[2]
         return Package(kind, name, exact, reference, self.programs.get(name, (last,)), license="MIT")  # type: ignore[arg-type]
 
     def write_locks(
-        self, source: Source, folder: Path, home: Any, progress: Any, *, upgrade: bool = False
+        self,
+        source: Source,
+        folder: Path,
+        home: Any,
+        progress: Any,
+        *,
+        upgrade: bool = False,
+        before: datetime | None = None,
     ) -> LockReport:
+        self.locked_before.append(before)
         packages = {source.package: source.version, **self.dependencies.get(source.reference, {})}
         scripts = self.scripts.get(source.reference, ())
         if source.kind == "npm":

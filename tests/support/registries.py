@@ -51,12 +51,14 @@ def add_npm_package(
     described.write_text(json.dumps(known))
 
 
-def add_go_module(proxy: Path, module: str, version: str, files: Mapping[str, str]) -> None:
+def add_go_module(
+    proxy: Path, module: str, version: str, files: Mapping[str, str], published: str = "2026-01-01T00:00:00Z"
+) -> None:
     """Add a version of a module to the Go proxy in the folder `proxy`; versions are added from the oldest on."""
     folder = proxy / module / "@v"
     folder.mkdir(parents=True, exist_ok=True)
     mod = f"module {module}\n\ngo 1.24.0\n"
-    info = json.dumps({"Version": version, "Time": "2026-01-01T00:00:00Z"})
+    info = json.dumps({"Version": version, "Time": published})
     (folder / f"{version}.mod").write_text(mod)
     (folder / f"{version}.info").write_text(info)
     (proxy / module / "@latest").write_text(info)

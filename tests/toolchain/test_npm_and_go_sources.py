@@ -184,3 +184,57 @@ def test_the_age_and_the_files_of_a_go_program_are_looked_at(go_proxy: Path) -> 
     package = details.look_into(Source(go="example.test/sky/cmd/weather@v1.0.0"), HOME, PROGRESS)
     assert package.published == datetime(2026, 1, 1, tzinfo=UTC)
     assert [finding.code for finding in scan_package(package)] == ["S03"]
+
+
+BEFORE = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def test_the_newest_npm_version_that_is_old_enough_is_found_by_the_rules_of_npm(npm_registry: Add) -> None:
+    npm_registry("@sky/weather", "1.0.0", bin="index.js", published="2026-01-01T00:00:00Z")
+    npm_registry("@sky/weather", "1.2.0", bin="index.js", published="2026-05-01T00:00:00Z")
+    npm_registry("@sky/weather", "2.0.0", bin="index.js", published="2026-07-01T00:00:00Z")
+    found = [npm_packages.find(f"@sky/weather@{wanted}", HOME, PROGRESS, BEFORE) for wanted in ("latest", "1.0.0")]
+    assert [package.version for package in found] == ["1.2.0", "1.0.0"]
+    for wanted in ("2.0.0", "^2"):
+        with pytest.raises(SourceError) as refused:
+            npm_packages.find(f"@sky/weather@{wanted}", HOME, PROGRESS, BEFORE)
+        assert "--min-age" in refused.value.next_step
+
+
+def test_a_registry_that_says_no_age_gives_no_version_that_is_old_enough(npm_registry: Add) -> None:
+    npm_registry("@sky/weather", "1.2.0", bin="index.js")
+    with pytest.raises(SourceError, match="does not say when"):
+        npm_packages.find("@sky/weather", HOME, PROGRESS, BEFORE)
+
+
+def test_what_an_npm_package_brings_with_it_is_old_enough_too(npm_registry: Add, service_folder: Path) -> None:
+    npm_registry("wind", "1.0.0", published="2026-01-01T00:00:00Z")
+    npm_registry("wind", "1.1.0", published="2026-07-01T00:00:00Z")
+    npm_registry("@sky/weather", "1.2.0", bin="index.js", dependencies={"wind": "^1"}, published="2026-05-01T00:00:00Z")
+    npm_packages.lock(npm_source(), service_folder, HOME, PROGRESS, before=BEFORE)
+    locked = json.loads((service_folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert locked["node_modules/wind"]["version"] == "1.0.0"
+    with pytest.raises(SourceError) as refused:
+        npm_packages.lock(npm_source(), service_folder, HOME, PROGRESS, upgrade=True, before=BEFORE.replace(month=2))
+    assert "--min-age" in refused.value.next_step
+
+
+def test_a_go_program_is_old_enough_or_refused(go_proxy: Path, service_folder: Path) -> None:
+    for version, published in (("v1.0.0", "2026-01-01"), ("v1.1.0", "2026-05-01"), ("v1.2.0", "2026-07-01")):
+        add_go_module(
+            go_proxy, "example.org/weather", version, {"main.go": PROGRAM}, published=f"{published}T00:00:00Z"
+        )
+    assert go_programs.find("example.org/weather", HOME, PROGRESS, BEFORE).version == "v1.1.0"
+    assert go_programs.find("example.org/weather@v1.0.0", HOME, PROGRESS, BEFORE).version == "v1.0.0"
+    for wanted, before in (("@v1.2.0", BEFORE), ("", datetime(2025, 1, 1, tzinfo=UTC))):
+        with pytest.raises(SourceError) as refused:
+            go_programs.find(f"example.org/weather{wanted}", HOME, PROGRESS, before)
+        assert "--min-age" in refused.value.next_step
+    source = Source.model_validate({"go": "example.org/weather@v1.2.0"})
+    with pytest.raises(SourceError, match="2026-07-01"):
+        go_programs.lock(source, service_folder, HOME, PROGRESS, BEFORE)
+
+
+def test_who_published_a_package_is_told_without_an_address(npm_registry: Add) -> None:
+    npm_registry("@sky/weather", "1.2.0", bin="index.js", maintainers=[{"name": "sky", "email": "a@example.test"}])
+    assert details.look_into(npm_source(), HOME, PROGRESS).publisher == "sky"

@@ -6,6 +6,8 @@ import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 from pydantic import SecretStr
@@ -30,6 +32,18 @@ _ACCEPTED = re.compile(r"(?P<code>[A-Z]\d{2})=(?P<reason>.{5,500})")
 PRIVATE_ADDRESS = "private-address"
 #: So many prompts and resources of each kind are listed; the others are counted.
 MOST_OFFERS = 20
+#: How old packages have to be; None: as old as the stack's build settings say.
+MinAgeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--min-age",
+        min=0,
+        max=3650,
+        metavar="DAYS",
+        help=tr("Take nothing younger than this many days; build.minAgeDays of the stack when left out"),
+        show_default=False,
+    ),
+]
 _STYLES = {tool_kinds.READ: "green", tool_kinds.WRITE: "yellow", tool_kinds.OFF: "dim"}
 
 
@@ -184,13 +198,19 @@ def line() -> str | None:
 
 
 def show_package(candidate: Candidate) -> None:
-    """Print what is known of a package: version, licence, number of packages, scripts, and warnings."""
-    package, report = candidate.package, candidate.report
+    """Print what is known of a package: version, publisher, age, licence, sizes, scripts, and warnings."""
+    package, report, details = candidate.package, candidate.report, candidate.details
     facts = [package.reference]
+    if details and details.publisher:
+        facts.append(tr("by {publisher}", publisher=_plain(details.publisher)[:60]))
+    if details and details.published:
+        facts.append(_age(details.published))
     if package.license:
         facts.append(tr("licence {licence}", licence=_plain(package.license)[:60]))
     if report.packages:
         facts.append(tr("{count} packages", count=report.packages))
+    if candidate.image_bytes:
+        facts.append(tr("image of {size} MiB", size=round(candidate.image_bytes / 2**20)))
     out.print(Text(" · ".join(facts), style="bold"))
     if package.description:
         out.print(Text(f"  {_plain(package.description)[:200]}"))
@@ -201,6 +221,12 @@ def show_package(candidate: Candidate) -> None:
         out.print(Text(tr("  scripts for installing that never run here: {names}", names=names), style="yellow"))
     for text in (*report.warnings, *candidate.remarks):
         out.print(Text(f"  {text}", style="yellow"))
+
+
+def _age(published: datetime) -> str:
+    moment = published if published.tzinfo else published.replace(tzinfo=UTC)
+    days = (datetime.now(UTC) - moment).days
+    return tr("published on {date}, {days} days ago", date=f"{published:%Y-%m-%d}", days=max(days, 0))
 
 
 def show_tools(kinds: Sequence[tool_kinds.ToolKind]) -> None:

@@ -60,6 +60,7 @@ class Given:
     write: Sequence[str] = ()
     off: Sequence[str] = ()
     accept: Sequence[str] = ()
+    min_age: int | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ def _adder(given: Given, catalog: Mapping[str, ServiceSpec]) -> Iterator[Adder]:
         set_up(home, display)
         build = build_settings(given.stack)
         try:
-            yield Adder(given.servers, home, display, build, catalog, interrupt_afterwards)
+            min_age = build.min_age_days if given.min_age is None else given.min_age
+            yield Adder(given.servers, home, display, build, catalog, interrupt_afterwards, min_age)
         except KeyboardInterrupt:
             err.print(tr("Cancelled; nothing half done is left."))
             raise typer.Exit(INTERRUPTED) from None

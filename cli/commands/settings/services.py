@@ -12,6 +12,7 @@ import typer
 
 from cli.commands.reading import StackOption, YesOption
 from cli.commands.settings import client_imports, foreign_services, reviewed_servers
+from cli.commands.settings.foreign_dialogue import MinAgeOption
 from cli.commands.settings.foreign_services import Given
 from cli.commands.settings.reviewed_servers import ListOption
 from cli.deployment.environment import activate
@@ -119,6 +120,7 @@ def add_service(
         list[str] | None,
         typer.Option("--accept", help=tr("private-address, or a finding with a reason: CODE=REASON; repeatable")),
     ] = None,
+    min_age: MinAgeOption = None,
     yes: YesOption = False,
     stack: StackOption = "dev",
     listed: ListOption = False,
@@ -131,6 +133,7 @@ def add_service(
         SERVERS, stack, yes, name, port, title, program, number, internet,
         arguments=argument or (), headers=header or (), requirements=requirement or (), values=_assignments(values or []),
         secrets=secret or (), read=_names(read), write=_names(write), off=_names(off), accept=accept or (),
+        min_age=min_age,
     )  # fmt: skip
     if source is not None or configuration is not None:
         if kind is not None or (source is not None and configuration is not None):

@@ -36,6 +36,7 @@ MOST_LISTED = 20
         "./deploy.sh update-service howtocook",
         "./deploy.sh update-service howtocook --to 0.2.2",
         "./deploy.sh update-service howtocook --dependencies --yes",
+        "./deploy.sh update-service howtocook --min-age 7",
     )
 )
 def update_service(
@@ -49,6 +50,7 @@ def update_service(
     accept: Annotated[
         list[str] | None, typer.Option("--accept", help=tr("A finding with a reason: CODE=REASON; repeatable"))
     ] = None,
+    min_age: dialogue.MinAgeOption = None,
     yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
@@ -60,7 +62,9 @@ def update_service(
     home = DyberHome.from_environment()
     with Activities(home.logs / "update-service.log") as display:
         set_up(home, display)
-        updater = Updater(SERVERS, home, display, build_settings(stack), catalog, interrupt_afterwards)
+        build = build_settings(stack)
+        days = build.min_age_days if min_age is None else min_age
+        updater = Updater(SERVERS, home, display, build, catalog, interrupt_afterwards, days)
         secrets = _secrets(spec, stack) if spec.source and spec.source.kind == "url" else {}
         try:
             changed = updater.update(spec, to, secrets, reviewer, upgrade=dependencies)

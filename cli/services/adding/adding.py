@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from cli.services.adding import drafts, reviews, service_files, tool_kinds
-from cli.services.adding.making import Made, Workshop, not_looked_into
+from cli.services.adding.making import Made, Workshop, not_looked_into, size_of
 from cli.services.adding.service_files import Choices
 from cli.services.adding.tool_kinds import ToolKind
 from cli.services.importing.requests import Kind, SourceRequest
@@ -39,6 +39,8 @@ class Candidate:
         contract: Its tools.
         kinds: What each tool does.
         findings: What the scan found that nobody accepted.
+        details: What its registry and its own files say; None if nobody could look.
+        image_bytes: How large its image is, 0 if that is not known.
         remarks: What was decided on the way, in the user's language.
     """
 
@@ -49,6 +51,8 @@ class Candidate:
     contract: Contract
     kinds: list[ToolKind]
     findings: tuple[Finding, ...]
+    details: ScannedPackage | None = None
+    image_bytes: int = 0
     remarks: tuple[str, ...] = ()
 
 
@@ -71,7 +75,7 @@ class Adder(Workshop):
         """Return the exact version of what is asked for. Raises SourceError, EngineError, SetupError."""
         if request.kind is Kind.URL:
             return Package("url", "", "", request.package)
-        return locking.find(_KINDS[request.kind], wanted(request), self._home, self._display)
+        return locking.find(_KINDS[request.kind], wanted(request), self._home, self._display, self._before)
 
     def add(self, request: SourceRequest, choices: Choices, package: Package, review: Review) -> Candidate:
         """Make the service and move it to mcp-servers/ once `review` has approved of it.
@@ -129,7 +133,8 @@ class Adder(Workshop):
             (folder / LOCK_FILE).write_text(made.listed.text, encoding="utf-8", newline="\n")
             kinds = tool_kinds.kinds(made.listed.contract, content["source"].get("tools", {}))
             others = made.listed.contract.others
-            service_files.write_readme(folder, content, [(kind.name, kind.kind) for kind in kinds], others)
+            section = self._findings_section(folder, made.listed.contract, candidate.details)
+            service_files.write_readme(folder, content, [(kind.name, kind.kind) for kind in kinds], others, section)
             load_spec(folder / SPEC_FILE)
             target = drafts.put_in_place(folder, self._servers)
         return replace(candidate, folder=target, content=content, kinds=kinds)
@@ -146,6 +151,8 @@ class Adder(Workshop):
             contract,
             tool_kinds.kinds(contract, decided),
             findings(folder, contract, self._catalog, details),
+            details,
+            size_of(made.image),
             (*made.remarks, *not_looked_into(source, details)),
         )
 

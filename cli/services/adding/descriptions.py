@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 
 from cli.services.importing import source_words
 from cli.services.importing.clients import files
-from cli.services.importing.clients.dialects import Entry, entries
+from cli.services.importing.clients.dialects import Entry, client_of_file, entries
 from cli.services.importing.clients.entries import Importer
 from cli.services.importing.names import secret_name
 from cli.services.importing.placeholders import Placeholders
@@ -97,7 +97,7 @@ def configured(path: str) -> list[Entry]:
             remark(mark("{file} is a description of the MCP registry, not the configuration of a client"), file=path),
             remark(mark("add it with --from registry:{file}"), file=path),
         )
-    return entries(content, Path(path).stem)
+    return entries(content, Path(path).stem, client_of_file(str(Path(path).absolute())))
 
 
 def registry_content(place: str) -> Any:

@@ -6,21 +6,24 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
 from cli.deployment.image_build import build_image
+from cli.engine import images
 from cli.engine.errors import EngineError
-from cli.services.adding import locked_packages, service_files, tool_lists
+from cli.services.adding import findings_section, locked_packages, service_files, tool_lists
 from cli.services.adding.tool_lists import Listed, ListingError
-from cli.services.sources import details, locking
+from cli.services.sources import ages, details, locking
 from cli.services.sources.packages import LockReport, SourceError
 from cli.terminal.console import Activities
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import Contract
 from infra.services.scan import Package
+from infra.services.scan.review import all_in
 from infra.services.source import Source
 from infra.settings.build import BuildSettings
 from messages import tr
@@ -40,12 +43,14 @@ class Made:
         remarks: What was found out, in the user's language.
         report: What its lock holds.
         listed: Its tools.
+        image: The name of its image.
     """
 
     content: dict[str, Any]
     remarks: list[str] = field(default_factory=list)
     report: LockReport = field(default_factory=lambda: LockReport(0))
     listed: Listed = field(default_factory=lambda: Listed("", Contract({})))
+    image: str = ""
     lock_of: object = None
 
 
@@ -57,10 +62,19 @@ class Maker:
     """Makes services in folders beside mcp-servers/.
 
     `build` is how images are built; each build is done within `guard()`, which decides what a Ctrl-C does then.
+    Nothing that was published after `before` is locked anew.
     """
 
-    def __init__(self, home: DyberHome, display: Activities, build: BuildSettings, guard: Guard = nullcontext) -> None:
+    def __init__(
+        self,
+        home: DyberHome,
+        display: Activities,
+        build: BuildSettings,
+        guard: Guard = nullcontext,
+        before: datetime | None = None,
+    ) -> None:
         self._home, self._display, self._build, self._guard = home, display, build, guard
+        self._before = before
 
     def make(
         self,
@@ -89,6 +103,8 @@ class Maker:
                 if not _may_need_the_old_sdk(folder, made.content):
                     raise
                 self._with_old_sdk(folder, made, secrets, upgrade)
+        if self._before and "url" in made.content["source"]:
+            made.remarks.append(tr("--min-age does not apply: a remote server can change at any time"))
         if len(transports) > 1:
             made.remarks.append(tr("it answered over {transport}", transport=made.content["source"]["transport"]))
         return made
@@ -110,6 +126,7 @@ class Maker:
             made.content["source"]["era"] = era
             spec = self._locked(folder, made, upgrade)
             image = self._image(spec, folder)
+        made.image = image
         with self._display.phase(tr("Reading the tools of {name}", name=spec.name), 5):
             made.listed = tool_lists.tools(spec, image, secrets)
 
@@ -123,7 +140,9 @@ class Maker:
         assert spec.source
         wanted_lock = (spec.source.reference, spec.source.requirements)
         if made.lock_of != wanted_lock:
-            made.report = locking.write_locks(spec.source, folder, self._home, self._display, upgrade=upgrade)
+            made.report = locking.write_locks(
+                spec.source, folder, self._home, self._display, upgrade=upgrade, before=self._before
+            )
             made.lock_of = wanted_lock
         return spec
 
@@ -139,7 +158,8 @@ def _may_need_the_old_sdk(folder: Path, content: Mapping[str, Any]) -> bool:
 class Workshop:
     """Holds what adding and updating services in mcp-servers/ (`servers`) both need.
 
-    `build` is how images are built; `catalog` are the other services, which the scan compares with.
+    `build` is how images are built; `catalog` are the other services, which the scan compares with. Nothing younger
+    than `min_age` days is taken.
     """
 
     def __init__(
@@ -150,9 +170,11 @@ class Workshop:
         build: BuildSettings,
         catalog: Mapping[str, ServiceSpec],
         guard: Guard = nullcontext,
+        min_age: int = 0,
     ) -> None:
         self._servers, self._home, self._display, self._catalog = servers, home, display, catalog
-        self._maker = Maker(home, display, build, guard)
+        self._before = ages.latest_moment(min_age)
+        self._maker = Maker(home, display, build, guard, self._before)
 
     def _details(self, source: Source | None) -> Package | None:
         """Return what the registry and the files of a package say; None if they cannot be had, or for an address."""
@@ -163,9 +185,24 @@ class Workshop:
         except (SourceError, EngineError, SetupError):
             return None
 
+    def _findings_section(self, folder: Path, contract: Contract, details: Package | None) -> str:
+        """Return the section of the README about what the scan finds in a service; `details` as of `_details`."""
+        spec = load_spec(folder / SPEC_FILE, locks=False)
+        looked = details is not None or spec.source is None or spec.source.kind == "url"
+        found = all_in(spec, contract, self._catalog, details)
+        return findings_section.section(found, spec.accepted_findings, looked=looked)
+
 
 def not_looked_into(source: Source | None, package: Package | None) -> tuple[str, ...]:
     """Return a remark if the scan had to do without the files and the age of a package."""
     if package or source is None or source.kind == "url":
         return ()
     return (tr("its files and its age could not be had, so the scan says nothing about them (S02, S03, S06)"),)
+
+
+def size_of(image: str) -> int:
+    """Return how many bytes an image has with all its layers; 0 if the engine does not say it."""
+    try:
+        return images.size(image)
+    except EngineError:
+        return 0

@@ -121,11 +121,16 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def write_readme(
-    folder: Path, content: Mapping[str, Any], kinds: Sequence[tuple[str, str]], offers: Mapping[str, Any]
+    folder: Path,
+    content: Mapping[str, Any],
+    kinds: Sequence[tuple[str, str]],
+    offers: Mapping[str, Any],
+    findings: str,
 ) -> None:
     """Write README.md, which tells people what the service is.
 
-    `kinds` are its tools and what each does; `offers` is what its contract has beside tools.
+    `kinds` are its tools and what each does; `offers` is what its contract has beside tools; `findings` is the section
+    about what the scan found.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True
@@ -142,6 +147,7 @@ def write_readme(
         internet=content.get("internet", False),
         data=content.get("data", False),
         tools=[(name, _WORDS[word]) for name, word in kinds],
+        findings=findings,
         offers=[(title, list(offers[kind])) for kind, title in _OFFERS.items() if offers.get(kind)],
     )
     (folder / README).write_text(text, encoding="utf-8", newline="\n")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
 from pydantic import SecretStr
 
-from cli.services.adding import drafts, locked_packages, service_files, tool_kinds
+from cli.services.adding import drafts, findings_section, locked_packages, service_files, tool_kinds
 from cli.services.adding.adding import findings
 from cli.services.adding.locked_packages import PackageChanges
 from cli.services.adding.making import Workshop, not_looked_into
@@ -20,7 +22,9 @@ from cli.terminal.console import Activities
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import LOCK_FILE, Contract, load_lock
 from infra.services.scan import Finding
+from infra.services.scan import Package as ScannedPackage
 from infra.services.source import Source
+from messages import tr
 from toolchain.home import DyberHome
 
 
@@ -73,7 +77,16 @@ class Updater(Workshop):
         Raises StackError, ConfigurationError, EngineError, SetupError.
         """
         assert spec.source
-        package = newest(spec.source, to, self._home, self._display)
+        package = newest(spec.source, to, self._home, self._display, self._before)
+        remarks: list[str] = []
+        if self._before and not to and _is_older(package.version, spec.source.version):
+            remarks.append(
+                tr(
+                    "the newest version that is old enough, {version}, is older than the present one, which stays",
+                    version=package.version,
+                )
+            )
+            package = replace(package, version=spec.source.version, reference=spec.source.reference)
         with drafts.draft(self._servers, spec.name, existing=True) as folder:
             content = service_files.read(folder)
             before = dict(content["source"])
@@ -101,14 +114,26 @@ class Updater(Workshop):
                 tuple(item for item in tool_kinds.kinds(after, decided) if item.name not in contract.tools),
                 tuple(item for item in new if _identity(item) not in known),
                 _other_keys(before, made.content["source"], kind),
-                (*made.remarks, *not_looked_into(source, looked)),
+                (*remarks, *made.remarks, *not_looked_into(source, looked)),
             )
             if not update:
-                return False
+                return self._told_anew(folder, spec.name, after, looked)
             tools, accepted = review(update)
-            self._write(folder, made.content, {**decided, **tools}, accepted, update, made.listed.text)
+            self._write(folder, made.content, {**decided, **tools}, accepted, made.listed.text)
+            self._write_readme(folder, update, looked)
             drafts.replace_files(folder, self._servers / spec.name)
         return True
+
+    def _told_anew(self, folder: Path, name: str, contract: Contract, looked: ScannedPackage | None) -> bool:
+        """Bring what the README says of findings up to date where nothing else changes; return whether it differed."""
+        readme = self._servers / name / service_files.README
+        if looked is None or not readme.is_file():
+            return False
+        before = readme.read_text(encoding="utf-8")
+        after = findings_section.replaced(before, self._findings_section(folder, contract, looked))
+        if after != before:
+            readme.write_text(after, encoding="utf-8", newline="\n")
+        return after != before
 
     def _write(
         self,
@@ -116,7 +141,6 @@ class Updater(Workshop):
         content: Mapping[str, Any],
         tools: Mapping[str, str],
         accepted: list[dict[str, str]],
-        update: Update,
         lock: str,
     ) -> None:
         source = {**content["source"]}
@@ -126,18 +150,24 @@ class Updater(Workshop):
             source["accepted"] = [*source.get("accepted", ()), *accepted]
         service_files.write(folder, {**content, "source": source})
         (folder / LOCK_FILE).write_text(lock, encoding="utf-8", newline="\n")
-        readme = folder / service_files.README
-        if readme.is_file():
-            text = readme.read_text(encoding="utf-8")
-            readme.write_text(text.replace(update.before, update.after), encoding="utf-8", newline="\n")
         load_spec(folder / SPEC_FILE)
 
+    def _write_readme(self, folder: Path, update: Update, looked: ScannedPackage | None) -> None:
+        readme = folder / service_files.README
+        if readme.is_file():
+            text = readme.read_text(encoding="utf-8").replace(update.before, update.after)
+            section = self._findings_section(folder, update.tools[1], looked)
+            readme.write_text(findings_section.replaced(text, section), encoding="utf-8", newline="\n")
 
-def newest(source: Source, to: str, home: DyberHome, display: Activities) -> Package:
-    """Return the version `to` of a source's package, or its newest one. Raises SourceError, EngineError, SetupError."""
+
+def newest(source: Source, to: str, home: DyberHome, display: Activities, before: datetime | None = None) -> Package:
+    """Return the version `to` of a source's package, or its newest one that was published until `before`.
+
+    Raises SourceError, EngineError, SetupError.
+    """
     if source.kind == "url":
         return Package("url", "", "", source.reference)
-    return locking.find(source.kind, wanted(source, to), home, display)
+    return locking.find(source.kind, wanted(source, to), home, display, before)
 
 
 def wanted(source: Source, to: str = "") -> str:
@@ -152,6 +182,14 @@ def wanted(source: Source, to: str = "") -> str:
         tagged = image and "/" not in tag
         return f"{name}:{to or (tag if tagged else 'latest')}"
     return f"{source.package}@{to or 'latest'}" if source.kind == "go" or to else source.package
+
+
+def _is_older(version: str, present: str) -> bool:
+    """Tell whether a version comes before the present one; digests and other words have no order."""
+    try:
+        return Version(version) < Version(present)
+    except InvalidVersion:
+        return False
 
 
 def _identity(finding: Finding) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from cli.services.importing.requests import Question, RefusedError, remark
 from cli.services.importing.secret_words import is_secret_name
@@ -17,10 +18,33 @@ _PLACEHOLDER = re.compile(
     r"|\$\{(?P<braces>[^{}]*)\}"
     r"|\{env:(?P<plain>\w+)\}"
     r"|%(?P<windows>[A-Za-z_]{3,}\w*)%"
+    r"|\$(?P<dollar>[A-Za-z_]\w*)"
 )
-_DOLLAR = re.compile(r"\$(?P<dollar>[A-Za-z_]\w*)")
-#: Placeholders for folders of the user's machine.
-_FOLDERS = ("workspaceFolder", "workspaceRoot", "userHome", "HOME", "USERPROFILE", "APPDATA", "PWD", "cwd")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+#: Folders of the user's machine: those that editors know by a word, and those that variables hold.
+_EDITOR_FOLDERS = ("workspaceFolder", "workspaceRoot", "userHome", "cwd")
+_HOME_FOLDERS = ("HOME", "USERPROFILE", "APPDATA", "PWD")
+#: Signs between folders, as editors know them.
+_SEPARATORS = ("pathSeparator", "/")
+
+
+class Form(StrEnum):
+    """A way to write a placeholder; each client knows some."""
+
+    NAME = "${NAME}"
+    DEFAULT = "${NAME:-default}"
+    ENV = "${env:NAME}"
+    INPUT = "${input:id}"
+    FOLDER = "${workspaceFolder}"
+    OTHER = "${anything else}"
+    DOLLAR = "$NAME"
+    PERCENT = "%NAME%"
+    PLAIN = "{env:NAME}"
+    DOUBLED = "${{ secrets.NAME }}"
+
+
+#: Forms that nobody writes by chance, and so not in a password either.
+BRACES = frozenset(Form) - {Form.DOLLAR, Form.PERCENT}
 
 
 @dataclass(frozen=True)
@@ -48,6 +72,7 @@ class Expanded:
         missing: A question for each placeholder without a value.
         only: The name of the placeholder, if the text was one placeholder and nothing else.
         folder: Whether a placeholder was a folder of the user's machine; the data volume is in its place.
+        kept: The form of the whole text, if it is a placeholder that stays text, as its client does not replace it.
     """
 
     text: str = field(repr=False)
@@ -55,6 +80,7 @@ class Expanded:
     missing: tuple[Question, ...] = ()
     only: str = ""
     folder: bool = False
+    kept: Form | None = None
 
 
 @dataclass(frozen=True)
@@ -65,47 +91,41 @@ class Placeholders:
         environment: The environment variables of the user's machine.
         inputs: The inputs that the configuration declares, by their id.
         answers: What the user answered, by the keys of the questions; this comes first.
-        dollar_names: Whether `$NAME` without braces is a placeholder too.
+        forms: The forms that are replaced; others stay text.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     inputs: Mapping[str, Input] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    dollar_names: bool = False
+    forms: Set[Form] = BRACES
 
-    def expand(self, text: str) -> Expanded:
-        """Return `text` with its placeholders replaced."""
-        missing: list[Question] = []
-        names: list[str] = []
-        secret = folder = False
+    def knowing(self, *forms: Form) -> Placeholders:
+        """Return placeholders that replace these forms too."""
+        return replace(self, forms={*self.forms, *forms})
 
-        def replaced(match: re.Match[str]) -> str:
-            nonlocal secret, folder
-            content = next(group for group in match.groupdict().values() if group is not None)
-            if match[0] == DATA:
-                return DATA
-            if content.split(":")[0] in _FOLDERS or content.removeprefix("env:") in _FOLDERS:
-                folder = True
-                return DATA
-            if content in ("pathSeparator", "/"):
-                return "/"
-            question, is_secret, default = self._asked(content)
-            names.append(question.key)
-            secret = secret or is_secret
-            value = self._value(content, question.key, default)
-            if value is None:
-                missing.append(question)
-                return match[0]
-            return value
+    def of_variable(self, name: str) -> Expanded:
+        """Return the value of a variable of the user's machine."""
+        return self.knowing(Form.NAME).expand(f"${{{name}}}")
 
-        expanded = _PLACEHOLDER.sub(replaced, text)
-        pattern = _PLACEHOLDER
-        if self.dollar_names and not _PLACEHOLDER.search(text):
-            expanded, pattern = _DOLLAR.sub(replaced, text), _DOLLAR
-        only = names[0] if names and pattern.fullmatch(text.strip()) else ""
-        return Expanded(expanded, secret, tuple(missing), only, folder)
+    def expand(self, text: str, *, may_stay: bool = True) -> Expanded:
+        """Return `text` with its placeholders replaced.
 
-    def _asked(self, content: str) -> tuple[Question, bool, str | None]:
+        A form in braces that the client does not replace is asked for, and never has the value of the machine, if it
+        is the whole text, which is no value then, or if the text is to be without any: not `may_stay`.
+        """
+        expansion = _Expansion(self, text, may_stay)
+        expanded = _PLACEHOLDER.sub(expansion.replaced, text)
+        is_one = bool(_PLACEHOLDER.fullmatch(text.strip()))
+        return Expanded(
+            expanded,
+            expansion.secret,
+            tuple(expansion.missing),
+            expansion.names[0] if is_one and expansion.names else "",
+            expansion.folder,
+            expansion.kept if is_one else None,
+        )
+
+    def asked(self, content: str) -> tuple[Question, bool, str | None]:
         """Return the question for a placeholder, whether the answer is secret, and its default value."""
         if content.startswith("input:"):
             identifier = content.removeprefix("input:")
@@ -115,12 +135,77 @@ class Placeholders:
         name, separator, default = content.removeprefix("env:").partition(":-")
         return Question(name), is_secret_name(name), default if separator else None
 
-    def _value(self, content: str, key: str, default: str | None) -> str | None:
+    def value(self, content: str, key: str, default: str | None, *, of_the_machine: bool) -> str | None:
+        """Return the value of a placeholder: the answer, that of the machine, or its default; None if it has none."""
         if key in self.answers:
             return checked_answer(self.inputs.get(key) or Input(key), self.answers[key])
+        if not of_the_machine:
+            return None
         if not content.startswith("input:") and self.environment.get(key):
             return self.environment[key]
         return default
+
+
+class _Expansion:
+    """Replaces the placeholders of one text, and collects what is to be known of them."""
+
+    def __init__(self, known: Placeholders, text: str, may_stay: bool) -> None:
+        self._known, self._text, self._may_stay = known, text, may_stay
+        self.missing: list[Question] = []
+        self.names: list[str] = []
+        self.kept: Form | None = None
+        self.secret = self.folder = False
+
+    def replaced(self, match: re.Match[str]) -> str:
+        """Return what is in place of a placeholder."""
+        if match[0] == DATA:
+            return DATA
+        group, content = next((group, text) for group, text in match.groupdict().items() if text is not None)
+        form = _form(group, content)
+        is_known = form in self._known.forms
+        if self._is_folder(match, content, is_known):
+            self.folder = True
+            return DATA
+        if is_known and content in _SEPARATORS:
+            return "/"
+        if not is_known and not self._is_asked(match, form):
+            self.kept = form
+            return match[0]
+        question, is_secret, default = self._known.asked(content)
+        self.names.append(question.key)
+        self.secret = self.secret or is_secret
+        value = self._known.value(content, question.key, default, of_the_machine=is_known)
+        if value is None:
+            self.missing.append(question)
+            return match[0]
+        return value
+
+    def _is_folder(self, match: re.Match[str], content: str, is_known: bool) -> bool:
+        """Tell whether a placeholder is a folder of the machine; one that is not replaced, if it begins a path."""
+        name = content.split(":")[0] if content.startswith(_EDITOR_FOLDERS) else content.removeprefix("env:")
+        if name not in _EDITOR_FOLDERS and name not in _HOME_FOLDERS:
+            return False
+        before, after = self._text[: match.start()], self._text[match.end() :]
+        return is_known or bool(re.fullmatch(r"\s*|-[\w-]+=", before) and re.match(r"$|[/\\]", after))
+
+    def _is_asked(self, match: re.Match[str], form: Form) -> bool:
+        """Tell whether a placeholder that the client does not replace cannot be a part of a value."""
+        return form in BRACES and (not self._may_stay or match[0] == self._text.strip())
+
+
+def _form(group: str, content: str) -> Form:
+    """Return in which form a placeholder is written."""
+    if group != "braces":
+        return {"doubled": Form.DOUBLED, "plain": Form.PLAIN, "windows": Form.PERCENT, "dollar": Form.DOLLAR}[group]
+    for start, form in (("input:", Form.INPUT), ("env:", Form.ENV)):
+        if content.startswith(start):
+            return form
+    if content.split(":")[0] in _EDITOR_FOLDERS or content in _SEPARATORS:
+        return Form.FOLDER
+    name, separator, _ = content.partition(":-")
+    if not _NAME.fullmatch(name):
+        return Form.OTHER
+    return Form.DEFAULT if separator else Form.NAME
 
 
 def checked_answer(asked: Input, answer: str) -> str:

@@ -102,7 +102,6 @@ class SourceRequest:
         command: The bin, console script or "-m module"; "" where the package decides.
         arguments: The server's arguments; `${data}` is the data volume.
         requirements: Further requirements of a Python server.
-        python: The version of Python that is asked for, or "".
         transport: stdio, streamable-http or sse; "" if it has to be found out.
         child_port: The port on which a server listens that does not speak over stdio, else 0.
         child_path: The path at which such a server listens.
@@ -131,7 +130,6 @@ class SourceRequest:
     command: str = ""
     arguments: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
-    python: str = ""
     transport: str = "stdio"
     child_port: int = 0
     child_path: str = ""

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from cli.services.importing import addresses
 from cli.services.importing.names import cannot_be_given, secret_name, variable_name
-from cli.services.importing.placeholders import DATA, Expanded, Placeholders
+from cli.services.importing.placeholders import DATA, Expanded, Form, Placeholders
 from cli.services.importing.requests import Question, RefusedError, SourceRequest, WantedSecret, remark
 from cli.services.importing.secret_words import (
     is_secret_name,
@@ -49,6 +49,10 @@ class Values:
         environment = {**self.placeholders.environment, **variables}
         return replace(self, placeholders=replace(self.placeholders, environment=environment))
 
+    def knowing(self, *forms: Form) -> Values:
+        """Return values for the same request, in which these forms of placeholders are replaced too."""
+        return replace(self, placeholders=self.placeholders.knowing(*forms))
+
     def variable(
         self, name: str, value: str | None, *, secret: bool = False, required: bool = True, description: str = ""
     ) -> None:
@@ -57,7 +61,8 @@ class Values:
         if cannot_be_given(name):
             request.note(mark("the variable {name} is not taken over: the image sets it, or it is unsafe"), name=name)
             return
-        expanded = self.placeholders.expand(f"${{{name}}}" if value is None else value)
+        expanded = self.placeholders.of_variable(name) if value is None else self.placeholders.expand(value)
+        self._note_kept(name, expanded)
         text = self._in_the_container(expanded.text, _DATA_FOLDER)
         if secret or expanded.secret or is_secret_name(name) or is_secret_value(text):
             known = self._called(name, secret_name(name, request.name))
@@ -74,10 +79,14 @@ class Values:
             text = answer
         request.environment[self._called(name, variable_name(name, request.name))] = text
 
-    def header(self, name: str, value: str, *, secret: bool = False, description: str = "") -> None:
-        """Add a header for a remote server."""
+    def header(
+        self, name: str, value: str, *, secret: bool = False, description: str = "", variable: bool = False
+    ) -> None:
+        """Add a header for a remote server; with `variable`, `${NAME}` in it is a variable of the user's machine."""
         request = self.request
-        expanded = self.placeholders.expand(value)
+        placeholders = self.placeholders.knowing(Form.NAME) if variable else self.placeholders
+        expanded = placeholders.expand(value, may_stay=False)
+        self._note_kept(name, expanded)
         if not (secret or expanded.secret or is_secret_name(name) or is_secret_value(expanded.text)):
             if self._is_answered(expanded):
                 request.headers[name] = expanded.text
@@ -85,7 +94,7 @@ class Values:
         scheme = _SCHEME.match(expanded.text)
         rest = scheme["rest"] if scheme else expanded.text
         # The placeholder's name is the user's own name for the secret.
-        only = expanded.only or self.placeholders.expand(_SCHEME.sub(r"\g<rest>", value)).only
+        only = expanded.only or placeholders.expand(_SCHEME.sub(r"\g<rest>", value), may_stay=False).only
         subject = "token" if name.lower() in ("authorization", "proxy-authorization") else name
         key = secret_name(only or f"{request.name or 'server'}_{subject}", request.name)
         usable = not expanded.missing and not stands_for_a_value(rest)
@@ -97,7 +106,7 @@ class Values:
         result: list[str] = []
         hidden: list[str] = []
         for position, argument in enumerate(arguments, 1):
-            expanded = self.placeholders.expand(argument)
+            expanded = self.placeholders.expand(argument, may_stay=False)
             if expanded.secret:
                 hidden.append(f"{position}")
                 continue
@@ -121,7 +130,7 @@ class Values:
 
     def address(self, address: str) -> None:
         """Make an address the source; a secret without a value stays in it by its name. Raises RefusedError."""
-        expanded = self.placeholders.expand(address)
+        expanded = self.placeholders.expand(address, may_stay=False)
         if expanded.secret and expanded.missing:
             names = {question.key: secret_name(question.key, self.request.name) for question in expanded.missing}
             for question in expanded.missing:
@@ -129,7 +138,7 @@ class Values:
                 self.request.secrets[key] = WantedSecret(key, description=question.description)
             by_name = {key: f"${{{name}}}" for key, name in names.items()}
             answers = {**by_name, **self.placeholders.answers}
-            expanded = replace(self.placeholders, answers=answers).expand(address)
+            expanded = replace(self.placeholders, answers=answers).expand(address, may_stay=False)
         # Where an answer is missing, the address is checked as far as it is known.
         text = expanded.text if self._is_answered(expanded) else re.sub(r"\$\{[^{}]*\}", "x", expanded.text)
         addresses.put_address(self.request, text, private=self.private)
@@ -174,6 +183,15 @@ class Values:
         self.request.data = True
         self._note_folders()
         return f"{start}{equals}{volume}{f'/{name}' if is_file else ''}"
+
+    def _note_kept(self, name: str, expanded: Expanded) -> None:
+        """Tell that a value is a placeholder which its client does not replace; its text may be a password."""
+        if expanded.kept:
+            self.request.note(
+                mark("{name} is taken as written: the client of this file does not replace {form}"),
+                name=name[:60],
+                form=expanded.kept,
+            )
 
     def _note_folders(self) -> None:
         self.request.data = True

@@ -21,8 +21,6 @@ from toolchain.progress import Progress
 from toolchain.pulumi.backend import masked
 
 BUILDERS = ROOT / "mcp-servers" / "kit" / "builders"
-#: Images have this Python, which is that of their Debian suite.
-IMAGE_PYTHON = "3.13"
 #: A package is looked up or locked within this time.
 SECONDS = 300
 _LAST_LINES = 12

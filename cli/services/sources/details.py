@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -28,10 +29,13 @@ from toolchain.mirrors import Mirrors
 from toolchain.progress import Progress
 
 #: The first two are always there; npm prints no names of fields where it has a single one.
-_NPM_FIELDS = ("name", "version", "repository", "homepage", "os", "time")
+_NPM_FIELDS = ("name", "version", "repository", "homepage", "os", "time", "_npmUser", "maintainers")
+#: Where the METADATA of a wheel names people, the first that does counts.
+_PEOPLE = ("Maintainer", "Maintainer-email", "Author", "Author-email")
 _SIMPLE_INDEX = "application/vnd.pypi.simple.v1+json"
 #: Label of an image with the address of its source, as the OCI's specification of images has it.
 _SOURCE_LABEL = "org.opencontainers.image.source"
+_VENDOR_LABEL = "org.opencontainers.image.vendor"
 
 
 def look_into(source: Source, home: DyberHome, progress: Progress) -> Package:
@@ -61,8 +65,19 @@ def npm_details(about: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "repository": str(address or ""),
         "homepage": str(about.get("homepage") or ""),
+        "publisher": names(about.get("_npmUser")) or names(about.get("maintainers")),
         "systems": (systems,) if isinstance(systems, str) else tuple(map(str, systems)),
     }
+
+
+def names(people: Any) -> str:
+    """Return the names of people without their addresses: of a text, of an object with `name`, or of a list of them."""
+    if isinstance(people, Mapping):
+        people = people.get("name")
+    if isinstance(people, list | tuple):
+        return ", ".join(dict.fromkeys(name for person in people if (name := names(person))))
+    text = str(people or "")
+    return re.sub(r"\s*<[^<>]*>|\S+@\S+", "", text).strip(" ,\"'")
 
 
 def python_details(metadata: Message) -> dict[str, Any]:
@@ -73,6 +88,7 @@ def python_details(metadata: Message) -> dict[str, Any]:
     return {
         "repository": next(iter(urls), homepage),
         "homepage": homepage,
+        "publisher": next((name for key in _PEOPLE if (name := names(metadata.get(key)))), ""),
         "systems": tuple(line for line in classifiers if line.startswith("Operating System")),
     }
 
@@ -187,7 +203,8 @@ def _oci(source: Source) -> Package:
         "oci",
         source.package,
         source.version,
-        published=_moment(described.get("Created")),
+        published=oci_images.made_at(described),
+        publisher=str(labels.get(_VENDOR_LABEL) or ""),
         repository=str(labels.get(_SOURCE_LABEL) or ""),
     )
 

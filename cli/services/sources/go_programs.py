@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cli.services.sources import builders
+from cli.services.sources import ages, builders
 from cli.services.sources.packages import LockReport, Package, SourceError
 from infra.services.source import EXAMPLES, Source
 from infra.services.source_locks import GO_MODULE, LOCK_FILES
@@ -19,11 +20,15 @@ from toolchain.progress import Progress
 
 _WANTED = re.compile(r"(?P<path>[a-z0-9.-]+\.[a-z]+(?:/[A-Za-z0-9._~-]+)+)(?:@(?P<query>[A-Za-z0-9._+-]+))?")
 
+#: So many older versions are looked at for one that is old enough.
+_MOST_TRIED = 10
 
-def find(wanted: str, home: DyberHome, progress: Progress) -> Package:
+
+def find(wanted: str, home: DyberHome, progress: Progress, before: datetime | None = None) -> Package:
     """Return the version of a Go program that fits `wanted`: its import path, with `@` and a version if need be.
 
-    Raises SourceError with the proxy's words, also for a path that is no program, and SetupError.
+    With `before`, nothing that was published later; of what it depends on, Go takes the versions that its modules
+    name and never the newest. Raises SourceError with the proxy's words, also for a path that is no program, and SetupError.
     """
     match = _WANTED.fullmatch(wanted)
     if match is None:
@@ -31,20 +36,65 @@ def find(wanted: str, home: DyberHome, progress: Progress) -> Package:
             tr("{package} is not the path of a Go program", package=repr(wanted)),
             tr("write it like go:{example}; the version may be left out", example=EXAMPLES["go"]),
         )
+    path, query = match["path"], match["query"] or "latest"
+    version, others = _version(path, query, home, progress, before)
+    if before and not version and not re.fullmatch(r"v\d+\.\d+\.\d+.*", query):
+        for other in others:
+            version, _ = _version(path, other, home, progress, before)
+            if version:
+                break
+    if not version:
+        assert before
+        raise ages.too_young(tr("no version of {package} is old enough", package=wanted), before)
+    return Package("go", path, version, f"{path}@{version}", (path.rpartition("/")[2],))
+
+
+def _version(
+    path: str, query: str, home: DyberHome, progress: Progress, before: datetime | None
+) -> tuple[str, Sequence[str]]:
+    """Return the version that Go takes for a query, "" if it is too young, and then the others, the newest first."""
     with tempfile.TemporaryDirectory(prefix="dyber-go-") as temporary:
         made = Path(temporary)
-        _make_module(match["path"], match["query"] or "latest", made, home, progress)
-        _, version = _holding_module(made, match["path"])
-    name = match["path"].rpartition("/")[2]
-    return Package("go", match["path"], version, f"{match['path']}@{version}", (name,))
+        _make_module(path, query, made, home, progress)
+        module, version = _holding_module(made, path)
+        if before is None:
+            return version, ()
+        if (published := _moment(_about(made, module, home, progress))) and published <= before:
+            return version, ()
+        listed = [str(other) for other in _about(made, module, home, progress, "-versions").get("Versions") or ()]
+    # A younger version of before is not among those that may be older than it.
+    older = listed[: listed.index(version)] if version in listed else listed
+    return "", [other for other in reversed(older) if "-" not in other][:_MOST_TRIED]
 
 
-def lock(source: Source, folder: Path, home: DyberHome, progress: Progress) -> LockReport:
-    """Write go.mod and go.sum of a go source into a service's folder. Raises SourceError, SetupError."""
+def _about(made: Path, module: str, home: DyberHome, progress: Progress, *options: str) -> Mapping[str, Any]:
+    """Return what Go says of a module that the folder `made` locks. Raises SourceError, SetupError."""
+    command = [builders.go(home, progress), "list", "-m", "-json", *options, module]
+    what = tr("the Go program {path}@{query} cannot be had", path=module, query="")
+    content = json.loads(builders.run(command, builders.go_environment(home), folder=made, what=what))
+    return content if isinstance(content, Mapping) else {}
+
+
+def _moment(about: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(about.get("Time")))
+    except ValueError:
+        return None
+
+
+def lock(
+    source: Source, folder: Path, home: DyberHome, progress: Progress, before: datetime | None = None
+) -> LockReport:
+    """Write go.mod and go.sum of a go source into a service's folder.
+
+    With `before`, a version that was published later is refused. Raises SourceError, SetupError.
+    """
     with tempfile.TemporaryDirectory(prefix="dyber-go-") as temporary:
         made = Path(temporary)
         _make_module(source.package, source.version, made, home, progress)
-        _, version = _holding_module(made, source.package)
+        module, version = _holding_module(made, source.package)
+        if before:
+            ages.check(source.reference, _moment(_about(made, module, home, progress)), before)
         if version != source.version:
             raise SourceError(
                 tr("{package}: Go chose {version} instead", package=source.reference, version=version),
@@ -64,10 +114,7 @@ def about_module(source: Source, home: DyberHome, progress: Progress) -> Mapping
         made = Path(temporary)
         _make_module(source.package, source.version, made, home, progress)
         name, _ = _holding_module(made, source.package)
-        command = [builders.go(home, progress), "list", "-m", "-json", name]
-        what = tr("the Go program {path}@{query} cannot be had", path=source.package, query=source.version)
-        content = json.loads(builders.run(command, builders.go_environment(home), folder=made, what=what))
-    return content if isinstance(content, Mapping) else {}
+        return _about(made, name, home, progress)
 
 
 def _make_module(path: str, query: str, made: Path, home: DyberHome, progress: Progress) -> None:

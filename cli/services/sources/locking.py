@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from cli.services.sources import go_programs, npm_packages, oci_images, python_packages
@@ -14,18 +15,18 @@ from toolchain.home import DyberHome
 from toolchain.progress import Progress
 
 
-def find(kind: SourceKind, wanted: str, home: DyberHome, progress: Progress) -> Package:
+def find(kind: SourceKind, wanted: str, home: DyberHome, progress: Progress, before: datetime | None = None) -> Package:
     """Return the exact version that fits `wanted`: a name with or without a version, an image, or an address.
 
-    Raises SourceError, EngineError (oci), SetupError (npm, go).
+    With `before`, nothing that was published later; an image says its age only when it is locked. Raises SourceError, EngineError (oci), SetupError (npm, go).
     """
     match kind:
         case "npm":
-            return npm_packages.find(wanted, home, progress)
+            return npm_packages.find(wanted, home, progress, before)
         case "pypi":
-            return python_packages.find(wanted, progress)
+            return python_packages.find(wanted, progress, before)
         case "go":
-            return go_programs.find(wanted, home, progress)
+            return go_programs.find(wanted, home, progress, before)
         case "oci":
             return oci_images.find(wanted, progress)
         case "url":
@@ -37,22 +38,28 @@ def find(kind: SourceKind, wanted: str, home: DyberHome, progress: Progress) -> 
 
 
 def write_locks(
-    source: Source, folder: Path, home: DyberHome, progress: Progress, *, upgrade: bool = False
+    source: Source,
+    folder: Path,
+    home: DyberHome,
+    progress: Progress,
+    *,
+    upgrade: bool = False,
+    before: datetime | None = None,
 ) -> LockReport:
     """Write the locks of a source into the folder of its service; each file is replaced as a whole.
 
     The source's own version stays as it is; versions of what it depends on stay as they are locked unless `upgrade`.
-    Raises SourceError, EngineError (oci), SetupError (npm, go).
+    With `before`, new ones are none that was published later. Raises SourceError, EngineError (oci), SetupError (npm, go).
     """
     match source.kind:
         case "npm":
-            return npm_packages.lock(source, folder, home, progress, upgrade=upgrade)
+            return npm_packages.lock(source, folder, home, progress, upgrade=upgrade, before=before)
         case "pypi":
-            return python_packages.lock(source, folder, progress, upgrade=upgrade)
+            return python_packages.lock(source, folder, progress, upgrade=upgrade, before=before)
         case "go":
-            return go_programs.lock(source, folder, home, progress)
+            return go_programs.lock(source, folder, home, progress, before)
         case "oci":
-            return oci_images.lock(source, folder, progress)
+            return oci_images.lock(source, folder, progress, before)
         case "url":
             return LockReport(0)
 

@@ -6,10 +6,11 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cli.services.sources import builders
+from cli.services.sources import ages, builders, npm_versions
 from cli.services.sources.packages import LockReport, Package, SourceError
 from infra.services.source import EXAMPLES, Source
 from infra.services.source_locks import LOCK_FILES
@@ -29,20 +30,19 @@ _NOISE = re.compile(
 )
 
 
-def find(wanted: str, home: DyberHome, progress: Progress) -> Package:
+def find(wanted: str, home: DyberHome, progress: Progress, before: datetime | None = None) -> Package:
     """Return the newest version of an npm package that fits `wanted`: `name`, or `name@` with a version, range or tag.
 
-    Raises SourceError, also for what is no package of a registry, and SetupError.
+    With `before`, nothing that was published later. Raises SourceError, also for what is no package of a registry, and SetupError.
     """
     name, version_range = _split(wanted)
     what = tr("npm does not know {package}", package=wanted)
-    command = [*builders.npm(home, progress), "view", f"{name}@{version_range}", *_FIELDS, "--json", *QUIET]
+    npm = builders.npm(home, progress)
     with progress.phase(tr("Looking up {package}", package=wanted)):
-        output = _run(command, builders.npm_environment(), what=what)
-    try:
-        listed = json.loads(output or "[]")
-    except ValueError:
-        raise SourceError(what, tr("check the registry (DYBER_NPM_REGISTRY): it did not answer with JSON")) from None
+        if before:
+            about = _viewed(npm, name, ("name", "versions", "time", "dist-tags"), what)
+            version_range = npm_versions.chosen(npm, about, version_range, before)
+        listed = _viewed(npm, f"{name}@{version_range}", _FIELDS, what)
     versions = listed if isinstance(listed, list) else [listed]
     if not versions:
         raise SourceError(
@@ -50,6 +50,15 @@ def find(wanted: str, home: DyberHome, progress: Progress) -> Package:
             tr("leave the version out for the newest"),
         )
     return _package(versions[-1])  # npm lists them in the order of their versions.
+
+
+def _viewed(npm: Sequence[str], package: str, fields: Sequence[str], what: str) -> Any:
+    """Return these fields of what the registry says of a package."""
+    output = _run([*npm, "view", package, *fields, "--json", *QUIET], builders.npm_environment(), what=what)
+    try:
+        return json.loads(output or "[]")
+    except ValueError:
+        raise SourceError(what, tr("check the registry (DYBER_NPM_REGISTRY): it did not answer with JSON")) from None
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], *, what: str, folder: Path | None = None) -> str:
@@ -99,10 +108,19 @@ def _package(content: Mapping[str, Any]) -> Package:
     )
 
 
-def lock(source: Source, folder: Path, home: DyberHome, progress: Progress, *, upgrade: bool = False) -> LockReport:
+def lock(
+    source: Source,
+    folder: Path,
+    home: DyberHome,
+    progress: Progress,
+    *,
+    upgrade: bool = False,
+    before: datetime | None = None,
+) -> LockReport:
     """Write package.json and package-lock.json of an npm source into a service's folder.
 
-    Packages that the lock there has keep their versions unless `upgrade`. Raises SourceError, SetupError.
+    Packages that the lock there has keep their versions unless `upgrade`; others are the newest that fit, with `before`
+    of those published until then. Raises SourceError, SetupError.
     """
     npm = builders.npm(home, progress)
     environment = builders.npm_environment()
@@ -115,9 +133,15 @@ def lock(source: Source, folder: Path, home: DyberHome, progress: Progress, *, u
         command = [
             *npm, "install", "--package-lock-only", "--ignore-scripts", "--lockfile-version=3",
             "--omit-lockfile-registry-resolved", "--omit=dev", *QUIET,
+            *([f"--before={ages.written(before)}"] if before else []),
         ]  # fmt: skip
         with progress.phase(tr("Locking {package}", package=source.reference), 5):
-            _run(command, environment, folder=made, what=tr("npm cannot lock {package}", package=source.reference))
+            try:
+                _run(command, environment, folder=made, what=tr("npm cannot lock {package}", package=source.reference))
+            except SourceError as error:
+                if before and "with a date before" in error.message:
+                    raise ages.too_young(error.message, before) from None
+                raise
             report = _report(source, made, npm, environment)
         builders.replace_files(made, folder, LOCK_FILES["npm"])
     return report

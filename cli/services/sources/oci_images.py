@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cli.engine import engine, images
 from cli.engine.errors import EngineError
-from cli.services.sources import builders
+from cli.services.sources import ages, builders
 from cli.services.sources.packages import LockReport, Package, SourceError
 from infra.services.source import Source
 from infra.services.source_locks import LOCK_FILES, ImageLock
@@ -38,21 +39,35 @@ def find(wanted: str, progress: Progress) -> Package:
     return Package("oci", wanted.partition("@")[0], digest, reference, ())
 
 
-def lock(source: Source, folder: Path, progress: Progress) -> LockReport:
+def lock(source: Source, folder: Path, progress: Progress, before: datetime | None = None) -> LockReport:
     """Write image.lock.json of an oci source into a service's folder; the image is pulled for it.
 
+    With `before`, an image that says it was made later is refused: registries do not say when an image came to them.
     Raises SourceError, EngineError.
     """
     with progress.phase(tr("Getting the image {image}", image=source.reference), 60):
         platforms = _platforms(_distribution(source.reference))
         _check_architecture(source.reference, platforms)
         images.pull(source.reference)
-    made = image_lock(source, described(source), platforms)
+    content = described(source)
+    created = made_at(content)
+    ages.check(source.reference, created, before)
+    made = image_lock(source, content, platforms)
     with tempfile.TemporaryDirectory(prefix="dyber-oci-") as temporary:
         (name,) = LOCK_FILES["oci"]
         (Path(temporary) / name).write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
         builders.replace_files(Path(temporary), folder, [name])
-    return LockReport(1, warnings=_warnings(made))
+    undated = (tr("the image does not say when it was made, so its age is not known"),)
+    return LockReport(1, warnings=_warnings(made) + (undated if before and created is None else ()))
+
+
+def made_at(described: Mapping[str, Any]) -> datetime | None:
+    """Return when an image says that it was made; None if it does not, as with reproducible builds."""
+    try:
+        created = datetime.fromisoformat(str(described.get("Created")))
+    except ValueError:
+        return None
+    return created if ages.is_known(created) else None
 
 
 def described(source: Source) -> Mapping[str, Any]:

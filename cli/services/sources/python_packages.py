@@ -5,41 +5,37 @@ from __future__ import annotations
 import configparser
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from email.parser import Parser
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from cli.services.sources import builders
+from cli.services.sources import ages, builders
 from cli.services.sources.packages import LockReport, Package, SourceError
 from cli.system import uv
 from infra.services.source import EXAMPLES, Source
-from infra.services.source_locks import LOCK_FILES, requirement_lines
+from infra.services.source_locks import IMAGE_PYTHON, LOCK_FILES, requirement_lines
 from messages import tr
 from toolchain.progress import Progress
 
 #: The platforms of images, as uv names them, by what people call them.
 PLATFORMS = {"amd64": "x86_64-manylinux_2_40", "arm64": "aarch64-manylinux_2_40"}
-_FOR_IMAGES = ("--python-version", builders.IMAGE_PYTHON, "--only-binary", ":all:")
+_FOR_IMAGES = ("--python-version", IMAGE_PYTHON, "--only-binary", ":all:")
 
 
-def find(wanted: str, progress: Progress) -> Package:
+def find(wanted: str, progress: Progress, before: datetime | None = None) -> Package:
     """Return the newest version of a PyPI package that fits `wanted`, a requirement such as `name[extra]>=1.2`.
 
-    Raises SourceError, also for packages without a wheel and for those that need another Python.
+    With `before`, nothing that was published later. Raises SourceError, also for packages without a wheel and for those that need another Python.
     """
     requirement = _requirement(wanted)
     with progress.phase(tr("Looking up {package}", package=wanted)), tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary) / "packages"
-        try:
-            builders.run(
-                unpacking(str(requirement), target),
-                uv.uv_environment(),
-                what=tr("{package} cannot be used", package=wanted),
-            )
-        except SourceError as error:
-            raise _explained(wanted, error) from None
+        what = tr("{package} cannot be used", package=wanted)
+        _run(unpacking(str(requirement), target), what, wanted, before)
         (described,) = target.glob("*.dist-info")
         return _package(requirement, target, described)
 
@@ -50,6 +46,27 @@ def unpacking(requirement: str, target: Path) -> list[str]:
         *uv.COMMAND, "pip", "install", "--quiet", "--no-deps", "--target", str(target), *_FOR_IMAGES,
         "--python-platform", PLATFORMS["amd64"], "--no-compile-bytecode", requirement,
     ]  # fmt: skip
+
+
+def _run(command: Sequence[str], what: str, wanted: str, before: datetime | None, folder: Path | None = None) -> None:
+    """Run uv with what was published until `before`. Raises SourceError, which says if only the age is the reason."""
+    environment = uv.uv_environment()
+    until = ["--exclude-newer", ages.written(before)] if before else []
+    try:
+        builders.run([*command, *until], environment, folder=folder, what=what)
+    except SourceError as error:
+        # uv's words for a version that is too young are those for one that does not exist.
+        if before and _works(command, environment, folder):
+            raise ages.too_young(error.message, before) from None
+        raise _explained(wanted, error) from None
+
+
+def _works(command: Sequence[str], environment: Mapping[str, str], folder: Path | None) -> bool:
+    try:
+        builders.run(command, environment, folder=folder, what="uv")
+    except SourceError:
+        return False
+    return True
 
 
 def _requirement(wanted: str) -> Requirement:
@@ -107,7 +124,7 @@ def _explained(wanted: str, error: SourceError) -> SourceError:
             tr(
                 "{package}, or a package that it needs, has no wheel for Python {python} on Linux",
                 package=wanted,
-                python=builders.IMAGE_PYTHON,
+                python=IMAGE_PYTHON,
             )
             + f"\n{error.message}",
             tr("only wheels are installed, as building runs code of the package; ask its publisher for one"),
@@ -117,21 +134,23 @@ def _explained(wanted: str, error: SourceError) -> SourceError:
             tr(
                 "{package} does not run on Python {python}, which images have",
                 package=wanted,
-                python=builders.IMAGE_PYTHON,
+                python=IMAGE_PYTHON,
             )
             + f"\n{error.message}",
-            tr("use a version of it for Python {python}", python=builders.IMAGE_PYTHON),
+            tr("use a version of it for Python {python}", python=IMAGE_PYTHON),
         )
     return error
 
 
-def lock(source: Source, folder: Path, progress: Progress, *, upgrade: bool = False) -> LockReport:
+def lock(
+    source: Source, folder: Path, progress: Progress, *, upgrade: bool = False, before: datetime | None = None
+) -> LockReport:
     """Write requirements.in and requirements.txt of a pypi source into a service's folder.
 
-    Packages that the lock there has keep their versions unless `upgrade`. Raises SourceError, also for a package whose
+    Packages that the lock there has keep their versions unless `upgrade`; others are the newest that fit, with `before`
+    of those published until then. Raises SourceError, also for a package whose
     dependencies cannot be installed on Linux.
     """
-    environment = uv.uv_environment()
     with tempfile.TemporaryDirectory(prefix="dyber-pypi-") as temporary:
         made = Path(temporary)
         (made / "requirements.in").write_text("\n".join(requirement_lines(source)) + "\n", encoding="utf-8")
@@ -143,12 +162,8 @@ def lock(source: Source, folder: Path, progress: Progress, *, upgrade: bool = Fa
             "requirements.txt",
         ]  # fmt: skip
         with progress.phase(tr("Locking {package}", package=source.reference), 10):
-            try:
-                builders.run(
-                    command, environment, folder=made, what=tr("{package} cannot be locked", package=source.reference)
-                )
-            except SourceError as error:
-                raise _explained(source.reference, error) from None
+            what = tr("{package} cannot be locked", package=source.reference)
+            _run(command, what, source.reference, before, made)
             warnings = _check_platforms(source, made)
         builders.replace_files(made, folder, LOCK_FILES["pypi"])
         locked = (made / "requirements.txt").read_text(encoding="utf-8")
@@ -183,6 +198,6 @@ def _check_platforms(source: Source, made: Path) -> tuple[str, ...]:
 def fits_python(needs: str) -> bool:
     """Tell whether the Python of images fits a Requires-Python; what cannot be read fits."""
     try:
-        return builders.IMAGE_PYTHON in SpecifierSet(needs)
+        return IMAGE_PYTHON in SpecifierSet(needs)
     except InvalidSpecifier:
         return True

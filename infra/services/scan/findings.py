@@ -23,10 +23,10 @@ class Level(IntEnum):
     @property
     def word(self) -> str:
         """The level in a word of the user's language."""
-        return tr(_WORDS[self])
+        return tr(LEVEL_WORDS[self])
 
 
-_WORDS = {Level.BLOCK: mark("stops"), Level.WARN: mark("warning"), Level.INFO: mark("note")}
+LEVEL_WORDS = {Level.BLOCK: mark("stops"), Level.WARN: mark("warning"), Level.INFO: mark("note")}
 
 
 @dataclass(frozen=True)

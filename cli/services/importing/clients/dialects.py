@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
-from cli.services.importing.placeholders import Input
+from cli.services.importing.placeholders import BRACES, Form, Input
 from cli.services.importing.requests import RefusedError, remark
 from messages import mark
 
@@ -36,6 +37,42 @@ _OF_A_CLIENT = {
     "codex": ("bearer_token_env_var", "http_headers", "env_http_headers", "startup_timeout_sec", "tool_timeout_sec"),
 }
 
+#: Files whose name, with the folder above it where that is needed, tells which client's configuration they are.
+_FILES = {
+    "claude_desktop_config.json": "claude-desktop",
+    ".mcp.json": "claude-code",
+    ".claude.json": "claude-code",
+    ".cursor/mcp.json": "cursor",
+    ".gemini/settings.json": "gemini",
+    ".qwen/settings.json": "gemini",
+    "gemini-extension.json": "gemini",
+    "mcp_config.json": "windsurf",
+    "cline_mcp_settings.json": "cline",
+    "settings/mcp_settings.json": "roo",
+    "mcp-config.json": "copilot-cli",
+    ".roo/mcp.json": "roo",
+}
+_OF_AN_EDITOR = frozenset({Form.ENV, Form.FOLDER, Form.OTHER})
+#: The forms of placeholders that clients replace, as their documentation has it.
+_REPLACED: Mapping[str, Set[Form]] = {
+    "claude-desktop": frozenset(),
+    "claude-code": frozenset({Form.NAME, Form.DEFAULT}),
+    "cursor": _OF_AN_EDITOR,
+    "vscode": _OF_AN_EDITOR | {Form.INPUT},
+    "windsurf": _OF_AN_EDITOR,
+    "cline": _OF_AN_EDITOR,
+    "roo": _OF_AN_EDITOR,
+    "gemini": frozenset({Form.NAME, Form.DEFAULT, Form.DOLLAR, Form.PERCENT}),
+    "copilot-cli": frozenset({Form.NAME, Form.DEFAULT, Form.DOLLAR}),
+    "codex": frozenset(),
+    "qwen-agent": frozenset(),
+    "cherry-studio": frozenset(),
+    "zed": frozenset(),
+    "1mcp": frozenset({Form.NAME, Form.DEFAULT}),
+    "opencode": frozenset({Form.PLAIN}),
+    "continue": frozenset({Form.DOUBLED}),
+}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -56,8 +93,19 @@ class Entry:
     inputs: Mapping[str, Input] = field(default_factory=dict)
 
 
-def entries(configuration: Any, default_name: str = "") -> list[Entry]:
-    """Return the servers in a configuration, in its order.
+def client_of_file(path: str) -> str:
+    """Return the client whose configuration has this path, or "" if several have such a one."""
+    file = PurePath(path)
+    return _FILES.get(file.name) or _FILES.get(f"{file.parent.name}/{file.name}") or ""
+
+
+def replaced_forms(client: str) -> Set[Form]:
+    """Return the forms of placeholders that a client replaces; for an unknown one, those that nobody writes by chance."""
+    return _REPLACED.get(client, BRACES)
+
+
+def entries(configuration: Any, default_name: str = "", client: str = "") -> list[Entry]:
+    """Return the servers in a configuration, in its order; `client` is whose it is, as far as that is known.
 
     An entry that stands alone, without a name, is called `default_name`. Raises RefusedError if there is none.
     """
@@ -66,16 +114,31 @@ def entries(configuration: Any, default_name: str = "") -> list[Entry]:
     result: list[Entry] = []
     for path in _PLACES:
         for place, content, inputs in _at(configuration, path, _inputs(configuration)):
+            known = _client_of_place(place, content) or client
             for name, fields in _named(content):
-                result.append(Entry(name, place, _client(place, fields), fields, inputs))
-        if result:
-            return result
+                # Claude Code keeps the same server in several projects, and other files keep it for several clients.
+                if all((name, fields) != (other.name, other.fields) for other in result):
+                    result.append(Entry(name, place, known, fields, inputs))
+    if result:
+        return _with_clients(result)
     if _is_server(configuration):
-        return [Entry(default_name, "", _client("", configuration), configuration, {})]
-    named = [(str(name), fields) for name, fields in configuration.items() if _is_server(fields)]
-    if not named:
+        result = [Entry(default_name, "", client, configuration, {})]
+    else:
+        result = [
+            Entry(str(name), "", client, fields, {}) for name, fields in configuration.items() if _is_server(fields)
+        ]
+    if not result:
         raise _nothing()
-    return [Entry(name, "", _client("", fields), fields, {}) for name, fields in named]
+    return _with_clients(result)
+
+
+def _with_clients(result: list[Entry]) -> list[Entry]:
+    """Return the entries with their clients: what tells the client of one tells that of all, if it is only one."""
+    told = {client for entry in result if (client := _client_of_fields(entry.fields))}
+    of_all = told.pop() if len(told) == 1 else ""
+    return [
+        entry if entry.client else replace(entry, client=_client_of_fields(entry.fields) or of_all) for entry in result
+    ]
 
 
 def _at(
@@ -114,13 +177,17 @@ def _is_server(fields: Any) -> bool:
     )
 
 
-def _client(place: str, fields: Mapping[str, Any]) -> str:
-    if place == "mcp_servers":
-        return "codex"
-    if place in ("servers", "mcp.servers"):
-        return "vscode"
+def _client_of_place(place: str, content: Any) -> str:
+    """Return the only client that keeps servers at this place, or ""."""
+    known = {"mcp_servers": "codex", "servers": "vscode", "mcp.servers": "vscode", "context_servers": "zed"}
     if place.startswith("projects."):
         return "claude-code"
+    if place == "mcpServers" and isinstance(content, list):
+        return "continue"
+    return "opencode" if place == "mcp" else known.get(place, "")
+
+
+def _client_of_fields(fields: Mapping[str, Any]) -> str:
     return next((client for client, keys in _OF_A_CLIENT.items() if any(key in fields for key in keys)), "")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cli.services.importing.clients.dialects import ADDRESS_KEYS, Entry
+from cli.services.importing.clients.dialects import ADDRESS_KEYS, Entry, replaced_forms
 from cli.services.importing.commands import lines, remotes
 from cli.services.importing.names import service_name
 from cli.services.importing.placeholders import Placeholders
@@ -27,10 +27,12 @@ _USED = {
         "http_headers",
         "env_http_headers",
         "requestInit",
+        "requestOptions",
         "bearer_token_env_var",
         "env_vars",
     ),
     *("timeout", "timeoutMs", "requestTimeout", "tool_timeout_sec", "sse_read_timeout", "startup_timeout_sec"),
+    "startup_timeout_ms",
     *("connectionTimeout", "initTimeout", "disabled", "enabled", "isActive", "cwd", "oauth", "headersHelper", "auth"),
     *(*_APPROVALS, *_FILTERED_OUT, *_FILTERED_IN, *ADDRESS_KEYS),
 }
@@ -117,9 +119,7 @@ class _Conversion:
     def __init__(self, entry: Entry, request: SourceRequest, importer: Importer) -> None:
         self._fields, self._request, self._importer = entry.fields, request, importer
         self._client = entry.client
-        placeholders = Placeholders(
-            importer.environment, entry.inputs, importer.answers, dollar_names=entry.client in ("gemini", "")
-        )
+        placeholders = Placeholders(importer.environment, entry.inputs, importer.answers, replaced_forms(entry.client))
         self._values = Values(request, placeholders, importer.private)
 
     def run(self) -> None:
@@ -185,15 +185,20 @@ class _Conversion:
             for item in given:
                 name, equals, value = str(item).partition("=")
                 result[name] = value if equals else None
-        for name in _texts(self._fields.get("env_vars")):
-            result.setdefault(name, None)
+        passed_on = self._fields.get("env_vars")
+        for item in passed_on if isinstance(passed_on, list) else ():
+            # Codex also writes them as tables, which say on which machine a variable is.
+            name = item.get("name") if isinstance(item, Mapping) else item
+            if isinstance(name, str) and name:
+                result.setdefault(name, None)
         return result
 
     def _program(self, command: str, arguments: Sequence[str], variables: Mapping[str, str | None]) -> None:
         request, values = self._request, self._values
         clear: dict[str, str] = {}
         for name, value in variables.items():
-            expanded = values.placeholders.expand(value if value is not None else f"${{{name}}}")
+            known = values.placeholders
+            expanded = known.of_variable(name) if value is None else known.expand(value)
             if not expanded.missing:
                 clear[name] = expanded.text
         lines.read(command, arguments, values.with_environment(clear), self._importer.read_variables)
@@ -222,16 +227,17 @@ class _Conversion:
         values.address(self._text(key))
         self._check_type(kind)
         given = self._fields.get("headers") or self._fields.get("http_headers")
-        request_init = self._fields.get("requestInit")
-        if not given and isinstance(request_init, Mapping):
-            given = request_init.get("headers")
+        for key in ("requestInit", "requestOptions"):
+            options = self._fields.get(key)
+            if not given and isinstance(options, Mapping):
+                given = options.get("headers")
         for name, value in given.items() if isinstance(given, Mapping) else ():
             values.header(str(name), _plain(value))
         from_variables = self._fields.get("env_http_headers")
         for name, variable in from_variables.items() if isinstance(from_variables, Mapping) else ():
-            values.header(str(name), f"${{{variable}}}", secret=True)
+            values.header(str(name), f"${{{variable}}}", secret=True, variable=True)
         if variable := self._text("bearer_token_env_var"):
-            values.header("Authorization", f"Bearer ${{{variable}}}", secret=True)
+            values.header("Authorization", f"Bearer ${{{variable}}}", secret=True, variable=True)
 
     def _check_type(self, kind: str) -> None:
         """Decide the transport of a remote server from the entry's type, or from its address."""
@@ -247,7 +253,8 @@ class _Conversion:
         seconds = seconds or self._number("sse_read_timeout") or (self._number("timeoutMs") or 0) / 1000
         if seconds:
             self._request.max_call_seconds = max(1, min(round(seconds), _LONGEST_CALL_SECONDS))
-        startup = self._number("startup_timeout_sec") or self._seconds("connectionTimeout", "initTimeout")
+        startup = self._number("startup_timeout_sec") or (self._number("startup_timeout_ms") or 0) / 1000
+        startup = startup or self._seconds("connectionTimeout", "initTimeout")
         if startup:
             self._request.startup_seconds = max(1, min(round(startup), 600))
 
@@ -255,13 +262,14 @@ class _Conversion:
         """Return a time in seconds; clients disagree about the unit, and small numbers cannot be milliseconds."""
         number = next((number for key in keys if (number := self._number(key))), 0.0)
         in_seconds = self._client in ("cherry-studio", "cline", "roo", "codex", "qwen-agent")
-        in_milliseconds = self._client in ("gemini", "1mcp", "claude-code") or number > _LONGEST_CALL_SECONDS
+        in_milliseconds = (
+            self._client in ("gemini", "1mcp", "claude-code", "opencode") or number > _LONGEST_CALL_SECONDS
+        )
         return number / 1000 if in_milliseconds or (number >= 1000 and not in_seconds) else number
 
     def _tools(self) -> None:
-        self._request.hidden_tools = tuple(
-            dict.fromkeys(name for key in _FILTERED_OUT for name in _texts(self._fields.get(key)))
-        )
+        listed_out = [name for key in _FILTERED_OUT for name in _texts(self._fields.get(key))]
+        self._request.hidden_tools = tuple(dict.fromkeys([*self._request.hidden_tools, *listed_out]))
         for key in _FILTERED_IN:
             if isinstance(listed := self._fields.get(key), list) and listed and listed != ["*"]:
                 self._request.only_tools = tuple(_texts(listed))

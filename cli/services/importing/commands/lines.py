@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import PureWindowsPath
 
 from cli.services.importing import package_names
 from cli.services.importing.commands import remotes
 from cli.services.importing.commands.containers import docker_run
 from cli.services.importing.commands.options import Options
-from cli.services.importing.commands.packages import go_run, npx, uvx
+from cli.services.importing.commands.packages import go_run, note_python, npx, uvx
+from cli.services.importing.placeholders import Form
 from cli.services.importing.requests import Kind, Question, RefusedError, SourceRequest, remark
 from cli.services.importing.values import Values
 from messages import mark
@@ -58,8 +60,9 @@ def read(
     `read_variables` reads a file with variables, as `docker run --env-file` names it. Raises RefusedError.
     """
     words = _words(command, arguments, values.request)
-    _Reader(values, read_variables).line(words)
-    request = values.request
+    reader = _Reader(values, read_variables)
+    reader.line(words)
+    request, values = values.request, reader.values
     if request.kind is Kind.URL:
         request.arguments = ()
     else:
@@ -71,8 +74,10 @@ ReadPackage = Callable[[str, Sequence[str], SourceRequest], None]
 
 
 class _Reader:
+    """Reads command lines, also within others; `values` knows what the shells around them replace."""
+
     def __init__(self, values: Values, read_variables: Callable[[str], Mapping[str, str] | None]) -> None:
-        self._values, self._request, self._read_variables = values, values.request, read_variables
+        self.values, self._request, self._read_variables = values, values.request, read_variables
         self._nested = 0
 
     def line(self, words: Sequence[str]) -> None:
@@ -117,7 +122,7 @@ class _Reader:
             )
 
     def _remote(self, program: str, rest: list[str]) -> None:
-        request, values = self._request, self._values
+        request, values = self._request, self.values
         request.arguments, request.command, request.version, request.extras = (), "", "", ()
         request.package = ""
         if program == "supergateway":
@@ -125,7 +130,8 @@ class _Reader:
         elif program == "mcp-proxy":
             remotes.mcp_proxy(rest, request, values.header, values.address)
         else:
-            remotes.mcp_remote(rest, request, values.header, values.address)
+            # It replaces the variables in its headers itself.
+            remotes.mcp_remote(rest, request, partial(values.header, variable=True), values.address)
 
     def _container(self, program: str, rest: list[str]) -> None:
         while rest[:1] and rest[0] in _BEFORE_RUN:
@@ -135,10 +141,12 @@ class _Reader:
                 remark(mark("{program} is only understood with run"), program=program),
                 remark(mark("add the image: --from {example}"), example="oci:IMAGE"),
             )
-        docker_run(f"{program} run", rest[1:], self._request, self._values.variable, self._read_variables)
+        docker_run(f"{program} run", rest[1:], self._request, self.values.variable, self._read_variables)
 
     def _windows(self, program: str, rest: list[str]) -> None:
         """Read what follows `cmd /c` or `powershell -Command`."""
+        if program == "cmd":
+            self.values = self.values.knowing(Form.PERCENT)
         while rest and rest[0].lower() in ("/c", "/d", "/s", "/q", "-command", "-c", "-noprofile", "-noninteractive"):
             rest = rest[1:]
         if len(rest) == 1:
@@ -155,6 +163,7 @@ class _Reader:
             text = option.value if option.name == "c" else text
         if not text:
             raise _script(program)
+        self.values = self.values.knowing(Form.NAME, Form.DEFAULT)
         self._text(text.strip().removeprefix("exec "), shell=program)
 
     def _text(self, text: str, shell: str = "") -> None:
@@ -181,8 +190,9 @@ class _Reader:
             return
         request = self._request
         request.kind, request.command, request.arguments = Kind.PYPI, f"-m {module}", tuple(rest[2:])
+        note_python(program.removesuffix("w"), request)
         request.package = module.split(".")[0].replace("_", "-")
-        answer = self._values.placeholders.answers.get("package")
+        answer = self.values.placeholders.answers.get("package")
         if answer:
             name = package_names.pypi(answer)
             request.package, request.version, request.extras = name.name, name.version, name.extras
@@ -193,7 +203,7 @@ class _Reader:
         """Take variables from the front, as in `API_KEY=… npx x`."""
         words = list(words)
         while len(words) > 1 and (match := re.match(r"^([A-Za-z_]\w*)=(.*)$", words[0], re.DOTALL)):
-            self._values.variable(match[1], match[2])
+            self.values.variable(match[1], match[2])
             words.pop(0)
         return words
 

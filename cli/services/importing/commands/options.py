@@ -21,7 +21,7 @@ class Options:
     """Takes options from the front of a command line, until its first other word.
 
     `with_value` and `without_value` are the options that the program `program` has. After reading, `rest` is what
-    follows. Raises RefusedError for an unknown option, or where a value is missing.
+    follows, and `ended` tells whether a `--` stood before that. Raises RefusedError for an unknown option, or where a value is missing.
     """
 
     def __init__(
@@ -29,12 +29,13 @@ class Options:
     ) -> None:
         self._program = program
         self._with_value, self._without_value = frozenset(with_value), frozenset(without_value)
-        self.rest = list(words)
+        self.rest, self.ended = list(words), False
 
     def __iter__(self) -> Iterator[Given]:
         while self.rest and self.rest[0].startswith("-") and self.rest[0] != "-":
             word = self.rest.pop(0)
             if word == "--":
+                self.ended = True
                 return
             yield from self._options(word)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from cli.services.importing import package_names
 from cli.services.importing.commands.options import Options
-from cli.services.importing.package_names import PackageName
+from cli.services.importing.package_names import PackageName, shown
 from cli.services.importing.requests import Kind, RefusedError, SourceRequest, remark
+from infra.services.source_locks import IMAGE_PYTHON
 from messages import mark
 
 _NPX_PLAIN = (
@@ -69,8 +72,8 @@ def npx(program: str, words: Sequence[str], request: SourceRequest) -> None:
         else:
             _note_option(option.name, request)
     rest = options.rest
-    if packages and rest[:1] == ["--"]:
-        rest = rest[1:]
+    if program in ("npm exec", "npm x") and not options.ended:
+        rest = _without_npm_words(rest)
     if len(packages) > 1:
         raise RefusedError(
             remark(mark("{program} installs several packages"), program=program),
@@ -93,7 +96,7 @@ def uvx(program: str, words: Sequence[str], request: SourceRequest) -> None:
         elif option.name in ("with", "w"):
             request.requirements += tuple(package_names.requirement(part) for part in option.value.split(",") if part)
         elif option.name in ("p", "python"):
-            request.python = option.value
+            note_python(option.value, request)
         elif option.name in (
             "with-editable",
             "with-requirements",
@@ -149,6 +152,30 @@ def _note_option(option: str, request: SourceRequest) -> None:
         request.note(mark("pre-releases are only used where an exact version says so"))
     elif option == "exclude-newer":
         request.note(mark("the latest date in the command is not used: the version and its lock decide"))
+
+
+def _without_npm_words(rest: Sequence[str]) -> list[str]:
+    """Return words as npm passes them on: it takes the first `--`, and its own options before that, for itself."""
+    if "--" not in rest:
+        return list(rest)
+    end = rest.index("--")
+    own = {f"{'-' * min(len(name), 2)}{name}" for name in _NPX_PLAIN}
+    return [*(word for word in rest[:end] if word not in own), *rest[end + 1 :]]
+
+
+def note_python(wanted: str, request: SourceRequest) -> None:
+    """Tell that another Python than that of images is asked for; which one images have is not the package's choice."""
+    version = re.sub(r"^(cpython|python|py)[-@]?", "", wanted.strip().lower())
+    try:
+        fits = IMAGE_PYTHON in SpecifierSet(version if version[:1] in "<>=!~" else f"=={version}.*")
+    except InvalidSpecifier:
+        fits = False
+    if not (fits or version in ("", "3") or version.startswith(f"{IMAGE_PYTHON}.")):
+        request.note(
+            mark("Python {python} of the command is not used: images have Python {image}"),
+            python=shown(version),
+            image=IMAGE_PYTHON,
+        )
 
 
 def _without_package(program: str, example: str) -> RefusedError:

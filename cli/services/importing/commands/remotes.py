@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from cli.services.importing.commands.options import Options
+from cli.services.importing.commands.options import Given, Options
 from cli.services.importing.requests import RefusedError, SourceRequest, remark
 from messages import mark
 
@@ -13,10 +13,10 @@ AddHeader = Callable[[str, str], None]
 #: Makes an address the source of the request.
 PutAddress = Callable[[str], None]
 
-_REMOTE_PLAIN = ("allow-http", "debug", "silent", "enable-proxy", "ignore-tool")
+_REMOTE_PLAIN = ("allow-http", "debug", "silent", "enable-proxy")
 _REMOTE_VALUES = (
     *("header", "transport", "host", "auth-timeout", "resource", "static-oauth-client-metadata"),
-    "static-oauth-client-info",
+    *("static-oauth-client-info", "ignore-tool"),
 )
 _TRANSPORTS = {
     "http-only": "streamable-http",
@@ -32,18 +32,26 @@ _TRANSPORTS = {
 def mcp_remote(words: Sequence[str], request: SourceRequest, add_header: AddHeader, put_address: PutAddress) -> None:
     """Read what follows `mcp-remote`: an address and options after it. Raises RefusedError."""
     address, rest = _address("mcp-remote", words)
-    if rest and rest[0].isdigit():
-        rest = rest[1:]
     options = Options("mcp-remote", rest, with_value=_REMOTE_VALUES, without_value=_REMOTE_PLAIN)
     request.transport = ""
     put_address(address)
-    for option in options:
+    for option in _all(options):
         if option.name == "header":
             _header(option.value, add_header)
         elif option.name == "transport":
             request.transport = _TRANSPORTS.get(option.value, "")
+        elif option.name == "ignore-tool":
+            request.hidden_tools += (option.value,)
         elif option.name.startswith("static-oauth"):
             raise oauth()
+
+
+def _all(options: Options) -> Iterator[Given]:
+    """Yield the options before, between and after other words, such as the port at which it waits for a login."""
+    yield from options
+    while options.rest:
+        options.rest.pop(0)
+        yield from options
 
 
 def supergateway(

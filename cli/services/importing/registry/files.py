@@ -13,7 +13,7 @@ from cli.services.importing import package_names
 from cli.services.importing.clients.entries import Importer
 from cli.services.importing.commands import lines
 from cli.services.importing.names import service_name
-from cli.services.importing.placeholders import Placeholders
+from cli.services.importing.placeholders import Form, Placeholders
 from cli.services.importing.registry.inputs import Inputs
 from cli.services.importing.registry.models import Package, Server, Transport, current_keys, is_old
 from cli.services.importing.requests import Kind, RefusedError, SourceRequest, remark
@@ -171,7 +171,7 @@ def _package(package: Package, request: SourceRequest, importer: Importer, input
     ]
     given = [word for argument in package.package_arguments for word in inputs.argument(argument)]
     words = _command(kind, package, runtime, given)
-    values = Values(request, Placeholders(importer.environment, inputs.known, importer.answers), importer.private)
+    values = Values(request, _placeholders(importer, inputs), importer.private)
     lines.read(words[0], words[1:], values, importer.read_variables)
     for variable in package.environment_variables:
         if variable.name in ("HOST", "PORT"):
@@ -243,12 +243,17 @@ def _listening(package: Package, request: SourceRequest, inputs: Inputs) -> None
 def _remote(remote: Transport, request: SourceRequest, importer: Importer, inputs: Inputs) -> None:
     address = inputs.template(remote.url, remote.variables)
     headers = {header.name: inputs.text(header, header.name) for header in remote.headers}
-    values = Values(request, Placeholders(importer.environment, inputs.known, importer.answers), importer.private)
+    values = Values(request, _placeholders(importer, inputs), importer.private)
     request.kind, request.transport = Kind.URL, remote.type if remote.type in ("streamable-http", "sse") else ""
     values.address(address)
     for header in remote.headers:
         if (text := headers[header.name]) is not None:
             values.header(header.name, text, secret=header.is_secret, description=header.description)
+
+
+def _placeholders(importer: Importer, inputs: Inputs) -> Placeholders:
+    """Return what replaces the user's inputs; a publisher's file has nothing to read in the variables of the machine."""
+    return Placeholders({}, inputs.known, importer.answers, frozenset({Form.INPUT}))
 
 
 def _status(content: Mapping[str, Any], described: Server) -> tuple[str, str]:

@@ -24,6 +24,7 @@ class Package:
         install_scripts: The packages in the lock that have a script for installing.
         published: When this version was published, in UTC.
         repository: Where its source is; empty if the package does not say, None if nobody looked.
+        publisher: Who published it, as its registry or the package itself says; empty if neither does.
         homepage: Its site, which links in texts are compared with.
         requirements: The names of all packages in the lock.
         systems: The operating systems it says it is for: npm's `os`, or PyPI's classifiers.
@@ -36,6 +37,7 @@ class Package:
     install_scripts: Collection[str] = ()
     published: datetime | None = None
     repository: str | None = None
+    publisher: str = ""
     homepage: str = ""
     requirements: Collection[str] = ()
     systems: Collection[str] = ()

@@ -222,20 +222,6 @@ def test_an_answer_that_is_no_choice_is_refused() -> None:
     assert "zh, en" in str(result.refusal)
 
 
-@pytest.mark.parametrize(
-    "placeholder", ["${env:CITY}", "${CITY}", "{env:CITY}", "$CITY", "%CITY%", "${{ secrets.CITY }}"]
-)
-def test_a_placeholder_has_the_value_of_the_machine_or_is_asked_for_and_is_never_text(placeholder: str) -> None:
-    fields = {"command": "npx", "args": ["x"], "env": {"PLACE": placeholder}}
-    assert server(fields, environment={"CITY": "Beijing"}).environment == {"PLACE": "Beijing"}
-    unknown = server(fields)
-    assert (unknown.environment, [question.key for question in unknown.questions]) == ({}, ["CITY"])
-
-
-def test_a_placeholder_without_a_value_has_its_default() -> None:
-    assert server({"command": "npx", "args": ["x", "${CITY:-Wuhan}"]}).arguments == ("Wuhan",)
-
-
 def test_a_value_that_only_stands_for_a_secret_is_no_value() -> None:
     for text in ("YOUR_API_KEY", "<your key>", "", "xxxxxxxx", "您的密钥", "sk-xxxxxx"):
         made = server({"command": "npx", "args": ["x"], "env": {"API_KEY": text}})

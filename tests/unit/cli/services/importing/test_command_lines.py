@@ -39,7 +39,10 @@ def refusal(line: str | list[str]) -> str:
         ("npx --package=@s/x bin -p 3", "@s/x", "", "bin", ("-p", "3")),
         ("npx -y --registry=https://mirror.example x", "x", "", "", ()),
         ("npx.cmd -y x", "x", "", "", ()),
-        ("npm exec -y x@2 -- --port 3", "x", "2", "", ("--", "--port", "3")),
+        ("npm exec -y x@2 -- --port 3", "x", "2", "", ("--port", "3")),
+        ("npm exec x@2 a --yes -- -- b", "x", "2", "", ("a", "--", "b")),
+        ("npm exec --yes -- x@2 -- b", "x", "2", "", ("--", "b")),
+        ("npm x --package=@s/x -- bin -- b", "@s/x", "", "bin", ("--", "b")),
         ("npm x x@2", "x", "2", "", ()),
         ("pnpm dlx @s/x", "@s/x", "", "", ()),
         ("yarn dlx x", "x", "", "", ()),
@@ -80,6 +83,27 @@ def test_a_package_of_pypi(
     assert (made.kind, made.package, made.version, made.extras) == (Kind.PYPI, package, version, extras)
     assert (made.command, made.requirements) == (command, requirements)
     assert "secret" not in str([str(remark) for remark in made.remarks])
+
+
+@pytest.mark.parametrize(
+    ("line", "python"),
+    [
+        ("uvx --python 3.11 x", "3.11"),
+        ("uvx -p cpython@3.12.4 x", "3.12.4"),
+        ("uv run --python 3.11 --with x x-server", "3.11"),
+        ("pipx run --python /usr/bin/pypy x", "/usr/bin/pypy"),
+        ("uvx --python '<3.12' x", "<3.12"),
+        ("python3.11 -m mcp_server_time", "3.11"),
+        ("uvx --python 3.13.1 x", ""),
+        ("uvx --python '>=3.10' x", ""),
+        ("uvx --python python3 x", ""),
+        ("python3 -m mcp_server_time", ""),
+        ("py -m mcp_server_time", ""),
+    ],
+)
+def test_another_python_than_that_of_images_is_told(line: str, python: str) -> None:
+    told = [remark.text() for remark in request(line).remarks]
+    assert told == ([f"Python {python} of the command is not used: images have Python 3.13"] if python else [])
 
 
 def test_a_module_of_python_asks_for_its_package() -> None:

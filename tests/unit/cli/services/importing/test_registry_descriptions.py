@@ -295,3 +295,18 @@ def test_the_registry_that_a_file_names_is_told_not_to_be_used() -> None:
 )
 def test_what_is_no_description_is_refused(content: Any) -> None:
     assert refusal(content)
+
+
+@pytest.mark.parametrize("text", ["a${PLACE_OF_THE_CLOUD}", "${env:PLACE_OF_THE_CLOUD}", "${PLACE_OF_THE_CLOUD:-x}"])
+def test_a_publisher_reads_no_variable_of_the_machine(text: str) -> None:
+    machine = {"PLACE_OF_THE_CLOUD": "Kd83-kfj2-secret"}
+    variables = [{"name": "PLACE", "value": text}]
+    remote = {**REMOTE, "headers": [{"name": "X-Place", "value": text}]}
+    for content in (
+        description(packages=[{**NPM, "environmentVariables": variables}]),
+        description(packages=[{**NPM, "packageArguments": [{"type": "positional", "value": text}]}]),
+        description(remotes=[remote]),
+    ):
+        made = request(content, environment=machine)
+        values = [secret.value.get_secret_value() for secret in made.secrets.values() if secret.value]
+        assert machine["PLACE_OF_THE_CLOUD"] not in str((made, values))

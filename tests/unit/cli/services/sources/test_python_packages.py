@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,36 @@ def test_a_package_without_a_wheel_for_arm64_is_locked_with_a_warning(python_ind
     add_wheel(python_index, "weather-server", "1.2", tag="cp313-cp313-manylinux_2_28_x86_64")
     report = python_packages.lock(source(), service_folder, PROGRESS)
     assert [warning for warning in report.warnings if "arm64" in warning] == list(report.warnings) != []
+
+
+def test_a_python_package_and_what_it_brings_are_old_enough(python_index: Path, service_folder: Path) -> None:
+    before = datetime(2026, 6, 1, tzinfo=UTC)
+    for version, published in (("1.0", "2026-01-01"), ("1.1", "2026-07-01")):
+        add_wheel(python_index, "wind", version, published=f"{published}T00:00:00Z")
+        add_wheel(
+            python_index,
+            "weather-server",
+            version,
+            scripts={"weather": "weather_server:main"},
+            requires=("wind",),
+            published=f"{published}T00:00:00Z",
+        )
+    assert python_packages.find("weather-server", PROGRESS).version == "1.1"
+    assert python_packages.find("weather-server", PROGRESS, before).version == "1.0"
+    with pytest.raises(SourceError) as refused:
+        python_packages.find("weather-server==1.1", PROGRESS, before)
+    assert "--min-age" in refused.value.next_step
+    source = Source.model_validate({"pypi": "weather-server==1.0", "command": "weather"})
+    python_packages.lock(source, service_folder, PROGRESS, before=before)
+    assert "wind==1.0" in (service_folder / "requirements.txt").read_text(encoding="utf-8")
+    young = Source.model_validate({"pypi": "weather-server==1.1", "command": "weather"})
+    with pytest.raises(SourceError) as refused:
+        python_packages.lock(young, service_folder, PROGRESS, upgrade=True, before=before)
+    assert "--min-age" in refused.value.next_step
+
+
+def test_an_error_that_is_not_about_the_age_is_not_called_so(python_index: Path) -> None:
+    add_wheel(python_index, "weather-server", "1.0", published="2026-01-01T00:00:00Z")
+    with pytest.raises(SourceError) as refused:
+        python_packages.find("weather-server==9.9", PROGRESS, datetime(2026, 6, 1, tzinfo=UTC))
+    assert "--min-age" not in refused.value.next_step
