@@ -214,3 +214,24 @@ def test_an_image_lock_keeps_what_the_image_says_of_itself() -> None:
     lock = oci_images.image_lock(source, {"Architecture": "amd64", "Config": config}, ())
     assert (lock.entrypoint, lock.cmd, lock.variables) == (("/server",), (), ("LANG", "PATH"))
     assert (lock.user, lock.working_dir, lock.ports) == ("1000", "/work", ("8000/tcp",))
+
+
+@pytest.mark.parametrize(
+    ("user", "volumes", "said"),
+    [
+        ("", None, ["expects to run as root"]),
+        ("0:0", None, ["expects to run as root"]),
+        ("node", {"/data": {}}, ["expects to run as node"]),
+        ("1000:1000", {"/var/lib/notes": {}}, ["as 1000:1000", "keeps data in /var/lib/notes, which is lost"]),
+    ],
+)
+def test_what_an_image_expects_and_does_not_get_is_told_when_it_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, volumes: dict[str, Any] | None, said: list[str]
+) -> None:
+    config = {"Entrypoint": ["/server"], "User": user, "Volumes": volumes}
+    monkeypatch.setattr(oci_images, "_distribution", lambda image: {})
+    monkeypatch.setattr("cli.engine.images.pull", lambda image: None)
+    monkeypatch.setattr(oci_images, "described", lambda source: {"Architecture": "amd64", "Config": config})
+    source = Source(oci="example.com/server@sha256:" + "1" * 64)
+    warnings = oci_images.lock(source, tmp_path, PlainProgress()).warnings
+    assert len(warnings) == len(said) and all(text in warning for text, warning in zip(said, warnings, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from cli.engine import engine, images
 from cli.engine.errors import EngineError
 from cli.services.sources import builders
 from cli.services.sources.packages import LockReport, Package, SourceError
-from infra.services.source import Source
+from infra.services.source import PLACES, Source
 from infra.services.source_locks import LOCK_FILES, ImageLock
 from messages import tr
 from toolchain.progress import Progress
@@ -47,12 +47,13 @@ def lock(source: Source, folder: Path, progress: Progress) -> LockReport:
         platforms = _platforms(_distribution(source.reference))
         _check_architecture(source.reference, platforms)
         images.pull(source.reference)
-    made = image_lock(source, described(source), platforms)
+    description = described(source)
+    made = image_lock(source, description, platforms)
     with tempfile.TemporaryDirectory(prefix="dyber-oci-") as temporary:
         (name,) = LOCK_FILES["oci"]
         (Path(temporary) / name).write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
         builders.replace_files(Path(temporary), folder, [name])
-    return LockReport(1, warnings=_warnings(made))
+    return LockReport(1, warnings=_warnings(made, (description.get("Config") or {}).get("Volumes") or ()))
 
 
 def described(source: Source) -> Mapping[str, Any]:
@@ -112,7 +113,21 @@ def _check_architecture(image: str, platforms: tuple[str, ...]) -> None:
         )
 
 
-def _warnings(lock: ImageLock) -> tuple[str, ...]:
-    if lock.user in ("", "0", "root", "0:0", "root:root"):
-        return (tr("the image expects to run as root; here it runs as a user of its own, and may miss files of root"),)
-    return ()
+def _warnings(lock: ImageLock, volumes: Collection[str]) -> tuple[str, ...]:
+    """Return what is different here for an image whose Dockerfile declares `volumes`."""
+    user = "root" if lock.user.partition(":")[0] in ("", "0") else lock.user
+    warnings = [
+        tr(
+            "the image expects to run as {user}; here it runs as a user of its own, and may miss files of {user}",
+            user=user,
+        )
+    ]
+    if lost := sorted(folder for folder in volumes if folder.rstrip("/") != PLACES["data"]):
+        warnings.append(
+            tr(
+                "the image keeps data in {folders}, which is lost when its container is replaced; only {data} is kept",
+                folders=", ".join(lost),
+                data=PLACES["data"],
+            )
+        )
+    return tuple(warnings)

@@ -168,8 +168,28 @@ def test_variables_that_a_stack_adds_are_for_the_bridge_and_change_no_image(tmp_
     assert bridge_text(other) == bridge_text(spec)
 
 
+def image_lock(**others: Any) -> dict[str, str]:
+    return {"image.lock.json": json.dumps({**IMAGE, **others})}
+
+
 def test_a_foreign_image_keeps_its_variables(tmp_path: Path) -> None:
     assert bridge(tmp_path, OCI, LOCKS["oci"])["passed"] == ["LANG", "TZ"]
+
+
+def test_a_foreign_image_gets_neither_the_port_nor_the_host_of_the_bridge(tmp_path: Path) -> None:
+    files = image_lock(variables=["HOST", "HOME", "LANG", "PATH", "PORT"])
+    assert bridge(tmp_path, OCI, files)["passed"] == ["LANG"]
+
+
+@pytest.mark.parametrize(("working_dir", "folder"), [("/app", "/app"), ("", "/"), ("srv/app", "/srv/app")])
+def test_a_foreign_image_starts_its_program_in_its_working_folder(
+    tmp_path: Path, working_dir: str, folder: str
+) -> None:
+    assert bridge(tmp_path, OCI, image_lock(working_dir=working_dir))["folder"] == folder
+
+
+def test_packages_have_no_working_folder_so_that_images_of_before_keep_their_names(tmp_path: Path) -> None:
+    assert "folder" not in bridge(tmp_path, NPM, LOCKS["npm"])
 
 
 @pytest.mark.parametrize("source", [NPM, PYPI, GO, OCI])
