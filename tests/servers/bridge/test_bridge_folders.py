@@ -37,7 +37,8 @@ async def test_a_program_and_its_file_are_found_from_the_folder_of_the_image_and
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("missing", "No such file or directory"), ("a-file", "Not a directory"), ("closed", "Permission")]
+    ("name", "reason"),
+    [("missing", "No such file or directory"), ("a-file", "Not a directory"), ("closed", "Permission")],
 )
 async def test_a_folder_that_cannot_be_used_is_named_with_the_reason(
     lock: Lock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
