@@ -149,6 +149,14 @@ def test_a_program_that_listens_is_reached_on_loopback(
     assert bridge(tmp_path, source, LOCKS["npm"])["url"] == address
 
 
+@pytest.mark.parametrize("variable", ["PORT", "MCP_PORT"])
+def test_a_program_is_told_the_port_at_which_it_is_reached(tmp_path: Path, variable: str) -> None:
+    source = {**OCI, "transport": "streamable-http", "listens": 3001, "port_variable": variable}
+    content = bridge(tmp_path, source, image_lock(variables=["LANG", variable]))
+    assert (content["listens"], content["passed"]) == (variable, ["LANG"])
+    assert "listens" not in bridge(tmp_path, NPM, LOCKS["npm"])
+
+
 def test_the_program_gets_the_declared_variables_and_secrets_under_the_names_it_wants(tmp_path: Path) -> None:
     source = {**NPM, "environment": {"api_key": "API_KEY"}}
     content = bridge(
