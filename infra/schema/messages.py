@@ -272,6 +272,9 @@ MESSAGES: dict[str, str] = {
     "source_url_internet": mark("a url source needs internet: true"),
     "source_debian_packages": mark("debian_packages cannot be installed for a source of the kind {kind}"),
     "source_accounts": mark("accounts and account_limits are only for services that are built on the kit"),
+    "source_pool_data": mark(
+        "the processes of child: pool would all write the same folder /data; write child: shared, or leave data out"
+    ),
     "source_session_replicas": mark("child: session needs max_replicas: 1, as a session lives in one process"),
     # Locks of a source
     "source_lock_missing": mark("the lock of the source is missing; write it: ./deploy.sh lock {service}"),

@@ -136,6 +136,8 @@ class ServiceSpec(BaseModel):
             raise UnusableValue("source_debian_packages", kind=self.source.kind)
         if self.accounts or self.account_limits:
             raise UnusableValue("source_accounts")
+        if self.source.child == "pool" and self.data:
+            raise UnusableValue("source_pool_data")
         if self.source.child == "session" and self.max_replicas > 1:
             raise UnusableValue("source_session_replicas")
         return self

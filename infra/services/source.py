@@ -161,7 +161,9 @@ class Source(BaseModel):
     )
     child: Literal["shared", "session", "pool"] = Field(
         "shared",
-        description=mark("One process for all callers, one for each session, or a pool of equal processes"),
+        description=mark(
+            "One process for all callers, one for each session, or a pool of equal processes, which cannot have data"
+        ),
     )
     children: int | None = Field(
         None, ge=1, le=64, description=mark("The most processes of session and pool; unset: 4")

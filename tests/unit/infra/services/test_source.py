@@ -120,6 +120,7 @@ def test_a_reference_without_an_exact_version_is_refused_with_an_example(
         (LISTENING, {"environment": {"PORT": "3001"}}, "source.listens and source.port_variable"),
         ({**LISTENING, "listens": 8010}, {}, "the service itself listens at 8010"),
         ({**NPM, "children": 3}, {}, "children is only for child: session or pool"),
+        ({**NPM, "child": "pool"}, {"data": True}, "child: pool would all write the same folder /data"),
         ({**NPM, "child": "session"}, {"max_replicas": 4}, "child: session needs max_replicas: 1"),
         ({**NPM, "tools": {"a": "maybe"}}, {}, "must be one of 'read', 'write', 'off'"),
         (NPM, {"accounts": True}, "only for services that are built on the kit"),
