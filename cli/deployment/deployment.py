@@ -278,6 +278,7 @@ class Deployment:
         self._up(display, refresh=True, exclude=list(exclude), exclude_dependents=True)
 
     def _up(self, display: Activities, **options: Any) -> tuple[dict[str, Any], Mapping[str, int]]:
+        from cli.deployment import data_owners
         from cli.deployment.events import DeployError, EventDisplay
         from cli.deployment.image_build import with_reasons
         from cli.deployment.state import edits as state_edits
@@ -292,7 +293,11 @@ class Deployment:
         self.stack.workspace.stack_outputs = lambda stack_name: {}  # type: ignore[method-assign]
         title = tr("Comparing and applying stack {name}", name=self.stack.name)
         try:
-            with display.phase(title), events.failing_clearly():
+            with (
+                data_owners.handed_over(self.settings, display),
+                display.phase(title),
+                events.failing_clearly(),
+            ):
                 self.stack.up(show_secrets=False, color="never", on_event=events.handle, **options)
         except DeployError as error:
             if not events.failed_images:

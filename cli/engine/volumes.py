@@ -65,6 +65,13 @@ def clear(volume: str) -> None:
         processes.run_to_end(container, seconds=COPY_SECONDS)
 
 
+def give(volume: str, user: int) -> None:
+    """Make a user and the group of the same number the owner of everything in a volume. Raises EngineError."""
+    owned_by_others = f"find /to \\( ! -uid {user} -o ! -gid {user} \\) -exec chown -h {user}:{user} {{}} +"
+    with helper([f"{volume}:/to"], ["sh", "-c", owned_by_others]) as container:
+        processes.run_to_end(container, seconds=COPY_SECONDS)
+
+
 @contextmanager
 def paused(containers: Iterable[str]) -> Iterator[None]:
     """Pause these running containers; afterwards all of them continue, whatever happens. Raises EngineError."""

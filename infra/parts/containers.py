@@ -79,12 +79,14 @@ class Probe:
     """A command that tells whether a container is healthy.
 
     Failures in the first `start_seconds` do not count; None means that all count. `steady`: the command runs at the
-    same interval before the container is healthy as afterwards.
+    same interval before the container is healthy as afterwards. `has_shell`: the image has one; otherwise the command
+    itself rests before a check for so many seconds as its last argument says, once it has succeeded.
     """
 
     command: tuple[str, ...]
     start_seconds: int | None = None
     steady: bool = False
+    has_shell: bool = True
 
 
 @dataclass(frozen=True)

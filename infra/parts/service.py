@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.parts.containers import (
     CACHE_HOST,
@@ -89,7 +89,7 @@ def service(
             spec.name,
             Confinement(spec.uid, spec.memory_mib, spec.cpus, MAX_PROCESSES, spec.seccomp),
             (Membership(network.name, (spec.alias, f"{spec.alias}-{replica}")),),
-            PROBE,
+            replace(PROBE, has_shell=has_shell(spec)),
             Stop(spec.max_call_seconds + DRAIN_MARGIN_SECONDS),
             replaced="new first",
             wait_seconds=START_SECONDS,
@@ -100,6 +100,11 @@ def service(
         for replica in range(1, spec.replicas + 1)
     ]
     return Service(network, tuple(servers), environment, tuple(names))
+
+
+def has_shell(spec: ServiceSpec) -> bool:
+    """Tell whether the image of a service surely has a shell; a foreign image may have nothing but its program."""
+    return spec.source is None or spec.source.kind != "oci"
 
 
 def contract_command(spec: ServiceSpec) -> tuple[str, ...]:

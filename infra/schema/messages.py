@@ -252,7 +252,16 @@ MESSAGES: dict[str, str] = {
     ),
     "source_url_transport": mark("a url needs transport: streamable-http or sse"),
     "source_url_child": mark("child is only for programs that run here; leave it out"),
-    "source_stdio_listens": mark("listens and path are only for transport: streamable-http or sse"),
+    "source_stdio_listens": mark("listens, port_variable and path are only for transport: streamable-http or sse"),
+    "source_variable_port": mark(
+        "a program gets its port otherwise: write transport, listens with the port, and port_variable: PORT"
+    ),
+    "source_port_variable_twice": mark("{name} is port_variable, so it gets the port; leave it out of environment"),
+    "source_own_address": mark(
+        "{names}: where the service itself listens is decided by port; where its program listens: source.listens and "
+        "source.port_variable"
+    ),
+    "source_listens_own_port": mark("the service itself listens at {port}; its program needs another port in listens"),
     "source_listens_missing": mark("transport: {transport} needs listens: the port at which the program listens"),
     "source_listening_child": mark("a program with transport: {transport} serves all callers; write child: shared"),
     "source_children_shared": mark("children is only for child: session or pool"),
@@ -263,6 +272,9 @@ MESSAGES: dict[str, str] = {
     "source_url_internet": mark("a url source needs internet: true"),
     "source_debian_packages": mark("debian_packages cannot be installed for a source of the kind {kind}"),
     "source_accounts": mark("accounts and account_limits are only for services that are built on the kit"),
+    "source_pool_data": mark(
+        "the processes of child: pool would all write the same folder /data; write child: shared, or leave data out"
+    ),
     "source_session_replicas": mark("child: session needs max_replicas: 1, as a session lives in one process"),
     # Locks of a source
     "source_lock_missing": mark("the lock of the source is missing; write it: ./deploy.sh lock {service}"),

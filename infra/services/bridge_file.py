@@ -42,6 +42,8 @@ def bridge_content(spec: ServiceSpec, source: Source, program: LockedProgram) ->
         "tools": source.tools,
         "max_in_flight": source.max_in_flight,
         # Only if there is any, so that images of before have the same name.
+        **({"folder": program.folder} if program.folder else {}),
+        **({"listens": source.port_variable} if source.port_variable else {}),
         **({"leave_out": source.leave_out} if source.leave_out else {}),
     }
 
@@ -63,6 +65,7 @@ def _passed(spec: ServiceSpec, source: Source, program: LockedProgram) -> list[s
         return []
     return sorted(
         {*spec.declared_variables, *spec.secrets, *program.variables}
-        - set(source.environment.values())
-        - {"PATH", "HOME"}
+        - {*source.environment.values(), source.port_variable}
+        # The bridge has values of its own for these: it listens itself, and its folder is another.
+        - {"PATH", "HOME", "HOST", "PORT"}
     )

@@ -124,6 +124,10 @@ class ServiceSpec(BaseModel):
             return self
         if undeclared := sorted(self.source.wanted_names - set(self.secrets) - set(self.environment)):
             raise UnusableValue("source_names_undeclared", names=", ".join(undeclared))
+        if own := sorted({"HOST", "PORT"} & set(self.environment)):
+            raise UnusableValue("source_own_address", names=", ".join(own))
+        if self.source.listens == self.port:
+            raise UnusableValue("source_listens_own_port", port=self.port)
         if self.source.uses_data and not self.data:
             raise UnusableValue("source_data_missing")
         if self.source.kind == "url" and not self.internet:
@@ -132,6 +136,8 @@ class ServiceSpec(BaseModel):
             raise UnusableValue("source_debian_packages", kind=self.source.kind)
         if self.accounts or self.account_limits:
             raise UnusableValue("source_accounts")
+        if self.source.child == "pool" and self.data:
+            raise UnusableValue("source_pool_data")
         if self.source.child == "session" and self.max_replicas > 1:
             raise UnusableValue("source_session_replicas")
         return self

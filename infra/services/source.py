@@ -143,6 +143,13 @@ class Source(BaseModel):
     listens: int | None = Field(
         None, ge=1024, le=65535, description=mark("The port of a program that listens itself instead of using stdio")
     )
+    port_variable: str | None = Field(
+        None,
+        description=mark(
+            "The variable that tells the program its port, such as PORT: it gets the value of listens; unset: the "
+            "program listens at that port by itself"
+        ),
+    )
     path: str | None = Field(
         None,
         pattern=r"^/[A-Za-z0-9._~/-]*$",
@@ -154,7 +161,9 @@ class Source(BaseModel):
     )
     child: Literal["shared", "session", "pool"] = Field(
         "shared",
-        description=mark("One process for all callers, one for each session, or a pool of equal processes"),
+        description=mark(
+            "One process for all callers, one for each session, or a pool of equal processes, which cannot have data"
+        ),
     )
     children: int | None = Field(
         None, ge=1, le=64, description=mark("The most processes of session and pool; unset: 4")
@@ -235,10 +244,16 @@ class Source(BaseModel):
     @classmethod
     def _variables_are_free(cls, value: dict[str, str]) -> dict[str, str]:
         for name in value:
-            if not _CHILD_VARIABLE.fullmatch(name):
-                raise UnusableValue("source_variable", name=name)
-            if name in RESERVED_VARIABLES or name.startswith(("LD_", "DYBER_")):
-                raise UnusableValue("source_variable_reserved", name=name)
+            if name == "PORT":
+                raise UnusableValue("source_variable_port")
+            _check_variable(name)
+        return value
+
+    @field_validator("port_variable")
+    @classmethod
+    def _port_variable_is_free(cls, value: str | None) -> str | None:
+        if value is not None and value != "PORT":
+            _check_variable(value)
         return value
 
     @field_validator("headers")
@@ -266,6 +281,7 @@ class Source(BaseModel):
             "arguments": ("npm", "pypi", "go", "oci"),
             "requirements": ("pypi",),
             "listens": ("npm", "pypi", "go", "oci"),
+            "port_variable": ("npm", "pypi", "go", "oci"),
             "path": ("npm", "pypi", "go", "oci"),
             "environment": ("npm", "pypi", "go", "oci"),
             "headers": ("url",),
@@ -287,15 +303,25 @@ class Source(BaseModel):
             if self.child != "shared":
                 raise UnusableValue("source_url_child")
         elif self.transport == "stdio":
-            if self.listens or self.path:
+            if self.listens or self.path or self.port_variable:
                 raise UnusableValue("source_stdio_listens")
         elif not self.listens:
             raise UnusableValue("source_listens_missing", transport=self.transport)
         elif self.child != "shared":
             raise UnusableValue("source_listening_child", transport=self.transport)
+        if self.port_variable in self.environment:
+            raise UnusableValue("source_port_variable_twice", name=self.port_variable)
         if self.children is not None and self.child == "shared":
             raise UnusableValue("source_children_shared")
         return self
+
+
+def _check_variable(name: str) -> None:
+    """Refuse a variable that a program cannot be given."""
+    if not _CHILD_VARIABLE.fullmatch(name):
+        raise UnusableValue("source_variable", name=name)
+    if name in RESERVED_VARIABLES or name.startswith(("LD_", "DYBER_")):
+        raise UnusableValue("source_variable_reserved", name=name)
 
 
 def check_reference(kind: SourceKind, reference: str, *, private_network: bool = False) -> None:

@@ -14,6 +14,7 @@ cli.services.sources writes them.
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,11 +49,13 @@ class LockedProgram:
     """A program as its locks describe it.
 
     `command` is what starts it in its image, without the arguments of the source; it is empty for a remote server.
-    `variables` are the names of the variables that a foreign image sets for its program.
+    `variables` are the names of the variables that a foreign image sets for its program, and `folder` is where it
+    starts its program; '' for others.
     """
 
     command: tuple[str, ...]
     variables: tuple[str, ...] = ()
+    folder: str = ""
 
 
 class ImageLock(BaseModel):
@@ -197,7 +200,8 @@ def _oci(folder: Path, source: Source) -> LockedProgram:
     arguments = () if source.command or source.arguments else lock.cmd
     if not command and not arguments and not source.arguments:
         raise _Unusable("source_lock_no_program", "image.lock.json")
-    return LockedProgram((*command, *arguments), lock.variables)
+    # As the engine does: an image without a working folder, or with a relative one, starts at the root.
+    return LockedProgram((*command, *arguments), lock.variables, posixpath.join("/", lock.working_dir))
 
 
 def _url(folder: Path, source: Source) -> LockedProgram:

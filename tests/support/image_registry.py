@@ -50,11 +50,13 @@ def image_registry(image: str, name: str) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
+    reference = f"127.0.0.1:{server.server_address[1]}/{name}@{manifest}"
     try:
-        yield f"127.0.0.1:{server.server_address[1]}/{name}@{manifest}"
+        yield reference
     finally:
         server.shutdown()
         server.server_close()
+        subprocess.run(["docker", "rmi", reference], check=False, capture_output=True)  # It may have been pulled.
 
 
 def _blobs(image: str) -> dict[str, bytes]:

@@ -13,22 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cli.deployment.environment import activate
 from cli.deployment.events import DeployError
-from cli.deployment.image_build import build_image, build_part, build_settings
+from cli.deployment.image_build import build_part, build_settings
 from cli.release import contracts
 from cli.services.sources import details, oci_images
 from cli.services.sources.packages import SourceError
 from cli.terminal.console import Activities
-from infra.services.catalog import ServiceSpec, load_spec
 from infra.services.source import Source
 from tests.support.image_registry import image_registry
+from tests.support.source_images import REPOSITORY, add, build, remove_images, run, server_folder
 from toolchain.home import DyberHome
 from toolchain.progress import PlainProgress
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 LOCKS = REPOSITORY / "tests" / "support" / "foreign"
 CLOCK = {"pypi": "mcp-server-time==2026.10.19", "command": "mcp-server-time", "era": "modern"}
 #: A server that a shell can run, for an image that has nothing else.
@@ -59,47 +57,13 @@ def environment(home: DyberHome, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 def no_images_left() -> Iterator[None]:
     """Removes the images of these tests, whose names begin with dyber-test-."""
     yield
-    listed = ["docker", "images", "--filter", "reference=dyber-test-*", "--format", "{{.Repository}}:{{.Tag}}"]
-    names = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split()
-    if names:
-        subprocess.run(["docker", "rmi", "--force", *names], check=True, capture_output=True)
+    remove_images("test-")
 
 
 @pytest.fixture
 def servers(tmp_path: Path) -> Path:
     """A folder mcp-servers/ with what images are built from, to which tests add a service."""
-    folder = tmp_path / "mcp-servers"
-    folder.mkdir()
-    for name in ("Dockerfile", ".dockerignore", "healthcheck"):
-        shutil.copy(REPOSITORY / "mcp-servers" / name, folder)
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(REPOSITORY / "mcp-servers" / "kit", folder / "kit", ignore=ignored)
-    return folder
-
-
-def add(servers: Path, name: str, source: dict[str, Any], *locks: Path, **others: Any) -> ServiceSpec:
-    folder = servers / name
-    folder.mkdir()
-    content = {"title": name, "port": 8900, "source": source, **others}
-    (folder / "service.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    for lock in locks:
-        shutil.copy(lock, folder)
-    return load_spec(folder / "service.yaml", locks=bool(locks))
-
-
-def build(servers: Path, spec: ServiceSpec) -> str:
-    with Activities() as display:
-        return build_image(spec, build_settings("dev"), display, servers)
-
-
-def run(image: str, *command: str) -> str:
-    confined = ["--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--user", "28900"]
-    return subprocess.run(
-        ["docker", "run", "--rm", *confined, "--entrypoint", command[0], image, *command[1:]],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    return server_folder(tmp_path)
 
 
 def test_a_python_program_lists_its_tools_without_a_network_or_rights(servers: Path) -> None:
@@ -214,3 +178,24 @@ def test_an_image_lock_keeps_what_the_image_says_of_itself() -> None:
     lock = oci_images.image_lock(source, {"Architecture": "amd64", "Config": config}, ())
     assert (lock.entrypoint, lock.cmd, lock.variables) == (("/server",), (), ("LANG", "PATH"))
     assert (lock.user, lock.working_dir, lock.ports) == ("1000", "/work", ("8000/tcp",))
+
+
+@pytest.mark.parametrize(
+    ("user", "volumes", "said"),
+    [
+        ("", None, ["expects to run as root"]),
+        ("0:0", None, ["expects to run as root"]),
+        ("node", {"/data": {}}, ["expects to run as node"]),
+        ("1000:1000", {"/var/lib/notes": {}}, ["as 1000:1000", "keeps data in /var/lib/notes, which is lost"]),
+    ],
+)
+def test_what_an_image_expects_and_does_not_get_is_told_when_it_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, volumes: dict[str, Any] | None, said: list[str]
+) -> None:
+    config = {"Entrypoint": ["/server"], "User": user, "Volumes": volumes}
+    monkeypatch.setattr(oci_images, "_distribution", lambda image: {})
+    monkeypatch.setattr("cli.engine.images.pull", lambda image: None)
+    monkeypatch.setattr(oci_images, "described", lambda source: {"Architecture": "amd64", "Config": config})
+    source = Source(oci="example.com/server@sha256:" + "1" * 64)
+    warnings = oci_images.lock(source, tmp_path, PlainProgress()).warnings
+    assert len(warnings) == len(said) and all(text in warning for text, warning in zip(said, warnings, strict=True))

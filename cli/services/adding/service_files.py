@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from cli.services.importing.requests import Kind, SourceRequest
+from cli.services.importing.requests import SPARE_PORT, Kind, SourceRequest
 from cli.services.kinds import TEMPLATES
 from infra.services.catalog import SPEC_FILE
 from messages import tr
@@ -54,13 +54,16 @@ def service_content(
     decided about tools.
     """
     declared = {*request.environment, *request.secrets}
+    # Where the service itself listens a program cannot; one that is told its port can go elsewhere.
+    is_in_the_way = bool(request.port_variable) and request.child_port == choices.port
     source = {
         request.kind.value: reference,
         "command": command,
         "arguments": list(request.arguments),
         "with": list(request.requirements),
         "transport": "" if request.transport == "stdio" else request.transport,
-        "listens": request.child_port,
+        "listens": SPARE_PORT if is_in_the_way else request.child_port,
+        "port_variable": request.port_variable,
         "path": request.child_path if request.child_port else "",
         "startup_seconds": request.startup_seconds,
         "environment": {name: known for name, known in request.renamed.items() if known in declared},

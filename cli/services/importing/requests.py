@@ -14,6 +14,9 @@ from pydantic import SecretStr
 
 from messages import tr
 
+#: Where a program listens that can listen anywhere; no service has this port.
+SPARE_PORT = 3000
+
 
 class Kind(StrEnum):
     """Where a server comes from; the values are the keys in `source:` of service.yaml."""
@@ -105,6 +108,7 @@ class SourceRequest:
         transport: stdio, streamable-http or sse; "" if it has to be found out.
         child_port: The port on which a server listens that does not speak over stdio, else 0.
         child_path: The path at which such a server listens.
+        port_variable: The variable that tells such a server its port; "" if it does not read one.
         name: The service's name that the description proposes, unchecked.
         title: The service's title, or "".
         description: What its publisher says about it, or "".
@@ -133,6 +137,7 @@ class SourceRequest:
     transport: str = "stdio"
     child_port: int = 0
     child_path: str = ""
+    port_variable: str = ""
     name: str = ""
     title: str = ""
     description: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from cli.engine import engine, images
 from cli.engine.errors import EngineError
 from cli.services.sources import ages, builders
 from cli.services.sources.packages import LockReport, Package, SourceError
-from infra.services.source import Source
+from infra.services.source import PLACES, Source
 from infra.services.source_locks import LOCK_FILES, ImageLock
 from messages import tr
 from toolchain.progress import Progress
@@ -58,7 +58,8 @@ def lock(source: Source, folder: Path, progress: Progress, before: datetime | No
         (Path(temporary) / name).write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
         builders.replace_files(Path(temporary), folder, [name])
     undated = (tr("the image does not say when it was made, so its age is not known"),)
-    return LockReport(1, warnings=_warnings(made) + (undated if before and created is None else ()))
+    warnings = _warnings(made, (content.get("Config") or {}).get("Volumes") or ())
+    return LockReport(1, warnings=warnings + (undated if before and created is None else ()))
 
 
 def made_at(described: Mapping[str, Any]) -> datetime | None:
@@ -127,7 +128,21 @@ def _check_architecture(image: str, platforms: tuple[str, ...]) -> None:
         )
 
 
-def _warnings(lock: ImageLock) -> tuple[str, ...]:
-    if lock.user in ("", "0", "root", "0:0", "root:root"):
-        return (tr("the image expects to run as root; here it runs as a user of its own, and may miss files of root"),)
-    return ()
+def _warnings(lock: ImageLock, volumes: Collection[str]) -> tuple[str, ...]:
+    """Return what is different here for an image whose Dockerfile declares `volumes`."""
+    user = "root" if lock.user.partition(":")[0] in ("", "0") else lock.user
+    warnings = [
+        tr(
+            "the image expects to run as {user}; here it runs as a user of its own, and may miss files of {user}",
+            user=user,
+        )
+    ]
+    if lost := sorted(folder for folder in volumes if folder.rstrip("/") != PLACES["data"]):
+        warnings.append(
+            tr(
+                "the image keeps data in {folders}, which is lost when its container is replaced; only {data} is kept",
+                folders=", ".join(lost),
+                data=PLACES["data"],
+            )
+        )
+    return tuple(warnings)

@@ -152,7 +152,7 @@ def healthcheck(probe: Probe) -> docker.ContainerHealthcheckArgs:
         return docker.ContainerHealthcheckArgs(
             tests=["CMD", *probe.command], interval="30s", timeout="10s", retries=3, start_period=start
         )
-    return defaults.healthcheck(*probe.command, start_period=start)
+    return defaults.healthcheck(*probe.command, start_period=start, has_shell=probe.has_shell)
 
 
 def _duration(seconds: int) -> str:

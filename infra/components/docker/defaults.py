@@ -73,15 +73,19 @@ def volume_labels(identity: StackIdentity, service: str) -> list[docker.VolumeLa
     return [docker.VolumeLabelArgs(label=key, value=value) for key, value in stable.items()]
 
 
-def healthcheck(*command: str, start_period: str | None = None) -> docker.ContainerHealthcheckArgs:
-    """Return a health check with `command`, which must end within a few seconds.
+def healthcheck(
+    *command: str, start_period: str | None = None, has_shell: bool = True
+) -> docker.ContainerHealthcheckArgs:
+    """Return a health check with `command`, which must end within a few seconds; without a shell, it rests itself.
 
     The check runs every 2 s until it succeeds, and then every 30 s, because each check takes about 44 ms of CPU to
     start a process in the container (bench/health_checks.py), which adds up over many containers. Docker engines before
     version 25 have no start interval, which would do the same.
     """
+    rest = HEALTHY_CHECK_SECONDS - CHECK_SECONDS
+    resting = ["/bin/sh", "-c", _CHECK, "check", *command] if has_shell else [*command, str(rest)]
     return docker.ContainerHealthcheckArgs(
-        tests=["CMD", "/bin/sh", "-c", _CHECK, "check", *command],
+        tests=["CMD", *resting],
         interval=f"{CHECK_SECONDS}s",
         timeout=f"{HEALTHY_CHECK_SECONDS + 10}s",
         retries=5,

@@ -17,14 +17,18 @@ from infra.parts.containers import STAGING, Confinement, Mount, Task
 from messages import tr
 
 SCRIPT = Path(__file__).with_name("store-secrets")
+#: The same for an image without a shell.
+PYTHON_SCRIPT = Path(__file__).with_name("store_secrets.py")
+SHELL = ("/bin/sh",)
 MEMORY_MIB = 32
 
 
 @dataclass(frozen=True)
 class SecretFilesArgs:
-    """`contents` are the secrets by name; names have no `-`. `plain` are further files that are not secret. `image` has a
-    shell and the folder `owned`, whose owner `uid` and mode a new volume takes over. Readers mount the volume in
-    `folder`. `processes` as for defaults.confined, shared by all containers of `uid`."""
+    """`contents` are the secrets by name; names have no `-`. `plain` are further files that are not secret. `image` has
+    the folder `owned`, whose owner `uid` and mode a new volume takes over. Readers mount the volume in `folder`.
+    `processes` as for defaults.confined, shared by all containers of `uid`. `interpreter` is what runs scripts in the
+    image: its shell, or the Python of an image without one."""
 
     identity: defaults.StackIdentity
     image: Image
@@ -34,6 +38,12 @@ class SecretFilesArgs:
     contents: Mapping[str, pulumi.Input[str]]
     processes: int
     plain: Mapping[str, str] = field(default_factory=dict)
+    interpreter: tuple[str, ...] = SHELL
+
+    @property
+    def script(self) -> Path:
+        """The script that stores the secrets, for the interpreter."""
+        return SCRIPT if self.interpreter == SHELL else PYTHON_SCRIPT
 
 
 class SecretFiles(pulumi.ComponentResource):
@@ -75,9 +85,15 @@ class SecretFiles(pulumi.ComponentResource):
                 replace_on_changes=defaults.REPLACE_ON_CHANGES,
             ),
             volumes={name: self.volume.name},
-            command=["/bin/sh", f"{STAGING}/{SCRIPT.name}", f"{STAGING}/secrets", args.owned, self._revision.hex],
+            command=[
+                *args.interpreter,
+                f"{STAGING}/{args.script.name}",
+                f"{STAGING}/secrets",
+                args.owned,
+                self._revision.hex,
+            ],
             uploads=[
-                containers.staged(SCRIPT.name, SCRIPT.read_text(encoding="utf-8")),
+                containers.staged(args.script.name, args.script.read_text(encoding="utf-8")),
                 *(containers.staged(f"secrets/{key}", value) for key, value in contents.items()),
                 *(containers.staged(f"secrets/{key}", text) for key, text in sorted(args.plain.items())),
             ],

@@ -14,14 +14,16 @@ from infra.components.docker import containers, defaults
 from infra.components.docker.cache import CacheLogin
 from infra.components.docker.contract_check import ContractCheck, ContractCheckArgs
 from infra.components.docker.images import Image
-from infra.components.docker.secret_files import SecretFiles, SecretFilesArgs
+from infra.components.docker.secret_files import SHELL, SecretFiles, SecretFilesArgs
 from infra.parts.data_volumes import DATA_FOLDER
 from infra.parts.service import (
     CACHE_SECRET,
     MAX_PROCESSES,
+    PYTHON,
     SECRETS_FOLDER,
     STATE_KEY_SECRET,
     data_volume,
+    has_shell,
     secrets_volume,
     service,
 )
@@ -124,6 +126,7 @@ def _secret_files(name: str, args: McpServiceArgs, opts: pulumi.ResourceOptions)
             folder=SECRETS_FOLDER,
             contents=contents,
             processes=MAX_PROCESSES,
+            interpreter=SHELL if has_shell(args.spec) else PYTHON,
         ),
         opts,
     )

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from infra.components.docker.contract_check import difference
-from infra.parts.service import PRINT_LOCK, contract_check
+from infra.parts.service import PRINT_LOCK, PYTHON, contract_check
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.contract import LOCK_FILE, Contract
@@ -135,6 +135,18 @@ def test_its_container_is_confined_as_that_of_every_service(repository: Path, mo
     confinement = ("readOnly", "capabilities", "securityOpts", "restart", "ulimits", "mustRun")
     assert {key: foreign.get(key) for key in confinement} == {key: ours.get(key) for key in confinement}
     assert foreign["user"] == "28010:28010" and "DYBER_EXPECT_SCOPE=true" in foreign["envs"]
+
+
+def test_a_foreign_image_needs_no_shell(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Several replicas share a secret, which a container of the image writes.
+    add(repository, OCI, data=False, replicas=2)
+    recorder = declare(monkeypatch, root=repository, deployed=[*SERVICES, "amap"])
+    containers = {name: inputs for name, inputs in recorder.inputs("Container").items() if name.startswith("amap-s")}
+    assert set(containers) == {"amap-server", "amap-server-2", "amap-secrets"}
+    for name, inputs in containers.items():
+        words = [*(inputs.get("command") or ()), *(inputs.get("healthcheck") or {}).get("tests", ())]
+        assert words and not [word for word in words if str(word).endswith("/sh")], name
+    assert containers["amap-secrets"]["command"][:3] == [*PYTHON, "/staging/store_secrets.py"]
 
 
 def service(root: Path) -> ServiceSpec:

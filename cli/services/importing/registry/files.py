@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from cli.services.importing.names import service_name
 from cli.services.importing.placeholders import Form, Placeholders
 from cli.services.importing.registry.inputs import Inputs
 from cli.services.importing.registry.models import Package, Server, Transport, current_keys, is_old
-from cli.services.importing.requests import Kind, RefusedError, SourceRequest, remark
+from cli.services.importing.requests import SPARE_PORT, Kind, RefusedError, SourceRequest, remark
 from cli.services.importing.values import Values
 from messages import mark
 
@@ -24,6 +25,8 @@ _OFFICIAL = "io.modelcontextprotocol.registry/official"
 #: The programs that run packages of each type; a hint at another program would mean another package.
 _RUNNERS = {"npm": ("npx", "npm", "node", "bunx"), "pypi": ("uvx", "uv", "pipx", "python"), "oci": ("docker", "podman")}
 _TYPES = ("npm", "pypi", "oci", "go")
+#: The port in the address of a package that listens itself: a number, or the name of an input.
+_PORT = re.compile(r"^[a-z]+://[^/]*:(?:(?P<number>[0-9]+)|\{(?P<name>[^{}]+)\})(?=/|$)")
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,10 @@ def _package(package: Package, request: SourceRequest, importer: Importer, input
     words = _command(kind, package, runtime, given)
     values = Values(request, _placeholders(importer, inputs), importer.private)
     lines.read(words[0], words[1:], values, importer.read_variables)
+    if package.transport.type != "stdio":
+        _listening(package, request, inputs)
     for variable in package.environment_variables:
-        if variable.name in ("HOST", "PORT"):
+        if variable.name in ("HOST", "PORT", request.port_variable):
             continue
         text = inputs.text(variable, variable.name)
         if text is not None or (variable.is_secret and not variable.is_required):
@@ -182,8 +187,6 @@ def _package(package: Package, request: SourceRequest, importer: Importer, input
                 variable.name, text if text is not None else "", secret=variable.is_secret,
                 required=variable.is_required, description=variable.description,
             )  # fmt: skip
-    if package.transport.type != "stdio":
-        _listening(package, request, inputs)
 
 
 def _command(kind: str, package: Package, runtime: Sequence[str], arguments: Sequence[str]) -> list[str]:
@@ -224,6 +227,9 @@ def _listening(package: Package, request: SourceRequest, inputs: Inputs) -> None
         for key in (argument.name, argument.name.lstrip("-"), argument.value_hint):
             named[key] = inputs.literal(argument, argument.name.lstrip("-") or argument.value_hint).lstrip("=")
     url = package.transport.url
+    request.port_variable = _port_variable(package, named)
+    if request.port_variable and not _is_usable_port(named[request.port_variable]):
+        named[request.port_variable] = str(SPARE_PORT)
     for key, value in named.items():
         url = url.replace(f"{{{key}}}", value or "…")
     try:
@@ -231,13 +237,31 @@ def _listening(package: Package, request: SourceRequest, inputs: Inputs) -> None
         port = parts.port or 0
     except ValueError:
         parts, port = urlsplit(""), 0
-    if package.transport.type not in ("streamable-http", "sse") or not 1024 <= port <= 65535:
+    if package.transport.type not in ("streamable-http", "sse") or not _is_usable_port(str(port)):
         raise RefusedError(
             remark(mark("at which port the package listens is not known")),
             remark(mark("choose another package with --package, if there is one; known types: {known}"), known="stdio"),
         )
     request.transport, request.child_port = package.transport.type, port
     request.child_path = parts.path
+
+
+def _port_variable(package: Package, named: Mapping[str, str]) -> str:
+    """Return the variable that decides at which port a package listens; '' if there is none that is known to.
+
+    Its name is the port of the address, or it is called PORT and its value is that port.
+    """
+    variables = {variable.name for variable in package.environment_variables}
+    place = _PORT.search(package.transport.url)
+    if place is None:
+        return ""
+    if place["name"]:
+        return place["name"] if place["name"] in variables else ""
+    return "PORT" if named.get("PORT") == place["number"] else ""
+
+
+def _is_usable_port(text: str) -> bool:
+    return text.isdecimal() and 1024 <= int(text) <= 65535
 
 
 def _remote(remote: Transport, request: SourceRequest, importer: Importer, inputs: Inputs) -> None:

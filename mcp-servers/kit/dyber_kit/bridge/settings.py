@@ -42,6 +42,7 @@ class BridgeSettings(BaseModel):
         transport: How the server is spoken to.
         command: Arguments with which the child is started, its program first; empty for a remote server. No shell reads
             them. A folder below DYBER_DATA that ends with `/` is made if it is missing.
+        folder: Folder in which the child is started, for an image that has one; None: the folder for what is temporary.
         url: Address of the server, for the two HTTP transports; of a child, on 127.0.0.1. `${NAME}` in its path or
             query is replaced by the secret or variable NAME.
         listens: Variable of a child that gets the port of `url`, on which it has to listen.
@@ -67,6 +68,7 @@ class BridgeSettings(BaseModel):
     version: str = Field("", max_length=200)
     transport: Transport = "stdio"
     command: tuple[str, ...] = ()
+    folder: str | None = Field(None, pattern=r"^/", max_length=4096)
     url: str | None = None
     listens: VariableName | None = None
     headers: dict[str, str] = {}

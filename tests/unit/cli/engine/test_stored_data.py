@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cli.deployment import data_owners
 from cli.deployment.deployment import Deployment
 from cli.engine import engine, stored_data
 from cli.engine.errors import EngineError, NotOnEngine
@@ -117,6 +118,12 @@ def test_the_first_deployment_from_a_state_of_an_earlier_version_deletes_no_data
     monkeypatch: pytest.MonkeyPatch, retained: bool
 ) -> None:
     done: list[str] = []
+
+    def handed_over(*_: Any) -> AbstractContextManager[None]:
+        done.append("give to their users")
+        return nullcontext()
+
+    monkeypatch.setattr(data_owners, "handed_over", handed_over)
     state = {"resources": [resource("dyber:service:McpService", "a-data", retainOnDelete=retained)]}
 
     class Stack:
@@ -137,4 +144,4 @@ def test_the_first_deployment_from_a_state_of_an_earlier_version_deletes_no_data
     deployment = Deployment(Stack(), SimpleNamespace())  # type: ignore[arg-type]
     with Activities() as display:
         deployment.up(display)
-    assert done == (["up"] if retained else ["import", "up"])
+    assert done == ([] if retained else ["import"]) + ["give to their users", "up"]

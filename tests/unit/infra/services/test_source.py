@@ -14,6 +14,7 @@ from infra.services.catalog import ServiceSpec, load_catalog
 from infra.services.source import Source
 
 NPM: dict[str, Any] = {"npm": "@scope/server@1.2.3", "command": "server"}
+LISTENING: dict[str, Any] = {**NPM, "transport": "sse", "listens": 3001}
 REMOTE: dict[str, Any] = {"url": "https://mcp.example.com/mcp", "transport": "streamable-http"}
 DIGEST = "sha256:" + "0" * 64
 
@@ -105,7 +106,21 @@ def test_a_reference_without_an_exact_version_is_refused_with_an_example(
         ({**NPM, "transport": "sse"}, {}, "transport: sse needs listens"),
         ({**NPM, "listens": 3001}, {}, "only for transport: streamable-http or sse"),
         ({**NPM, "transport": "sse", "listens": 3001, "child": "pool"}, {}, "write child: shared"),
+        ({**NPM, "port_variable": "PORT"}, {}, "only for transport: streamable-http or sse"),
+        ({**NPM, "transport": "sse", "port_variable": "PORT"}, {}, "transport: sse needs listens"),
+        ({**LISTENING, "port_variable": "PATH"}, {}, "the image sets the variable PATH"),
+        ({**LISTENING, "port_variable": "a b"}, {}, "'a b' cannot be the name of a variable"),
+        ({**REMOTE, "port_variable": "PORT"}, {"internet": True}, "port_variable is only for npm"),
+        (
+            {**LISTENING, "port_variable": "P", "environment": {"P": "A"}},
+            {"environment": {"A": "1"}},
+            "leave it out of environment",
+        ),
+        ({**NPM, "environment": {"PORT": "A"}}, {"environment": {"A": "3001"}}, "and port_variable: PORT"),
+        (LISTENING, {"environment": {"PORT": "3001"}}, "source.listens and source.port_variable"),
+        ({**LISTENING, "listens": 8010}, {}, "the service itself listens at 8010"),
         ({**NPM, "children": 3}, {}, "children is only for child: session or pool"),
+        ({**NPM, "child": "pool"}, {"data": True}, "child: pool would all write the same folder /data"),
         ({**NPM, "child": "session"}, {"max_replicas": 4}, "child: session needs max_replicas: 1"),
         ({**NPM, "tools": {"a": "maybe"}}, {}, "must be one of 'read', 'write', 'off'"),
         (NPM, {"accounts": True}, "only for services that are built on the kit"),

@@ -149,6 +149,14 @@ def test_a_program_that_listens_is_reached_on_loopback(
     assert bridge(tmp_path, source, LOCKS["npm"])["url"] == address
 
 
+@pytest.mark.parametrize("variable", ["PORT", "MCP_PORT"])
+def test_a_program_is_told_the_port_at_which_it_is_reached(tmp_path: Path, variable: str) -> None:
+    source = {**OCI, "transport": "streamable-http", "listens": 3001, "port_variable": variable}
+    content = bridge(tmp_path, source, image_lock(variables=["LANG", variable]))
+    assert (content["listens"], content["passed"]) == (variable, ["LANG"])
+    assert "listens" not in bridge(tmp_path, NPM, LOCKS["npm"])
+
+
 def test_the_program_gets_the_declared_variables_and_secrets_under_the_names_it_wants(tmp_path: Path) -> None:
     source = {**NPM, "environment": {"api_key": "API_KEY"}}
     content = bridge(
@@ -168,8 +176,28 @@ def test_variables_that_a_stack_adds_are_for_the_bridge_and_change_no_image(tmp_
     assert bridge_text(other) == bridge_text(spec)
 
 
+def image_lock(**others: Any) -> dict[str, str]:
+    return {"image.lock.json": json.dumps({**IMAGE, **others})}
+
+
 def test_a_foreign_image_keeps_its_variables(tmp_path: Path) -> None:
     assert bridge(tmp_path, OCI, LOCKS["oci"])["passed"] == ["LANG", "TZ"]
+
+
+def test_a_foreign_image_gets_neither_the_port_nor_the_host_of_the_bridge(tmp_path: Path) -> None:
+    files = image_lock(variables=["HOST", "HOME", "LANG", "PATH", "PORT"])
+    assert bridge(tmp_path, OCI, files)["passed"] == ["LANG"]
+
+
+@pytest.mark.parametrize(("working_dir", "folder"), [("/app", "/app"), ("", "/"), ("srv/app", "/srv/app")])
+def test_a_foreign_image_starts_its_program_in_its_working_folder(
+    tmp_path: Path, working_dir: str, folder: str
+) -> None:
+    assert bridge(tmp_path, OCI, image_lock(working_dir=working_dir))["folder"] == folder
+
+
+def test_packages_have_no_working_folder_so_that_images_of_before_keep_their_names(tmp_path: Path) -> None:
+    assert "folder" not in bridge(tmp_path, NPM, LOCKS["npm"])
 
 
 @pytest.mark.parametrize("source", [NPM, PYPI, GO, OCI])

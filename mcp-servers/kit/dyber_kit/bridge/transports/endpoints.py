@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,12 +16,14 @@ import anyio
 from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 
+from dyber_kit.bridge.link import HandshakeError
 from dyber_kit.bridge.metrics import BridgeMetrics
 from dyber_kit.bridge.settings import BridgeSettings, Values
 from dyber_kit.bridge.transports.asked import Asked
 from dyber_kit.bridge.transports.child_log import ChildLog
 from dyber_kit.bridge.transports.process import ChildProcess, running_child
 from dyber_kit.bridge.transports.stdio import ChildInput, ChildOutput, log_stream
+from dyber_kit.language import tr
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,34 @@ def child_starter(
         if data_dir is not None:
             _make_folders(settings.command, data_dir)
         temporary = tempfile.gettempdir()
-        reads_input = settings.transport == "stdio"
-        return running_child(settings.command, values.child_environment(temporary), temporary, reads_input=reads_input)
+        if settings.folder is not None:
+            _check_folder(settings.folder)
+        return running_child(
+            settings.command,
+            values.child_environment(temporary),
+            settings.folder or temporary,
+            reads_input=settings.transport == "stdio",
+        )
 
     return start
+
+
+def _check_folder(folder: str) -> None:
+    """Refuse a working folder that the child cannot be started in; the system's error would only name a file."""
+    try:
+        if not stat.S_ISDIR(Path(folder).stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise HandshakeError(
+            tr(
+                "the working folder {folder} of the image cannot be used by user {uid}: {reason}",
+                folder=folder,
+                uid=os.geteuid(),
+                reason=error.strerror,
+            )
+        ) from None
 
 
 def _make_folders(command: tuple[str, ...], data_dir: Path) -> None:

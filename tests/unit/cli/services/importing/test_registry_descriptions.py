@@ -246,6 +246,26 @@ def test_a_package_that_listens_itself_is_reached_at_its_port() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("url", "variable", "found"),
+    [
+        ("http://localhost:{PORT}/mcp", {"name": "PORT", "default": "8080"}, ("PORT", 8080)),
+        ("http://{HOST}:{PORT}/mcp", {"name": "PORT", "isRequired": True}, ("PORT", 3000)),
+        ("http://127.0.0.1:{MCP_PORT}/mcp", {"name": "MCP_PORT", "default": "80"}, ("MCP_PORT", 3000)),
+        ("http://localhost:8080/mcp", {"name": "PORT", "value": "8080"}, ("PORT", 8080)),
+        ("http://localhost:8080/mcp", {"name": "PORT", "value": "9090"}, ("", 8080)),
+        ("http://localhost:8080/mcp", {"name": "CITY", "default": "8080"}, ("", 8080)),
+    ],
+)
+def test_a_package_is_told_its_port_by_the_variable_that_its_publisher_names(
+    url: str, variable: dict[str, Any], found: tuple[str, int]
+) -> None:
+    host = {"name": "HOST", "default": "127.0.0.1"}
+    made = package({"transport": {"type": "streamable-http", "url": url}, "environmentVariables": [host, variable]})
+    assert (made.port_variable, made.child_port, made.child_path) == (*found, "/mcp")
+    assert not made.questions and set(made.environment) == {"CITY"} & {variable["name"]}
+
+
 def test_a_remote_server_with_variables_and_secret_headers() -> None:
     remote = {
         "type": "sse",
