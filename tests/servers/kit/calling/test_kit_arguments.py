@@ -182,13 +182,24 @@ def test_a_warning_names_the_declared_name_that_an_unknown_name_resembles(given:
     assert f"没有名为 {given} 的参数" in warning and f"是否想用 {expected}？" in warning
 
 
-@pytest.mark.parametrize("given", ["toolCallId", "sessionId", "action", "x" * 5000, ""])
-def test_any_other_unknown_name_is_ignored_without_a_warning(given: str) -> None:
+@pytest.mark.parametrize("given", ["toolCallId", "sessionId", "action", ""])
+def test_a_name_that_clients_add_to_every_call_is_ignored_without_a_warning(given: str) -> None:
     assert read_arguments(Arguments, SCHEMA, {given: 1}).warnings == []
 
 
-def test_a_similar_name_beside_the_declared_name_gives_no_warning() -> None:
-    assert read_arguments(Arguments, SCHEMA, {"count": 1, "counts": 2}).warnings == []
+@pytest.mark.parametrize("given", ["language", "x" * 5000])
+def test_any_other_unknown_name_is_ignored_with_a_warning(given: str) -> None:
+    [warning] = read_arguments(Arguments, SCHEMA, {given: 1, "toolCallId": "a"}).warnings
+    assert warning.startswith(f"没有这些参数，已忽略：{given[:60]}") and len(warning) < 100
+
+
+def test_a_similar_name_beside_the_declared_name_is_ignored_with_a_warning() -> None:
+    assert read_arguments(Arguments, SCHEMA, {"count": 1, "counts": 2}).warnings == ["没有这些参数，已忽略：counts"]
+
+
+def test_of_many_unknown_names_five_are_named() -> None:
+    [warning] = read_arguments(Arguments, SCHEMA, {f"extra{number}{'x' * number}": 1 for number in range(30)}).warnings
+    assert warning.count("extra") == 5 and warning.endswith(" …")
 
 
 @pytest.mark.parametrize("given", [None, "", "null", "{}", {}])

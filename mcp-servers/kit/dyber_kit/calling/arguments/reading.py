@@ -36,6 +36,9 @@ _MAX_PROBLEMS = 5
 _MAX_NAMES = 30
 _LONGEST_NAME = 60
 _MIN_SIMILARITY = 0.75
+#: What n8n adds to the arguments of every call.
+_ADDED_BY_CLIENTS = frozenset({"toolCallId", "sessionId", "action", "chatInput", "tool"})
+_MOST_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def read_arguments(
 ) -> Reading[Model]:
     """Return the arguments in `given` as an instance of `model`.
 
-    Unknown names are ignored; `warnings` lists those that resemble a declared name. `null` stands for the default.
+    Unknown names are ignored; `warnings` names them, but not those that some clients add to every call. `null` stands
+    for the default.
 
     Args:
         model: Checks the converted arguments.
@@ -73,6 +77,10 @@ def read_arguments(
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     warnings = [ignored_argument(name, declared_name) for name, declared_name in resembling.items()]
+    expected = {*declared, *resembling, *_ADDED_BY_CLIENTS, ""}
+    others = [name for name in sent if name not in expected]
+    if others:
+        warnings.append(tr("These arguments do not exist and were ignored: {names}", names=_listed(others)))
     for name, only_value in settled.items():
         if given_all.get(name) not in (None, "", _NULL, only_value):
             warnings.append(tr("{name} can only be {value}; the given value was ignored", name=name, value=only_value))
@@ -128,6 +136,11 @@ def shown_name(name: str) -> str:
     """Return an unknown name from a caller, shortened and on one line."""
     visible = re.sub(r"[^\w.\-/]", "?", name)
     return visible if len(visible) <= _LONGEST_NAME else visible[:_LONGEST_NAME] + "…"
+
+
+def _listed(names: list[str]) -> str:
+    shown = joined_names([shown_name(name) for name in names[:_MOST_LISTED]])
+    return shown if len(names) <= _MOST_LISTED else f"{shown} …"
 
 
 def similar(name: str, known: list[str]) -> str | None:
