@@ -324,14 +324,17 @@ class Deployment:
             self.stack.preview_refresh(color="never", show_secrets=False, on_event=events.handle)
         return events.outcomes
 
-    def destroy(self, display: Activities) -> None:
-        """Delete everything that the stack made, except its data volumes."""
+    def destroy(self, display: Activities, *, data_is_kept: bool) -> None:
+        """Delete everything that the stack made, except its data volumes.
+
+        `data_is_kept` tells whether they stay after that too.
+        """
         from cli.deployment.events import EventDisplay
         from cli.deployment.state import edits as state_edits
         from cli.engine import stored_data
 
         state_edits.edit(self.stack, stored_data.retain)
-        events = EventDisplay(display)
+        events = EventDisplay(display, names_kept=data_is_kept)
         with events.failing_clearly():
             self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)
         self._state = None
