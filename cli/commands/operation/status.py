@@ -119,12 +119,13 @@ def list_services(
         _list_sources(catalog, as_json)
         return
     states = _states(stack)
-    hidden = _hidden(_settings(stack))
+    settings = _settings(stack)
+    hidden = _hidden(settings)
     rows: list[dict[str, Any]] = [
         {
             "name": spec.alias,
             "title": spec.title,
-            "port": spec.port,
+            "port": settings.gateway.public(spec.port) if settings else spec.port,
             "profile": spec.profile,
             "state": states.get(name, "off"),
             "tools": list(spec.tools),
