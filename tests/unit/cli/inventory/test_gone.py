@@ -192,6 +192,21 @@ def test_status_and_list_show_a_service_without_containers_as_gone(
     assert status._states("dev") == {"template": "gone"}
 
 
+def test_status_and_list_say_that_a_paused_service_does_not_answer(
+    stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack("gateway-1", "gateway-front-1", "template-1", "template-server-2", Status="paused")
+    with pytest.raises(status.typer.Exit):
+        status.status(as_json=False, stack="dev")
+    printed = capsys.readouterr()
+    assert "does not answer (paused)" in printed.out
+    assert "docker unpause" in printed.err
+    assert "./deploy.sh start" not in printed.err
+    monkeypatch.setattr(status, "activate", lambda home: None)
+    monkeypatch.setattr(status.Deployment, "read", tools.Deployment.open)
+    assert status._states("dev") == {"template": "paused"}
+
+
 @pytest.mark.parametrize(("offset", "port"), [(0, 8001), (3300, 11301)])
 def test_list_shows_the_ports_of_this_machine(
     offset: int, port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
