@@ -365,12 +365,26 @@ def settings_file(stack: str) -> Path:
     """Return the stack's file. Raises StackError naming the known stacks if it does not exist."""
     file = ROOT / stack_file(stack)
     if not file.is_file():
+        _refuse_unusable_name(stack)
         known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
         raise StackError(
             tr("there is no stack file {name}", name=file.name),
             tr("known stacks: {known}; or create that file", known=known),
         )
     return file
+
+
+def _refuse_unusable_name(stack: str) -> None:
+    """Raise StackError that says what a stack's name may be, if no stack can have this one."""
+    from infra.schema.problems import UnusableValue
+    from infra.settings.stack import STACK_FORM
+
+    try:
+        STACK_FORM.check(stack)
+    except UnusableValue as error:
+        raise StackError(
+            tr("no stack can be called {stack}", stack=stack), tr("choose another name: {form}", form=error)
+        ) from None
 
 
 def _refuse_unfinished_restore(name: str) -> None:
