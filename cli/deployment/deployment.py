@@ -329,14 +329,17 @@ class Deployment:
             self.stack.preview_refresh(color="never", show_secrets=False, on_event=events.handle)
         return events.outcomes
 
-    def destroy(self, display: Activities) -> None:
-        """Delete everything that the stack made, except its data volumes."""
+    def destroy(self, display: Activities, *, data_is_kept: bool) -> None:
+        """Delete everything that the stack made, except its data volumes.
+
+        `data_is_kept` tells whether they stay after that too.
+        """
         from cli.deployment.events import EventDisplay
         from cli.deployment.state import edits as state_edits
         from cli.engine import stored_data
 
         state_edits.edit(self.stack, stored_data.retain)
-        events = EventDisplay(display)
+        events = EventDisplay(display, names_kept=data_is_kept)
         with events.failing_clearly():
             self.stack.destroy(refresh=True, show_secrets=False, color="never", on_event=events.handle)
         self._state = None
@@ -367,12 +370,26 @@ def settings_file(stack: str) -> Path:
     """Return the stack's file. Raises StackError naming the known stacks if it does not exist."""
     file = ROOT / stack_file(stack)
     if not file.is_file():
+        _refuse_unusable_name(stack)
         known = ", ".join(sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
         raise StackError(
             tr("there is no stack file {name}", name=file.name),
             tr("known stacks: {known}; or create that file", known=known),
         )
     return file
+
+
+def _refuse_unusable_name(stack: str) -> None:
+    """Raise StackError that says what a stack's name may be, if no stack can have this one."""
+    from infra.schema.problems import UnusableValue
+    from infra.settings.stack import STACK_FORM
+
+    try:
+        STACK_FORM.check(stack)
+    except UnusableValue as error:
+        raise StackError(
+            tr("no stack can be called {stack}", stack=stack), tr("choose another name: {form}", form=error)
+        ) from None
 
 
 def _refuse_unfinished_restore(name: str) -> None:

@@ -144,11 +144,15 @@ class Cancelled(Exception):
 
 
 class EventDisplay:
-    """Shows an update's steps in `display` and remembers what went wrong."""
+    """Shows an update's steps in `display` and remembers what went wrong.
 
-    def __init__(self, display: Activities, quiet: bool = False) -> None:
+    Without `names_kept`, it does not say that data volumes are kept, as they are deleted afterwards.
+    """
+
+    def __init__(self, display: Activities, quiet: bool = False, names_kept: bool = True) -> None:
         self._display = display
         self._quiet = quiet
+        self._names_kept = names_kept
         self._running: dict[str, int] = {}
         self.errors: list[str] = []
         #: Names of the images that could not be built.
@@ -191,6 +195,8 @@ class EventDisplay:
         op = str(getattr(step.op, "value", step.op))
         if op == "delete" and step.old and step.old.retain_on_delete:
             op = "retain"  # It is removed from Pulumi's state only.
+        if op == "retain" and not self._names_kept:
+            return
         if self._quiet or op not in _VERBS or step.type not in _KINDS:
             return
         name = step.urn.rsplit("::", 1)[-1]

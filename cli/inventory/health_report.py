@@ -13,7 +13,7 @@ from typing import Any
 from cli.engine import engine
 from cli.engine.usage import Usage, measure
 from cli.inventory import gateway_status
-from cli.inventory.members import GONE, Member
+from cli.inventory.members import GONE, PAUSED, Member
 from infra.settings.stack import StackSettings
 from messages import either
 
@@ -26,7 +26,7 @@ MEASURING_SECONDS = 0.5
 class ServiceHealth:
     """The health of one service.
 
-    `state` is that of /api/status (up, degraded, down, unknown), or stopped, or gone. CPU (percent of one core) and
+    `state` is that of /api/status (up, degraded, down, unknown), or paused, stopped or gone. CPU (percent of one core) and
     memory (MiB) are sums of all its containers; `uptime_seconds` is that of its youngest container.
     """
 
@@ -105,7 +105,7 @@ def _service_health(
         is_up = bool(containers) and well == len(containers)
         state = "unknown" if is_server else "up" if is_up else "degraded" if well else "down"
     if not running:
-        state, ready = (GONE if all(member.state == GONE for member in containers) else "stopped"), 0
+        state, ready = _state_at_rest(containers), 0
     measured = [used[member.id] for member in running if member.id in used]
     started = [member.started_at for member in running if member.started_at]
     status = status or {}
@@ -125,6 +125,13 @@ def _service_health(
         restarts=sum(member.restarts for member in containers),
         last_error=next((text for member in containers if (text := errors.get(member.id))), None),
     )
+
+
+def _state_at_rest(containers: list[Member]) -> str:
+    """Return the state of a service of whose containers none is running."""
+    if any(member.state == PAUSED for member in containers):
+        return PAUSED
+    return GONE if all(member.state == GONE for member in containers) else "stopped"
 
 
 def as_json(health: ServiceHealth) -> dict[str, Any]:

@@ -17,6 +17,8 @@ Kind = Literal["server", "data", "hub", "gateway", "front"]
 START_ORDER: tuple[Kind, ...] = ("data", "server", "hub", "gateway", "front")
 #: State of a member that is no longer on the engine.
 GONE = "gone"
+#: State of a member that the engine has paused: it has its memory and its ports, and answers nothing.
+PAUSED = "paused"
 
 
 @dataclass(frozen=True)

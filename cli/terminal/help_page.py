@@ -1,7 +1,12 @@
-"""Translates the words that Typer itself writes on help pages; all others are translated where they are written."""
+"""Translates the words that Typer itself writes on help pages, and lets no line end in the middle of a sentence.
+
+All other words are translated where they are written.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import typer
@@ -41,10 +46,27 @@ class HelpContext(typer.Context):
 
         for name, words in _WORDS.items():
             setattr(rich_utils, name, tr(words))
+        rich_utils._make_rich_text = _folded(rich_utils._make_rich_text)
         help_option = self.command.get_help_option(self)
         if help_option is not None:
             help_option.help = tr("Show this message and exit.")
         return super().get_help()
+
+
+def _folded(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `make`, which makes texts for a page, so that a text without spaces goes on in the next line.
+
+    Rich cuts it otherwise, as if a Chinese sentence was one long word.
+    """
+
+    @wraps(make)
+    def made(*arguments: Any, **options: Any) -> Any:
+        text = make(*arguments, **options)
+        if hasattr(text, "overflow"):
+            text.overflow = "fold"
+        return text
+
+    return made
 
 
 def translate(command: Any) -> None:

@@ -153,6 +153,10 @@ MESSAGES: dict[str, str] = {
     ),
     **HUB_MESSAGES,
     # Alerts
+    "stack_form": mark(
+        "a stack's name has only lower-case letters, digits and -, begins with a letter, and has at most 31 characters, "
+        "such as dev or my-test"
+    ),
     "alert_receiver_form": mark(
         "must be lower-case letters, digits and -, beginning with a letter, at most 31 characters"
     ),

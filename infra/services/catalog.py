@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from infra.schema.forms import Form
 from infra.schema.problems import ConfigurationError, Problem, UnusableValue, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.services import reserved_names
@@ -77,7 +78,7 @@ class ServiceSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    name: Annotated[str, Form(r"^[a-z][a-z0-9-]{0,30}$", "service_form")]
     folder: Path
     title: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(max_length=200)] = ""

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from infra.schema.forms import Form
 from infra.schema.problems import ConfigurationError, Problem, UnusableValue, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.services.catalog import FIRST_NEW_PORT, NAME_PATTERN, SecretName, ServiceSpec, VariableName
@@ -48,7 +49,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    name: Annotated[str, Form(r"^[a-z][a-z0-9-]{0,30}$", "service_form")]
     title: Words
     description: Words
     needs: Words | None = None

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
+from infra.schema.forms import Form
 from infra.schema.problems import ConfigurationError, Problem, validation_problems
 from infra.schema.setting_tree import Setting
 from infra.schema.strict_settings import StrictSettings
@@ -37,12 +38,15 @@ from messages import mark
 NOT_IN_THE_FILE = ("stack", "given_tokens")
 #: The first interface (infra.parts.image_interface) whose images of services keep to X-Dyber-Scope.
 SCOPES_INTERFACE = 2
+#: The form of a stack's name, which is part of the names of its containers.
+STACK_FORM = Form(r"^[a-z][a-z0-9-]{0,30}$", "stack_form")
+StackName = Annotated[str, STACK_FORM]
 
 
 class StackSettings(StrictSettings):
     """All settings of a stack."""
 
-    stack: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description=mark("The stack's name"))
+    stack: StackName = Field(description=mark("The stack's name"))
     profiles: tuple[str, ...] = Field(
         (),
         description=mark(

@@ -1,6 +1,7 @@
 // The circuit breakers, one per service, shared by all workers.
 //
-// Closed: calls pass. A number of failures in a row, which the gateway answers with 502 or 504, opens the breaker.
+// Closed: calls pass. A number of failures in a row, which the gateway answers with 502 or 504, opens the breaker. Two are
+// enough if the last call waited for long and the service answered nothing meanwhile, neither a call nor a check.
 // Open: calls are refused for some seconds.
 // Half-open: one call passes as a trial, and its outcome closes or opens the breaker.
 // The outcome of a call that began before the breaker opened is ignored, as it may arrive much later.
@@ -8,6 +9,12 @@
 const BREAKERS = ngx.shared.breakers;
 // Tolerated difference between the clock of a request and the clock of this module.
 const SKEW_MS = 50;
+// So many calls in a row have to end without an answer before a silent service counts as hung.
+const FAILURES_OF_HUNG = 2;
+// A call that waited for a shorter time does not show that a service is hung.
+const SHORTEST_SILENCE_MS = 10000;
+// Silence means nothing if the last check is older.
+const STALE_MS = 10000;
 
 function key(service, what) {
     return `${service} ${what}`;
@@ -52,14 +59,43 @@ function state(service) {
     return remaining(opened) > 0 ? 'open' : 'half-open';
 }
 
+// Returns when the call arrived.
+function arrived(r) {
+    const v = r.variables;
+    return (v.msec - v.request_time) * 1000;
+}
+
 // True if the call arrived after the breaker opened.
 function isTrial(r, opened) {
-    const v = r.variables;
-    return (v.msec - v.request_time) * 1000 > opened + SKEW_MS;
+    return arrived(r) > opened + SKEW_MS;
+}
+
+// Records that the service was asked whether it is ready, and whether a replica answered, whatever the answer was.
+function checked(service, answered) {
+    const now = Date.now();
+    BREAKERS.set(key(service, 'checked'), now);
+    if (answered) {
+        BREAKERS.set(key(service, 'answered'), now);
+    }
+}
+
+// True if the service answered neither a call nor a check since this call arrived, and the call waited for long.
+function isSilent(service, r) {
+    const now = Date.now();
+    const answered = BREAKERS.get(key(service, 'answered')) || 0;
+    const lastCheck = BREAKERS.get(key(service, 'checked')) || 0;
+    return now - arrived(r) >= SHORTEST_SILENCE_MS && answered < arrived(r) && now - lastCheck < STALE_MS;
+}
+
+// Returns how many calls in a row without an answer open the breaker.
+function allowedFailures(service, r) {
+    const most = topology.breaker.failures;
+    return isSilent(service, r) ? Math.min(FAILURES_OF_HUNG, most) : most;
 }
 
 // Records that the service answered the call, whatever the response was.
 function succeeded(service, r) {
+    BREAKERS.set(key(service, 'answered'), Date.now());
     const opened = openedAt(service);
     if (opened === undefined) {
         if (BREAKERS.has(key(service, 'failures'))) {
@@ -81,7 +117,7 @@ function failed(service, r) {
     const opened = openedAt(service);
     if (opened === undefined) {
         const failures = BREAKERS.incr(key(service, 'failures'), 1, 0);
-        return failures >= topology.breaker.failures && BREAKERS.add(key(service, 'opened'), Date.now());
+        return failures >= allowedFailures(service, r) && BREAKERS.add(key(service, 'opened'), Date.now());
     }
     if (!isTrial(r, opened)) {
         return false;
@@ -107,4 +143,4 @@ function recovered(service) {
     }
 }
 
-export default { refuses, state, succeeded, failed, abandoned, recovered };
+export default { refuses, state, checked, succeeded, failed, abandoned, recovered };

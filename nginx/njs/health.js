@@ -53,6 +53,7 @@ async function fetchFinding(path) {
     const information = ok ? document(await reply.text()) : { version: null, tools: null };
     return {
         ok,
+        answered: /[0-9]/.test(reply.headers.get('X-Dyber-Header-Time') || ''),
         code: reply.status,
         peer: match ? routing.peerName(match[0]) : '',
         version: information.version,
@@ -61,7 +62,7 @@ async function fetchFinding(path) {
 }
 
 function failure(code) {
-    return { ok: false, code, peer: '', version: null, tools: null };
+    return { ok: false, answered: false, code, peer: '', version: null, tools: null };
 }
 
 async function probe(path, previous) {
@@ -110,6 +111,7 @@ async function round() {
         services[service.name] = await Promise.all(
             numbers.map((index) => probe(`${service.name}/${index + 1}`, previous[index])));
         updateRouting(service.name, services[service.name]);
+        breaker.checked(service.name, services[service.name].some((finding) => finding !== null && finding.answered));
     }));
     await ofConsole;
     HEALTH.set(SNAPSHOT, JSON.stringify({ at: Date.now(), services }));

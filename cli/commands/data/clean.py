@@ -82,10 +82,10 @@ def clean(
             backups.create(deployment, backup, password, display)
         token = env_values.generated(deployment)
         with graceful_interrupt():
-            deployment.destroy(display)
+            deployment.destroy(display, data_is_kept=False)
         for volume in doomed.volumes:
             remove("volume", volume)
-        stored_data.delete(doomed.data)
+        delete_data(doomed.data, display)
         for image in doomed.images:
             remove("image", image)
     recording.forget(stack)
@@ -99,6 +99,14 @@ def list_doomed(data: list[StoredData]) -> None:
         err.print(Text(tr("Data will be deleted for good:"), style="bold red"))
         for line in stored_data.lines(data):
             err.print(line, markup=False)
+
+
+def delete_data(data: list[StoredData], display: Activities) -> None:
+    """Delete these data volumes for good, and show it as an activity."""
+    if data:
+        names = ", ".join(item.name for item in data)
+        with display.phase(tr("delete data volumes: {names}", names=names)):
+            stored_data.delete(data)
 
 
 def _clean_unused(stack: str, yes: bool) -> None:

@@ -147,7 +147,7 @@ def preview(
 @commands.command(epilog=examples("./deploy.sh destroy -s test"))
 def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
     """Delete everything this stack made; dataRetention decides about its data volumes."""
-    from cli.commands.data.clean import list_doomed
+    from cli.commands.data.clean import delete_data, list_doomed
 
     home = DyberHome.from_environment()
     activate(home)
@@ -173,9 +173,9 @@ def destroy(stack: StackOption = "dev", yes: YesOption = False) -> None:
     with Activities(home.logs / "deploy.log") as display:
         deployment.recover(display)
         with graceful_interrupt():
-            deployment.destroy(display)
+            deployment.destroy(display, data_is_kept=kept)
         if not kept:
-            stored_data.delete(data)
+            delete_data(data, display)
     recording.forget(stack)
     env_values.forget(stack, generated)
     note = tr(" Its data volumes stay (dataRetention: keep).") if kept else ""

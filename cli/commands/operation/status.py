@@ -19,7 +19,7 @@ from cli.engine.stored_data import StoredData
 from cli.inventory import health_report
 from cli.inventory.gone import with_gone
 from cli.inventory.health_report import ServiceHealth
-from cli.inventory.members import GONE
+from cli.inventory.members import GONE, PAUSED
 from cli.records import recording
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
@@ -35,11 +35,22 @@ from toolchain.progress import duration
 commands = typer.Typer()
 #: Width in columns of a table that is not printed to a terminal.
 UNBOUNDED = 1000
-_STYLES = {"up": "green", "degraded": "yellow", "down": "red", "stopped": "red", GONE: "red", "unknown": "yellow"}
+_STYLES = {
+    "up": "green",
+    "degraded": "yellow",
+    "down": "red",
+    PAUSED: "red",
+    "stopped": "red",
+    GONE: "red",
+    "unknown": "yellow",
+}
+#: States in which no container runs, so that the code of its last answer says nothing.
+_AT_REST = (PAUSED, "stopped", GONE)
 _WORDS = {
     "up": mark("up"),
     "degraded": mark("degraded"),
     "down": mark("down"),
+    PAUSED: mark("does not answer (paused)"),
     "stopped": mark("stopped"),
     GONE: mark("gone"),
     "unknown": mark("unknown"),
@@ -68,6 +79,8 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         _show_unused_data(data, stack)
         if missing:
             fail(missing.message(), missing.next_step(stack))
+        elif paused := [member.name for member in everything if member.state == PAUSED]:
+            err.print(Text("→ " + tr("go on: docker unpause {names}", names=" ".join(paused)), style="yellow"))
         elif any(item.state == "stopped" for item in report):
             err.print(Text("→ " + tr("start: ./deploy.sh start"), style="yellow"))
         elif any(item.state != "up" for item in report):
@@ -119,12 +132,13 @@ def list_services(
         _list_sources(catalog, as_json)
         return
     states = _states(stack)
-    hidden = _hidden(_settings(stack))
+    settings = _settings(stack)
+    hidden = _hidden(settings)
     rows: list[dict[str, Any]] = [
         {
             "name": spec.alias,
             "title": spec.title,
-            "port": spec.port,
+            "port": settings.gateway.public(spec.port) if settings else spec.port,
             "profile": spec.profile,
             "state": states.get(name, "off"),
             "tools": list(spec.tools),
@@ -141,7 +155,7 @@ def list_services(
         state = str(row["state"])
         table.add_row(
             str(row["name"]),
-            Text(tr(_WORDS[state]), style={"running": "green", "stopped": "red", GONE: "red"}.get(state, "dim")),
+            Text(tr(_WORDS[state]), style={"running": "green", "off": "dim"}.get(state, "red")),
             str(row["port"]),
             str(row["profile"] or "-"),
             _tools(len(row["tools"]) - len(row["hidden_tools"]), row["hidden_tools"]),
@@ -183,7 +197,7 @@ def _show_unused_data(data: list[StoredData], stack: str) -> None:
 
 
 def _states(stack: str) -> dict[str, str]:
-    """Return the state of each service: running, stopped or gone.
+    """Return the state of each service: running, paused, stopped or gone.
 
     The result is empty if nothing is deployed or the machine is not set up.
     """
@@ -197,8 +211,8 @@ def _states(stack: str) -> dict[str, str]:
         states: dict[str, str] = dict.fromkeys(services, GONE)
         for member in with_gone(deployment, services)[0]:
             if member.kind == "server" and states[member.service] != "running":
-                not_running = GONE if member.state == GONE else "stopped"
-                states[member.service] = "running" if member.running else not_running
+                known = ("running", PAUSED, GONE)
+                states[member.service] = member.state if member.state in known else "stopped"
         return states
     except (SetupError, StackError, EngineError) as error:
         err.print(Text(getattr(error, "message", str(error)), style="yellow"))
@@ -238,7 +252,8 @@ def _status_table(report: list[ServiceHealth], hidden: Mapping[str, Sequence[str
         tr("restarts"),
     )
     for item in report:
-        state = tr(_WORDS[item.state]) + (f" ({item.code})" if item.code and item.state != "up" else "")
+        has_code = item.code and item.state not in ("up", *_AT_REST)
+        state = tr(_WORDS[item.state]) + (f" ({item.code})" if has_code else "")
         table.add_row(
             item.name,
             Text(state, style=_STYLES[item.state]),

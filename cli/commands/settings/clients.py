@@ -115,7 +115,9 @@ def client_configuration(
     sys.stdout.write(formats.render(format, services, token if with_token else None, language) + "\n")
     if not search and not per_service and outputs.get("hub"):
         _hint_at_limits(deployment, format, group, client)
-    for hint in (formats.note(format, services), addresses.trust_hint(gateway, option)):
+    show = f"./deploy.sh token show{f' {name}' if name else ''}{option}"
+    token_note = None if with_token else formats.token_note(format, show)
+    for hint in (token_note, formats.note(format, services), addresses.trust_hint(gateway, option)):
         if hint:
             _hint(hint)
     if sys.stdout.isatty():

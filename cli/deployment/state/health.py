@@ -33,12 +33,13 @@ def secrets(root: Path) -> Finding:
     try:
         stacks: dict[str, list[str]] = {}
         for file in sorted(root.glob("Pulumi.*.yaml")):
-            provider = secrets_provider.for_new_stack(file) or tr("passphrase")
-            stacks.setdefault(provider, []).append(file.name.split(".")[1])
+            provider = secrets_provider.for_new_stack(file) or secrets_provider.PASSPHRASE
+            shown = tr("passphrase") if provider == secrets_provider.PASSPHRASE else provider
+            stacks.setdefault(shown, []).append(file.name.split(".")[1])
     except (ConfigurationError, yaml.YAMLError) as error:
         return Finding("secrets", title, False, advice=str(error))
-    return Finding("secrets", title, True, "; ".join(f"{', '.join(names)}: {masked(provider)}"
-                                                     for provider, names in stacks.items()))  # fmt: skip
+    parts = (tr("{names}: {what}", names=", ".join(names), what=masked(shown)) for shown, names in stacks.items())
+    return Finding("secrets", title, True, tr("; ").join(parts))
 
 
 def _with_answer(finding: Finding, home: DyberHome, root: Path) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -332,6 +333,18 @@ FILES = {
     "n8n": mark("paste onto the canvas of a workflow"),
     "lobechat": mark("Plugins → custom MCP → quick import of JSON, one at a time"),
 }
+#: Formats of programs that read the token from the environment variable.
+READING_THE_VARIABLE = ("claude-code", "cursor", "gemini", "codex")
+#: By format, the text in place of which the user has to write the token.
+STANDING_FOR_THE_TOKEN = {
+    "claude-desktop": PLACEHOLDER,
+    "cline": PLACEHOLDER,
+    "cherry-studio": PLACEHOLDER,
+    "dify": PLACEHOLDER,
+    "lobechat": PLACEHOLDER,
+    "qwen-agent": "${" + TOKEN_VARIABLE + "}",
+    "dyberpet": 'api_key: ""',
+}
 #: Formats that use the legacy transport, which needs a token with the scope `all`.
 LEGACY_TRANSPORT = ("qwen-agent", "dyberpet")
 #: Formats in which no header can be written.
@@ -365,6 +378,27 @@ def render(format: str, services: Mapping[str, Any], token: str | None, language
     """
     result = FORMATS[format](services, Access(token, language))
     return result if isinstance(result, str) else _json(result)
+
+
+def token_note(format: str, show: str) -> str | None:
+    """Return how the program gets the token, for a configuration without it; None if its note says that.
+
+    `show` is the command that prints the token.
+    """
+    if format in READING_THE_VARIABLE:
+        return tr(
+            "{program} reads the token from a variable; before it starts: {set_variable}; or add --with-token",
+            program=TITLES[format],
+            set_variable=_set_variable(show),
+        )
+    if place := STANDING_FOR_THE_TOKEN.get(format):
+        return tr("write the token in place of {place}: {show} prints it; or add --with-token", place=place, show=show)
+    return tr("VS Code asks for the token: {show} prints it", show=show) if format == "vscode" else None
+
+
+def _set_variable(show: str) -> str:
+    """Return the line for a shell of this machine that puts the token into the variable."""
+    return f"$env:{TOKEN_VARIABLE} = {show}" if os.name == "nt" else f'export {TOKEN_VARIABLE}="$({show})"'
 
 
 def note(format: str, services: Mapping[str, Any]) -> str | None:

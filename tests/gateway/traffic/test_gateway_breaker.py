@@ -216,6 +216,51 @@ def test_calls_that_take_too_long_open_the_breaker(own_gateway: GatewayUnderTest
     assert call(own_gateway, "stuck").json()["code"] == "circuit_open"
 
 
+#: The breaker's own count never opens it, so that only a hung service does.
+PATIENT = changed(SETTINGS, breaker={"failures": 1000, "seconds": 600})
+
+
+def impatient(gateway: GatewayUnderTest, service: GatewayService) -> str:
+    """Configure a service whose calls time out after 11 seconds instead of a minute; return its container."""
+    backend = gateway.backend(service.name)
+    files = render(PATIENT, [service], [CLIENT])
+    limit = f"proxy_read_timeout {service.read_timeout_seconds}s;"
+    files["servers.conf"] = files["servers.conf"].replace(limit, "proxy_read_timeout 11s;")
+    assert gateway.load(files).exit_code == 0
+    wait_until(lambda: call(gateway, service.name).status == 200, "it is called")
+    wait_until(lambda: gateway.request("/api/status").json()["details"][service.name]["code"] == 200, "it is ready")
+    return backend
+
+
+def calls_at_once(gateway: GatewayUnderTest, service: str, path: str) -> list[int]:
+    with ThreadPoolExecutor(2) as callers:
+        return [answer.status for answer in callers.map(lambda _: call(gateway, service, path), range(2))]
+
+
+def test_two_calls_of_a_hung_service_open_the_breaker_until_it_runs_again(own_gateway: GatewayUnderTest) -> None:
+    backend = impatient(own_gateway, replace(BUSY, name="paused"))
+    docker("pause", backend)
+    try:
+        assert calls_at_once(own_gateway, "paused", "/x") == [504, 504]
+        assert call(own_gateway, "paused").json()["code"] == "circuit_open"
+    finally:
+        docker("unpause", backend)
+    wait_until(lambda: call(own_gateway, "paused").status == 200, "the service is called again")
+    assert state(own_gateway, "paused") == "closed"
+
+
+@pytest.mark.parametrize("check", ["ready", "not-ready"])
+def test_slow_calls_do_not_open_the_breaker_of_a_service_that_answers_checks(
+    own_gateway: GatewayUnderTest, check: str
+) -> None:
+    backend = impatient(own_gateway, replace(BUSY, name=f"slow-{check}"))
+    if check == "not-ready":
+        docker("exec", backend, "touch", "/tmp/not-ready")
+    assert calls_at_once(own_gateway, f"slow-{check}", "/slow?milliseconds=15000") == [504, 504]
+    assert state(own_gateway, f"slow-{check}") == "closed"
+    assert call(own_gateway, f"slow-{check}").status == 200
+
+
 def test_a_service_that_becomes_ready_again_is_tried_at_once(own_gateway: GatewayUnderTest) -> None:
     opened(own_gateway, "gone-back", LASTING)
     own_gateway.backend("gone-back")

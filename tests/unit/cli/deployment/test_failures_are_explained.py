@@ -139,6 +139,18 @@ def test_a_retained_resource_is_shown_as_kept(retained: bool, verb: str, monkeyp
     assert display.titles == [f"{verb} 卷 weibo-data"]
 
 
+def test_data_that_is_deleted_afterwards_is_not_said_to_be_kept() -> None:
+    display = _Silent()
+    step = SimpleNamespace(
+        op="delete",
+        type="docker:index/volume:Volume",
+        urn="urn:pulumi:dev::dyber::docker:index/volume:Volume::console-data",
+        old=SimpleNamespace(retain_on_delete=True),
+    )
+    EventDisplay(display, names_kept=False)._started(step)
+    assert display.titles == []
+
+
 class _Silent:
     def __init__(self) -> None:
         self.titles: list[str] = []

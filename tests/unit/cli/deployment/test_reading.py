@@ -107,3 +107,14 @@ def test_a_command_that_must_answer_at_once_imports_little(module: str, left_out
         [sys.executable, "-c", code, *left_out], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == []
+
+
+def test_a_stack_that_can_have_no_file_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
+    with pytest.raises(StackError) as refused:
+        deployment.settings_file("tryA")
+    assert "tryA" in refused.value.message
+    assert "lower-case letters" in refused.value.next_step and "^" not in refused.value.next_step
+    with pytest.raises(StackError) as missing:
+        deployment.settings_file("no-such-stack")
+    assert "Pulumi.no-such-stack.yaml" in missing.value.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from cli.commands.settings import tools
 from cli.engine import engine
 from cli.inventory import gone
 from cli.system.errors import StackError
+from infra.settings.gateway import GatewaySettings
 from tests.unit.cli.inventory.test_health_report import container
 
 PREFIX = "urn:pulumi:dev::dyber::"
@@ -188,6 +190,33 @@ def test_status_and_list_show_a_service_without_containers_as_gone(
     monkeypatch.setattr(status, "activate", lambda home: None)
     monkeypatch.setattr(status.Deployment, "read", tools.Deployment.open)
     assert status._states("dev") == {"template": "gone"}
+
+
+def test_status_and_list_say_that_a_paused_service_does_not_answer(
+    stack: Callable[..., list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack("gateway-1", "gateway-front-1", "template-1", "template-server-2", Status="paused")
+    with pytest.raises(status.typer.Exit):
+        status.status(as_json=False, stack="dev")
+    printed = capsys.readouterr()
+    assert "does not answer (paused)" in printed.out
+    assert "docker unpause" in printed.err
+    assert "./deploy.sh start" not in printed.err
+    monkeypatch.setattr(status, "activate", lambda home: None)
+    monkeypatch.setattr(status.Deployment, "read", tools.Deployment.open)
+    assert status._states("dev") == {"template": "paused"}
+
+
+@pytest.mark.parametrize(("offset", "port"), [(0, 8001), (3300, 11301)])
+def test_list_shows_the_ports_of_this_machine(
+    offset: int, port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "_states", lambda stack: {})
+    settings = SimpleNamespace(gateway=GatewaySettings(port_offset=offset), hidden_tools=lambda spec: ())
+    monkeypatch.setattr(status, "_settings", lambda stack: settings)
+    status.list_services(as_json=True, sources=False, stack="dev")
+    listed = {row["name"]: row["port"] for row in json.loads(capsys.readouterr().out)}
+    assert listed["xiaohongshu-mcp"] == port
 
 
 def test_tools_diff_names_a_service_that_does_not_run(

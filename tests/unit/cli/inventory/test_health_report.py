@@ -64,6 +64,12 @@ def test_a_stopped_service_is_stopped_whatever_the_gateway_remembers() -> None:
     assert health([replace(TEMPLATE, state="exited")], status_document()).state == "stopped"
 
 
+def test_a_paused_service_is_not_called_stopped() -> None:
+    paused = health([replace(TEMPLATE, state="paused")], status_document(state="down", code=504))
+    assert (paused.state, paused.ready) == ("paused", 0)
+    assert health([replace(TEMPLATE, state="paused"), TEMPLATE], status_document(state="degraded")).state == "degraded"
+
+
 def test_a_service_without_containers_is_gone_and_not_stopped() -> None:
     assert health([], status_document()).state == "gone"
     assert health([replace(TEMPLATE, state="gone")], status_document()).state == "gone"

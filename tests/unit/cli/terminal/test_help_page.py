@@ -76,3 +76,26 @@ def test_an_error_says_in_the_user_s_language_why_a_value_cannot_be_used(
     refused = run(language, *arguments)
     assert refused.returncode == 2
     assert expected in refused.stderr.splitlines()[0]
+
+
+#: Prints the help page of every command and of the commands that it has.
+PRINT_ALL = """
+from cli.app import LISTED, load
+def show(command, name):
+    print(command.make_context(name, [], resilient_parsing=True).get_help())
+    for inner, part in getattr(command, "commands", {}).items():
+        show(part, f"{name} {inner}")
+for name in LISTED:
+    show(load(name), name)
+"""
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_help_page_cuts_a_sentence(language: str) -> None:
+    environment = {**os.environ, "DYBER_LANG": language, "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"}
+    command = [sys.executable, "-c", PRINT_ALL]
+    pages = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, encoding="utf-8", check=True
+    ).stdout
+    assert "--search" in pages
+    assert [line for line in pages.splitlines() if "…" in line] == []

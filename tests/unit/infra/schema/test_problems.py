@@ -34,6 +34,20 @@ def test_a_wrong_value_is_told_with_its_file_its_keys_and_what_to_write() -> Non
     assert problem.instead == ("dyber:gateway:", "  limits:", "    burst: 1  # 1 … 100000")
 
 
+@pytest.mark.parametrize("name", ["tryA", "1st", "my_stack", "a" * 32, ""])
+def test_a_stack_name_that_cannot_be_used_is_told_in_words(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {}
+    for language in ("zh", "en"):
+        monkeypatch.setenv("DYBER_LANG", language)
+        with pytest.raises(ConfigurationError) as error:
+            parse_settings(name, {}, {})
+        (problem,) = (problem for problem in error.value.problems if problem.path == ("stack",))
+        texts[language] = problem.text()
+    assert "只能有小写字母、数字和 -" in texts["zh"]
+    assert "only lower-case letters, digits and -" in texts["en"]
+    assert all("my-test" in text and "^[" not in text for text in texts.values())
+
+
 def test_a_wrong_host_name_is_a_message_with_the_name_as_its_parameter() -> None:
     (problem,) = refused(gateway='{"serverNames": ["bad name"]}')
     assert (problem.message, problem.parameters) == ("host_name", {"name": "bad name"})

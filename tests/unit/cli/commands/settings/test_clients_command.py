@@ -11,6 +11,7 @@ import typer
 
 from cli.commands.settings import clients
 from cli.previews.tool_lists import ToolList
+from infra.rendering.clients import formats
 from infra.settings.gateway import GatewaySettings
 from infra.settings.hub import HubSettings
 
@@ -130,6 +131,27 @@ def test_a_program_of_the_legacy_transport_gets_the_hubs_address_for_it(printed:
 def test_only_one_address_can_be_chosen(printed: Printed, options: dict[str, Any]) -> None:
     with pytest.raises(typer.BadParameter, match="--per-service"):
         printed.servers(**options)
+
+
+def said_for(printed: Printed, format: str, **options: Any) -> str:
+    """Return what is said beside a configuration, which may be no JSON."""
+    clients.client_configuration(format, **{"client": None, **options})
+    return " ".join(printed._capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("format", formats.FORMATS)
+def test_where_the_token_comes_from_is_told_unless_it_is_written(printed: Printed, format: str) -> None:
+    assert "./deploy.sh token show" in said_for(printed, format)
+    assert "./deploy.sh token show phone" in said_for(printed, format, client="phone") or format == "n8n"
+    assert "token show" not in said_for(printed, format, with_token=True) or format == "n8n"
+
+
+def test_a_variable_is_set_and_a_placeholder_is_replaced(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 'export DYBER_TOKEN="$(./deploy.sh token show)"' in said_for(printed, "claude-code")
+    assert "<TOKEN>" in said_for(printed, "cherry-studio")
+    assert 'api_key: ""' in said_for(printed, "dyberpet")
+    monkeypatch.setattr("os.name", "nt")
+    assert "$env:DYBER_TOKEN = ./deploy.sh token show" in formats.token_note("codex", "./deploy.sh token show")
 
 
 def test_an_unknown_group_is_a_mistake_of_the_command_line(printed: Printed) -> None:
