@@ -17,7 +17,8 @@ from cli.commands.settings.foreign_services import Given
 from cli.commands.settings.reviewed_servers import ListOption
 from cli.deployment.environment import activate
 from cli.engine import stored_data
-from cli.services import kinds, naming, removal, scaffold
+from cli.services import kinds, leftover_settings, naming, removal, scaffold
+from cli.services.leftover_settings import WithoutService
 from cli.system.checkout import ROOT
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, INTERRUPTED, examples
@@ -192,23 +193,27 @@ def remove_service(
     yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Remove an MCP service; its data is kept unless --delete-data is given."""
+    """Remove an MCP service with its settings and secrets; its data is kept unless --delete-data is given."""
     folder = _existing(name)
-    _check_settings(name)
+    changed = _settings_without(name)
     try:
         activate(DyberHome.from_environment())
         deployed = removal.deployed(name)
     except SetupError:
         deployed = []  # Nothing is deployed from a machine that was never set up.
     deleted_stack = stack if delete_data else None
-    _announce(name, deployed, deleted_stack)
+    _announce(name, deployed, deleted_stack, changed)
     if not yes and _ask(tr("Continue? (y/N): ")).lower() not in ("y", "yes"):
         err.print(tr("Nothing was changed."))
         raise typer.Exit(FAILED)
-    for part in deployed:
-        if part.name == deleted_stack:
-            part.delete_data()
-    _removed(name, removal.move_aside(ROOT, folder), deployed, deleted_stack)
+    with leftover_settings.written(changed):
+        for part in deployed:
+            if part.name == deleted_stack:
+                part.delete_data()
+        kept = removal.move_aside(ROOT, folder)
+    _removed(name, kept, deployed, deleted_stack)
+    if changed:
+        out.print(tr("  its settings and secrets do not come back with it; set them again then"), markup=False)
 
 
 def _add_foreign(
@@ -250,23 +255,35 @@ def _names(text: str) -> list[str]:
     return [name for name in re.split(r"[\s,，、]+", text) if name]
 
 
-def _check_settings(name: str) -> None:
-    """Raises typer.TyperException if a stack file has settings that need the service."""
+def _settings_without(name: str) -> list[WithoutService]:
+    """Return the stack files that name the service, each without it; nothing is written yet.
+
+    Raises typer.TyperException if a file would be unusable even so.
+    """
     try:
         catalog = load_catalog(SERVERS)
     except ConfigurationError:
-        return  # The service that will be removed may itself be unreadable; then no stack can be deployed anyway.
-    problems = removal.broken_settings(ROOT, catalog, name)
+        # The service that will be removed may itself be unreadable; then no stack can be deployed anyway.
+        return leftover_settings.without_service(ROOT, {}, name)
+    changed = leftover_settings.without_service(ROOT, catalog, name)
+    problems = removal.broken_settings(ROOT, catalog, name, changed)
     if problems:
         raise typer.TyperException(
             tr("without {name} these settings are unusable; correct them first:", name=name)
             + "".join(f"\n  {problem}" for problem in problems)
         )
+    return changed
 
 
-def _announce(name: str, deployed: list[removal.Deployed], deleted_stack: str | None) -> None:
+def _announce(
+    name: str, deployed: list[removal.Deployed], deleted_stack: str | None, changed: list[WithoutService]
+) -> None:
     """List what will be removed; `deleted_stack` is the stack whose containers and data are deleted at once."""
     lines = [tr("mcp-servers/{name} (to {removed}/)", name=name, removed=removal.REMOVED)]
+    for item in changed:
+        file = item.file.path.name
+        lines += [tr("setting in {file}: {key}", file=file, key=key) for key in item.settings]
+        lines += [tr("secret in {file}, for good: {key}", file=file, key=key) for key in item.secrets]
     for part in deployed:
         is_deleted = part.name == deleted_stack
         when = "" if is_deleted else tr(" (when {name} is deployed)", name=part.name)
