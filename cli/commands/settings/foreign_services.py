@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from cli.services.adding.adding import Adder, Candidate
 from cli.services.adding.service_files import Choices
 from cli.services.importing import names
 from cli.services.importing.requests import Kind, RefusedError, SourceRequest, WantedSecret
-from cli.services.importing.secret_words import is_secret_name, is_secret_value
+from cli.services.importing.secret_words import is_secret_name, may_be_secret
 from cli.services.sources.packages import Package
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
@@ -36,6 +37,9 @@ from infra.services.foreign_catalog import Entry
 from messages import language, tr
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
+
+#: The key of an answer about an argument, which is no variable.
+_ARGUMENT = re.compile(r"argument-\d+")
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ def add_from(source: str, given: Given) -> str | None:
         described = descriptions.Description(
             source, arguments=given.arguments, headers=given.headers, number=given.number, private=private
         )
-        asked = {question.key for question in described.request({}).questions}
+        confirmed = {key: value for key, value in given.values.items() if _ARGUMENT.fullmatch(key)}
+        asked = {question.key for question in described.request(confirmed).questions} | set(confirmed)
         request = dialogue.answered(described.request, given.values, yes=given.yes)
         _with_options(request, given, {name: value for name, value in given.values.items() if name not in asked})
     except RefusedError as refusal:
@@ -227,7 +232,7 @@ def _show_added(item: Planned, stack: str) -> None:
 def _with_options(request: SourceRequest, given: Given, variables: Mapping[str, str]) -> None:
     """Add what further options say: variables, secrets, the program and requirements. Raises typer.BadParameter."""
     for name, value in variables.items():
-        if is_secret_name(name) or is_secret_value(value):
+        if is_secret_name(name) or may_be_secret(value):
             raise typer.BadParameter(
                 tr("{name}: a secret's value cannot be on a command line; write --secret {name}", name=name)
             )

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from cli.services.importing.names import secret_name
 from cli.services.importing.package_names import shown
 from cli.services.importing.requests import Kind, RefusedError, SourceRequest, WantedSecret, remark
-from cli.services.importing.secret_words import is_secret_name, is_secret_value, stands_for_a_value
+from cli.services.importing.secret_words import is_secret_name, may_be_secret, stands_for_a_value
 from infra.services.source import is_private_host
 from messages import mark
 
@@ -72,7 +72,7 @@ def _with_names(request: SourceRequest, parameters: list[tuple[str, str]]) -> li
         if value.startswith("${") and value.endswith("}"):
             result.append((key, value))
             continue
-        if is_secret_name(key) or is_secret_value(value):
+        if is_secret_name(key) or may_be_secret(value):
             name = secret_name(key, request.name)
             if name in ("KEY", "TOKEN", "AK", "SK", "SECRET"):
                 name = secret_name(f"{request.name or 'server'}_{name}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+from cli.services.importing.random_texts import SHORTEST, SHORTEST_AFTER_A_LETTER, looks_random
 
 #: A name with one of these words names a secret.
 _WORDS = frozenset(
@@ -27,6 +30,10 @@ _STANDS_FOR_A_VALUE = re.compile(
     | 您的 | 你的 | 请输入 | 请填写 | 填入 | 在此 | 这里 | 替换
     """
 )
+#: Options that often take a key, a password, a secret or a token.
+_SHORT_OPTIONS = ("-k", "-p", "-s", "-t")
+#: A parameter with a secret inside a text, as in `Server=db;Password=x` and `https://host/mcp?key=x`.
+_NAMED_INSIDE = re.compile(r"(?i)(^|[;&?\s])(password|passwd|pwd|token|secret|(api|access)?[_-]?key)=[^;&\s${<]{4,}")
 #: `NAME=value`, in which only the name can tell whether the value is secret.
 _ASSIGNMENT = re.compile(r"^-{0,2}([A-Za-z][A-Za-z0-9_.-]*)=(.+)$", re.DOTALL)
 
@@ -50,7 +57,12 @@ def is_secret_value(value: str) -> bool:
     text = value.strip()
     if len(text) >= 12 and text.startswith(_PREFIXES):
         return True
-    return has_password(text)
+    return has_password(text) or bool(_NAMED_INSIDE.search(text))
+
+
+def may_be_secret(value: str) -> bool:
+    """Tell whether a value is secret or looks like one, whatever its name."""
+    return is_secret_value(value) or looks_random(value.strip())
 
 
 def has_password(address: str) -> bool:
@@ -85,3 +97,34 @@ def secret_arguments(arguments: tuple[str, ...]) -> list[str]:
             found.append(option or "…")
         option = argument if argument.startswith("-") and "=" not in argument else ""
     return found
+
+
+def possible_secrets(arguments: Sequence[str]) -> dict[int, str]:
+    """Return the positions of arguments that look like secrets, each with the option before it, or "".
+
+    Those that `secret_arguments` names are not among them for sure.
+    """
+    found: dict[int, str] = {}
+    option = ""
+    for position, argument in enumerate(arguments):
+        shortest = SHORTEST_AFTER_A_LETTER if option in _SHORT_OPTIONS else SHORTEST
+        if any(looks_random(text, shortest) for text in _values_in(argument)):
+            found[position] = option or _option_in(argument)
+        option = argument if argument.startswith("-") and "=" not in argument else ""
+    return found
+
+
+def _values_in(argument: str) -> list[str]:
+    """Return what may be a value in an argument: all of it, what is after `=`, and what is after a letter as in -sVALUE."""
+    if assignment := _ASSIGNMENT.match(argument):
+        return [assignment[2]]
+    if argument.startswith("-"):
+        return [argument[2:]] if argument[1:2].isalpha() else []
+    return [argument]
+
+
+def _option_in(argument: str) -> str:
+    """Return the option at the beginning of an argument, or ""."""
+    if not argument.startswith("-"):
+        return ""
+    return argument.partition("=")[0] if "=" in argument else argument[:2]

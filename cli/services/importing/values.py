@@ -16,6 +16,8 @@ from cli.services.importing.requests import Question, RefusedError, SourceReques
 from cli.services.importing.secret_words import (
     is_secret_name,
     is_secret_value,
+    may_be_secret,
+    possible_secrets,
     secret_arguments,
     stands_for_a_value,
 )
@@ -64,7 +66,10 @@ class Values:
         expanded = self.placeholders.of_variable(name) if value is None else self.placeholders.expand(value)
         self._note_kept(name, expanded)
         text = self._in_the_container(expanded.text, _DATA_FOLDER)
-        if secret or expanded.secret or is_secret_name(name) or is_secret_value(text):
+        is_named = secret or expanded.secret or is_secret_name(name) or is_secret_value(text)
+        if is_named or may_be_secret(text):
+            if not is_named:
+                request.note(mark("{name} is taken as a secret, because its value looks like one"), name=name[:60])
             known = self._called(name, secret_name(name, request.name))
             usable = not expanded.missing and not stands_for_a_value(text)
             request.secrets[known] = WantedSecret(known, required, description, SecretStr(text) if usable else None)
@@ -87,7 +92,7 @@ class Values:
         placeholders = self.placeholders.knowing(Form.NAME) if variable else self.placeholders
         expanded = placeholders.expand(value, may_stay=False)
         self._note_kept(name, expanded)
-        if not (secret or expanded.secret or is_secret_name(name) or is_secret_value(expanded.text)):
+        if not (secret or expanded.secret or is_secret_name(name) or may_be_secret(expanded.text)):
             if self._is_answered(expanded):
                 request.headers[name] = expanded.text
             return
@@ -104,6 +109,7 @@ class Values:
     def arguments(self, arguments: Sequence[str]) -> None:
         """Add the server's arguments. Raises RefusedError if one is secret, as all processes would see it."""
         result: list[str] = []
+        positions: list[int] = []
         hidden: list[str] = []
         for position, argument in enumerate(arguments, 1):
             expanded = self.placeholders.expand(argument, may_stay=False)
@@ -118,15 +124,31 @@ class Values:
                     text = self._answer(f"argument-{position}", text)
                 if not (result and text == DATA == result[-1]):
                     result.append(text)
+                    positions.append(position)
         if names := [*secret_arguments(tuple(result)), *hidden]:
             raise RefusedError(
                 remark(mark("the server gets a secret as an argument ({names}), where every process can read it"),
                        names=", ".join(names)),
                 remark(mark("if the server also takes it from a variable: leave the argument out, and give --secret NAME")),
             )  # fmt: skip
+        self._refuse_possible_secrets(result, positions)
         if any(DATA in argument for argument in result):
             self.request.data = True
         self.request.arguments = tuple(result)
+
+    def _refuse_possible_secrets(self, arguments: Sequence[str], positions: Sequence[int]) -> None:
+        """Raise RefusedError if an argument looks like a secret, unless the user gave the same text as an answer too."""
+        for index, option in possible_secrets(arguments).items():
+            key = f"argument-{positions[index]}"
+            if self.placeholders.answers.get(key) == arguments[index]:
+                continue
+            shown = f"{positions[index]}, {option}" if option else f"{positions[index]}"
+            raise RefusedError(
+                remark(mark("argument {argument} looks like a secret, and arguments stand in clear in service.yaml"),
+                       argument=shown),
+                remark(mark("if the server also takes it from a variable: leave the argument out, and give --secret NAME; "
+                            "if it is public: --set {key}=… with the same value"), key=key),
+            )  # fmt: skip
 
     def address(self, address: str) -> None:
         """Make an address the source; a secret without a value stays in it by its name. Raises RefusedError."""
