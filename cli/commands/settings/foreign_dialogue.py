@@ -137,10 +137,11 @@ def answered(
         open_questions = [question for question in made.questions if question.key not in answers]
         if not open_questions:
             return made
-        missing = [question.key for question in open_questions if yes and not question.default]
+        missing = [question for question in open_questions if yes and not question.default]
         if missing:
-            options = " ".join(f"--set {key}=…" for key in missing)
-            raise typer.BadParameter(tr("values are missing; give them: {options}", options=options))
+            options = " ".join(f"--set {question.key}=…" for question in missing)
+            reasons = "".join(f"\n  {_why(question)}" for question in missing if question.placeholder)
+            raise typer.BadParameter(tr("values are missing; give them: {options}", options=options) + reasons)
         for question in open_questions:
             answers[question.key] = question.default if yes else _answer(question)
 
@@ -276,12 +277,23 @@ def _answer(question: Question) -> str:
     choices = f" [{', '.join(question.choices)}]" if question.choices else ""
     offered = tr(" (empty: {default})", default=question.default) if question.default else ""
     about = f": {_plain(question.description)}" if question.description else ""
+    if question.placeholder:
+        err.print(Text(_why(question), style="dim"))
     err.print(f"{question.key}{about}{choices}{offered}: ", end="", markup=False)
     text = line()
     if text is None:
         err.print(tr("\nNo answer; nothing was changed."))
         raise typer.Exit(FAILED)
     return text or question.default
+
+
+def _why(question: Question) -> str:
+    """Return why what is written for a value is not taken."""
+    return tr(
+        "{key}: {text!r} is written there, which looks like a placeholder and not like a value",
+        key=question.key,
+        text=_plain(question.placeholder),
+    )
 
 
 def _ask_kinds(candidate: Candidate, undecided: Sequence[str]) -> dict[str, str]:

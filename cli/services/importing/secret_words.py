@@ -22,12 +22,16 @@ _PREFIXES = ("sk-", "sk_", "pk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-
 _ENDS = re.compile(r"(?i)(token|secret|password|passwd|apikey|api_?key|accesskey|secretkey|credentials?|cookie)$")
 _STANDS_FOR_A_VALUE = re.compile(
     r"""(?ix)
-    ^<[^<>]*>$ | ^\[[^\[\]]*\]$                            # <key>, [key]
-    | ^(your|my|enter|insert|put|paste|replace|change)[-_ ]?
-    | [-_ ]here$
-    | ^[x*.…]{3,}$ | x{4,}$ | \*{3,}
-    | ^(sk|pk|ghp|tvly)[-_](x+|\.+|…|\*+|your.*|\.\.\.)$
-    | 您的 | 你的 | 请输入 | 请填写 | 填入 | 在此 | 这里 | 替换
+    <[a-z][^<>]*> | ^\[[a-z][\w\ -]*\]$                    # <key>, [key]
+    | (^|[-_\ /:=])your[-_\ ]\w | ^(?-i:your[A-Z]|Your[A-Z])
+    | ^your(?=[a-z]+$)(api|access|secret|app|client|bot|user)*(key|token|secret|password|passwd|id|name|host|url|domain|org)$
+    | ^(my|the|a|an|some)[-_\ ]?((api|access|secret|app|auth|private)[-_\ ]?)*(key|token|secret|password|passwd|credentials?)$
+    | ^(enter|insert|put|paste|replace|change|fill|add|set)[-_\ ]?(me|it|this|your|the|an?|with|in|here)([-_\ ].*)?$
+    | ^(enter|insert|put|paste|replace)[-_\ ]([^\W_]+[-_\ ])*(key|token|secret|password|id|value)$
+    | ^(placeholder|change[-_\ ]?it)$ | [-_\ ]here$
+    | ^[x*.…]{3,}$ | (^|[^a-z])x{3,}$ | x{4,}$ | \*{3,}
+    | ^(sk|pk|ghp|tvly)[-_](\.+|…|\*+|\.\.\.)$
+    | (^|[-_\ :=])[您你]的 | ^请?(在此|在这里|这里|此处)?(输入|填写|填入|替换) | ^(在此|在这里|这里|此处) | (在此|这里|此处)(填|输入|替换)
     """
 )
 #: Options that often take a key, a password, a secret or a token.

@@ -71,7 +71,7 @@ class Values:
             if not is_named:
                 request.note(mark("{name} is taken as a secret, because its value looks like one"), name=name[:60])
             known = self._called(name, secret_name(name, request.name))
-            usable = not expanded.missing and not stands_for_a_value(text)
+            usable = not expanded.missing and self._is_a_value(name, text)
             request.secrets[known] = WantedSecret(known, required, description, SecretStr(text) if usable else None)
             return
         if not self._is_answered(expanded):
@@ -79,7 +79,7 @@ class Values:
         if text.strip() and stands_for_a_value(text):
             answer = self.placeholders.answers.get(name)
             if answer is None:
-                request.ask(Question(name, description))
+                request.ask(Question(name, description, placeholder=text[:60]))
                 return
             text = answer
         request.environment[self._called(name, variable_name(name, request.name))] = text
@@ -102,7 +102,7 @@ class Values:
         only = expanded.only or placeholders.expand(_SCHEME.sub(r"\g<rest>", value), may_stay=False).only
         subject = "token" if name.lower() in ("authorization", "proxy-authorization") else name
         key = secret_name(only or f"{request.name or 'server'}_{subject}", request.name)
-        usable = not expanded.missing and not stands_for_a_value(rest)
+        usable = not expanded.missing and self._is_a_value(name, rest)
         request.secrets[key] = WantedSecret(key, True, description, SecretStr(rest) if usable else None)
         request.headers[name] = f"{scheme['scheme']} ${{{key}}}" if scheme else f"${{{key}}}"
 
@@ -182,10 +182,21 @@ class Values:
             self.request.ask(question)
         return not expanded.missing
 
+    def _is_a_value(self, name: str, text: str) -> bool:
+        """Tell whether the text of a secret is its value; the user is told if it only stands for one."""
+        if not text.strip():
+            return False
+        if is_placeholder := stands_for_a_value(text):
+            self.request.note(
+                mark("{name}: what is written there is a placeholder such as YOUR_KEY, so no value is stored"),
+                name=name[:60],
+            )
+        return not is_placeholder
+
     def _answer(self, key: str, text: str) -> str:
         answer = self.placeholders.answers.get(key)
         if answer is None:
-            self.request.ask(Question(key, text))
+            self.request.ask(Question(key, placeholder=text[:60]))
             return text
         return answer
 

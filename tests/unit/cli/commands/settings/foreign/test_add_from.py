@@ -71,6 +71,13 @@ def test_the_same_server_again_changes_nothing_and_another_version_needs_an_upda
     assert repository.texts() == before
 
 
+def test_a_placeholder_is_named_with_the_reason_why_it_is_not_taken(dyber: Dyber, repository: Repository) -> None:
+    with pytest.raises(typer.BadParameter) as missing:
+        dyber("add-service", "--from", "docker run -e DB_HOST=YOUR_HOST x/y:1", "--yes")
+    assert "--set DB_HOST=…" in missing.value.format_message()
+    assert "'YOUR_HOST' is written there, which looks like a placeholder" in missing.value.format_message()
+
+
 def test_another_server_with_the_name_of_a_service_is_refused(dyber: Dyber, repository: Repository) -> None:
     dyber("add-service", "--from", "npm:@example/weather", "--yes")
     with pytest.raises(typer.TyperException, match="already exists"):
