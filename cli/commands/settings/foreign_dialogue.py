@@ -17,14 +17,14 @@ from rich.text import Text
 from cli.commands.operation.status import print_table
 from cli.services.adding import service_files, tool_kinds
 from cli.services.adding.adding import Candidate, Decisions
-from cli.services.importing.requests import Question, RefusedError, Remark, SourceRequest
+from cli.services.importing.requests import Question, RefusedError, Remark, SourceRequest, remark
 from cli.system.errors import StackError
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, INTERRUPTED
 from infra.services import scan
 from infra.services.contract import Contract
 from infra.services.scan import Finding, Level
-from messages import tr
+from messages import mark, tr
 
 #: A finding that is accepted on the command line: its code and the reason.
 _ACCEPTED = re.compile(r"(?P<code>[A-Z]\d{2})=(?P<reason>.{5,500})")
@@ -45,6 +45,22 @@ MinAgeOption = Annotated[
     ),
 ]
 _STYLES = {tool_kinds.READ: "green", tool_kinds.WRITE: "yellow", tool_kinds.OFF: "dim"}
+
+
+class MissingValues(typer.BadParameter):
+    """Values that only the user knows were not given, and nobody can be asked."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self._options = " ".join(f"--set {question.key}=…" for question in questions)
+        self._reasons = "".join(f"\n  {_why(question)}" for question in questions if question.placeholder)
+        super().__init__(tr("values are missing; give them: {options}", options=self._options) + self._reasons)
+
+    def refusal(self) -> RefusedError:
+        """Return the same as the refusal of one server among several."""
+        return RefusedError(
+            remark(mark("values are missing{reasons}"), reasons=self._reasons),
+            remark(mark("give them: {options}"), options=self._options),
+        )
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,7 @@ def answered(
 ) -> SourceRequest:
     """Return a request without open questions; asks a person unless `yes`.
 
-    Raises RefusedError, typer.BadParameter naming the values that are missing, and typer.Exit without an answer.
+    Raises RefusedError, MissingValues, and typer.Exit without an answer.
     """
     answers = dict(given)
     while True:
@@ -139,9 +155,7 @@ def answered(
             return made
         missing = [question for question in open_questions if yes and not question.default]
         if missing:
-            options = " ".join(f"--set {question.key}=…" for question in missing)
-            reasons = "".join(f"\n  {_why(question)}" for question in missing if question.placeholder)
-            raise typer.BadParameter(tr("values are missing; give them: {options}", options=options) + reasons)
+            raise MissingValues(missing)
         for question in open_questions:
             answers[question.key] = question.default if yes else _answer(question)
 
@@ -264,8 +278,8 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 def show_remarks(remarks: Sequence[Remark], indent: str = "") -> None:
     """Print remarks about a request."""
-    for remark in remarks:
-        err.print(Text(f"{indent}• {remark.text()}", style="yellow"))
+    for item in remarks:
+        err.print(Text(f"{indent}• {item.text()}", style="yellow"))
 
 
 def refused(refusal: RefusedError) -> StackError:

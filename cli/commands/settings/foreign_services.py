@@ -150,11 +150,15 @@ def add_reviewed(entry: Entry, given: Given) -> str | None:
 
 
 def add_planned(
-    planned: Sequence[Planned], given: Given, catalog: Mapping[str, ServiceSpec], *, keep_going: bool = False
+    planned: Sequence[Planned],
+    given: Given,
+    catalog: Mapping[str, ServiceSpec],
+    failures: dict[str, str] | None = None,
 ) -> list[str]:
     """Make the services, and return the names of those that were made.
 
-    With `keep_going`, a server that cannot be added does not keep the next ones from being added.
+    With `failures`, a server that cannot be added does not keep the next ones from being added; its name and the reason
+    are then put there.
     """
     _, findings = dialogue.acceptances(given.accept)
     reviewer = dialogue.Reviewer(given.yes, given.read, given.write, given.off, findings)
@@ -163,18 +167,33 @@ def add_planned(
         for item in planned:
             try:
                 _add_one(item, given, partial(_made, item, adder, reviewer))
-            except (StackError, ConfigurationError, EngineError, SetupError, DeployError) as error:
-                if not keep_going:
+            except (
+                StackError,
+                ConfigurationError,
+                EngineError,
+                SetupError,
+                DeployError,
+                typer.TyperException,
+            ) as error:
+                if failures is None:
                     raise
-                for text in getattr(error, "details", ()):
-                    err.print(text, markup=False)
-                fail(f"{item.choices.name}: {error}", getattr(error, "next_step", ""))
+                failures[item.choices.name] = _shown_failure(item.choices.name, error)
             except typer.Exit:
-                if not keep_going:
+                if failures is None:
                     raise
+                failures[item.choices.name] = tr("it was not accepted, see above")
             else:
                 added.append(item.choices.name)
     return added
+
+
+def _shown_failure(name: str, error: Exception) -> str:
+    """Print why a server could not be added, and return the reason as one line."""
+    reason = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+    for text in getattr(error, "details", ()):
+        err.print(text, markup=False)
+    fail(f"{name}: {reason}", getattr(error, "next_step", ""))
+    return reason.partition("\n")[0]
 
 
 @contextmanager

@@ -222,8 +222,11 @@ def _add_foreign(
     """Add existing MCP servers."""
     if source is not None:
         _tell_next(context, foreign_services.add_from(source, given), given, deploy)
-    else:
-        _tell_next(context, client_imports.import_file(configuration or "", given), given, deploy)
+        return
+    imported = client_imports.import_file(configuration or "", given)
+    _tell_next(context, imported.added, given, deploy and imported.is_complete)
+    if not imported.is_complete:
+        raise typer.Exit(FAILED)
 
 
 def _tell_next(context: typer.Context, names: str | list[str] | None, given: Given, deploy: bool) -> None:
