@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.commands.operation.status import print_table
 from cli.commands.settings import foreign_dialogue as dialogue
+from cli.commands.settings import unused_options
 from cli.commands.settings.foreign_services import Given, Planned, add_planned
 from cli.services import naming
 from cli.services.adding import descriptions, service_files
@@ -41,6 +42,7 @@ def import_file(path: str, given: Given) -> ImportedFile:
 
     Raises typer.Exit where a person does not want them, and the errors of `add_from`.
     """
+    unused_options.refuse_for_import(given)
     try:
         entries = descriptions.configured(path)
     except RefusedError as refusal:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from cli.commands.options import interrupt_afterwards, set_up
 from cli.commands.settings import foreign_dialogue as dialogue
+from cli.commands.settings import unused_options
 from cli.deployment.events import DeployError
 from cli.deployment.image_build import build_settings
 from cli.engine.errors import EngineError
@@ -23,7 +24,7 @@ from cli.services import naming
 from cli.services.adding import descriptions, service_files, stored_secrets
 from cli.services.adding.adding import Adder, Candidate
 from cli.services.adding.service_files import Choices
-from cli.services.importing import names
+from cli.services.importing import names, source_words
 from cli.services.importing.requests import Kind, RefusedError, SourceRequest, WantedSecret
 from cli.services.importing.secret_words import is_secret_name, may_be_secret
 from cli.services.sources.packages import Package
@@ -92,6 +93,7 @@ def add_from(source: str, given: Given) -> str | None:
         _with_options(request, given, {name: value for name, value in given.values.items() if name not in asked})
     except RefusedError as refusal:
         raise dialogue.refused(refusal) from None
+    unused_options.refuse_for_source(given, request.kind, is_registry=source.strip().startswith(source_words.REGISTRY))
     dialogue.show_remarks(request.remarks)
     catalog = load_catalog(given.servers)
     name = _name(request, given, catalog)
@@ -114,6 +116,7 @@ def add_from(source: str, given: Given) -> str | None:
 
 def add_reviewed(entry: Entry, given: Given) -> str | None:
     """Add a reviewed server, and return the service's name; None if it is there already. Raises as `add_from` does."""
+    unused_options.refuse_for_reviewed(given)
     catalog = load_catalog(given.servers)
     reference = Package(entry.source.kind, entry.source.package, entry.source.version, entry.source.reference)
     present = catalog.get(entry.name)
@@ -124,6 +127,7 @@ def add_reviewed(entry: Entry, given: Given) -> str | None:
             ),
             markup=False,
         )
+        _tell_unused(entry.name, given)
         return None
     naming.checked_name(entry.name, {path.name for path in given.servers.iterdir()})
     content = entry.service(naming.checked_port(given.port or "", catalog), language())
@@ -294,3 +298,10 @@ def _tell_the_same(name: str, request: SourceRequest, given: Given, spec: Servic
         tr("{name} is there already, {reference}. No changes.", name=name, reference=spec.source.reference),
         markup=False,
     )
+    _tell_unused(name, given)
+
+
+def _tell_unused(name: str, given: Given) -> None:
+    """Tell which options changed nothing, as the service is there already."""
+    if text := unused_options.without_effect(given, name):
+        err.print(Text(text, style="yellow"))

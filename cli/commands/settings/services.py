@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +13,7 @@ from typing import Annotated
 import typer
 
 from cli.commands.reading import StackOption, YesOption
-from cli.commands.settings import client_imports, foreign_services, reviewed_servers
+from cli.commands.settings import client_imports, foreign_services, reviewed_servers, unused_options
 from cli.commands.settings.foreign_dialogue import MinAgeOption
 from cli.commands.settings.foreign_services import Given
 from cli.commands.settings.reviewed_servers import ListOption
@@ -145,6 +147,8 @@ def add_service(
     if name in reviewed:
         _tell_next(context, foreign_services.add_reviewed(reviewed[name], given), given, deploy)
         return
+    if name is not None or kind is not None:
+        unused_options.refuse_for_own_service(given)
     catalog = load_catalog(SERVERS)
     if name is None and yes:
         raise typer.BadParameter(tr("with --yes, give the name: ./deploy.sh add-service weibo"))
@@ -160,6 +164,8 @@ def add_service(
         added = foreign_services.add_reviewed(reviewed[name], replace(given, port=port))
         _tell_next(context, added, given, deploy)
         return
+    if kind is None:
+        _confirm_unlike(name, [*reviewed, *catalog], asks=not yes)
     service_port = naming.checked_port(port or "", catalog)
     checked_title = naming.checked_title(f"{name} MCP" if title is None else title)
     if kind is None and asking:
@@ -332,6 +338,30 @@ def _line() -> str | None:
         err.print(tr("\nCancelled; nothing was changed."))
         raise typer.Exit(INTERRUPTED) from None
     return line.strip() if line else None
+
+
+def _confirm_unlike(name: str, known: Collection[str], *, asks: bool) -> None:
+    """Let a person confirm a name that is nearly a known one, which may be a typing error.
+
+    Raises typer.BadParameter where nobody is asked, and typer.Exit without consent.
+    """
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    if not near:
+        return
+    if not asks or not sys.stdin.isatty():
+        raise typer.BadParameter(
+            tr(
+                "{name} is very like {near}, which is known already; if that was meant, write {near}. A new service of your "
+                "own: ./deploy.sh add-service {name} --kind plain",
+                near=near[0],
+                name=name,
+            )
+        )
+    question = tr("{name} is very like {near}, which is known already. Make a new service {name} of your own? (y/N): ",
+                  near=near[0], name=name)  # fmt: skip
+    if _ask(question).lower() not in ("y", "yes"):
+        err.print(tr("Nothing was changed."))
+        raise typer.Exit(FAILED)
 
 
 def _ask_kind() -> str:
