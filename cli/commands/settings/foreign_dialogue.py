@@ -24,10 +24,13 @@ from cli.terminal.usage import FAILED, INTERRUPTED
 from infra.services import scan
 from infra.services.contract import Contract
 from infra.services.scan import Finding, Level
+from infra.services.scan.codes import CODES
 from messages import mark, tr
 
 #: A finding that is accepted on the command line: its code and the reason.
-_ACCEPTED = re.compile(r"(?P<code>[A-Z]\d{2})=(?P<reason>.{5,500})")
+_ACCEPTED = re.compile(r"(?P<code>[A-Z]\d{2})=(?P<reason>.*)")
+#: How many characters a reason has.
+SHORTEST_REASON, LONGEST_REASON = 5, 500
 #: Is accepted on the command line: a remote server in a private network.
 PRIVATE_ADDRESS = "private-address"
 #: So many prompts and resources of each kind are listed; the others are counted.
@@ -105,24 +108,22 @@ class Reviewer:
         Raises typer.Exit for a finding that is not accepted.
         """
         show_findings(findings)
-        result = []
-        for finding in scan.blocking(findings):
-            reason = self.accepted.get(finding.code, "")
-            if not reason and not self.yes:
-                err.print(
-                    tr("Why is {code} acceptable here? (empty: do not add the service) ", code=finding.code),
-                    end="",
-                    markup=False,
-                )
-                reason = line() or ""
-            if len(reason) < 5:
-                err.print(
-                    tr("Not added: {code} stops it. To accept it: --accept '{code}=REASON'", code=finding.code),
-                    markup=False,
-                )
-                raise typer.Exit(FAILED)
-            result.append({"code": finding.code, "tool": finding.tool, "sha256": finding.sha256, "reason": reason})
-        return result
+        blocking = scan.blocking(findings)
+        reasons = dict(self.accepted)
+        missing = list(dict.fromkeys(finding.code for finding in blocking if finding.code not in reasons))
+        while missing and not self.yes and len(reason := _ask_reason(missing[0])) >= SHORTEST_REASON:
+            reasons[missing.pop(0)] = reason
+        if missing:
+            options = " ".join(f"--accept '{code}={tr('REASON')}'" for code in missing)
+            err.print(
+                tr("Not added: {codes} would stop it. To accept: {options}", codes=", ".join(missing), options=options),
+                markup=False,
+            )
+            raise typer.Exit(FAILED)
+        return [
+            {"code": item.code, "tool": item.tool, "sha256": item.sha256, "reason": reasons[item.code]}
+            for item in blocking
+        ]
 
 
 def acceptances(words: Collection[str]) -> tuple[bool, dict[str, str]]:
@@ -136,7 +137,20 @@ def acceptances(words: Collection[str]) -> tuple[bool, dict[str, str]]:
             raise typer.BadParameter(
                 tr("--accept takes {private} or CODE=REASON, such as 'T01=checked by hand'", private=PRIVATE_ADDRESS)
             )
-        findings[match["code"]] = match["reason"]
+        if match["code"] not in CODES:
+            raise typer.BadParameter(
+                tr("--accept: there is no finding {code}; known: {known}", code=match["code"], known=", ".join(CODES))
+            )
+        if not SHORTEST_REASON <= len(match["reason"].strip()) <= LONGEST_REASON:
+            raise typer.BadParameter(
+                tr(
+                    "--accept {code}: a reason has {least} to {most} characters, and stands in service.yaml for others",
+                    code=match["code"],
+                    least=SHORTEST_REASON,
+                    most=LONGEST_REASON,
+                )
+            )
+        findings[match["code"]] = match["reason"].strip()
     return PRIVATE_ADDRESS in words, findings
 
 
@@ -308,6 +322,18 @@ def _why(question: Question) -> str:
         key=question.key,
         text=_plain(question.placeholder),
     )
+
+
+def _ask_reason(code: str) -> str:
+    """Ask why a finding is acceptable, again where the answer is too short; empty: it is not."""
+    while True:
+        err.print(
+            tr("Why is {code} acceptable here? (empty: do not add the service) ", code=code), end="", markup=False
+        )
+        reason = line() or ""
+        if not reason or len(reason) >= SHORTEST_REASON:
+            return reason
+        err.print(tr("a reason has at least {least} characters", least=SHORTEST_REASON))
 
 
 def _ask_kinds(candidate: Candidate, undecided: Sequence[str]) -> dict[str, str]:

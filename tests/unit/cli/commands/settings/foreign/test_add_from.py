@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import typer
 
+from cli.commands.settings.foreign_dialogue import Reviewer
 from cli.system.errors import StackError
 from infra.services.catalog import load_catalog
+from infra.services.scan import Finding, Level
 from tests.support.foreign_registry import tool
 from tests.unit.cli.commands.settings.foreign.conftest import POISON, SECRET, Dyber, Repository
+from tests.unit.cli.commands.settings.test_add_service import Terminal
 
 
 def test_a_package_becomes_a_service_and_the_next_steps_are_told(
@@ -127,6 +130,43 @@ def test_a_poisoned_server_is_not_added_unless_a_person_gives_a_reason(
     assert spec.source and [(item.code, item.reason) for item in spec.source.accepted] == [
         ("T01", "read by two people")
     ]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "words"),
+    [
+        ("T01=看过", "a reason has 5 to 500 characters"),
+        ("T01=", "a reason has 5 to 500"),
+        ("Z99=not a finding", "no finding Z99; known: T01"),
+    ],
+)
+def test_an_acceptance_that_cannot_count_is_refused_with_its_reason(
+    dyber: Dyber, repository: Repository, accepted: str, words: str
+) -> None:
+    with pytest.raises(typer.BadParameter, match=words):
+        dyber("add-service", "--from", "npm:@example/weather", "--yes", "--accept", accepted)
+    assert repository.registry.asked == []
+
+
+def findings(*codes: str) -> list[Finding]:
+    return [Finding(code, Level.BLOCK, "forecast", ("description",), "words", sha256="a" * 64) for code in codes]
+
+
+def test_all_findings_that_stop_a_service_are_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
+    reviewer = Reviewer(yes=True, accepted={"T02": "read by two people"})
+    with pytest.raises(typer.Exit):
+        reviewer.accepted_findings(findings("T01", "T02", "T06", "T01"))
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown.endswith("--accept 'T01=REASON' --accept 'T06=REASON'")
+
+
+def test_a_reason_that_is_too_short_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("ok\nread by me\nby others too\n"))
+    accepted = Reviewer(yes=False).accepted_findings(findings("T01", "T06"))
+    assert [(item["code"], item["reason"]) for item in accepted] == [("T01", "read by me"), ("T06", "by others too")]
 
 
 def test_an_interrupted_question_leaves_nothing(dyber: Dyber, repository: Repository) -> None:
