@@ -41,6 +41,7 @@ class HelpContext(typer.Context):
 
         for name, words in _WORDS.items():
             setattr(rich_utils, name, tr(words))
+        _wrap_all_words(rich_utils)
         help_option = self.command.get_help_option(self)
         if help_option is not None:
             help_option.help = tr("Show this message and exit.")
@@ -55,3 +56,19 @@ def translate(command: Any) -> None:
         command.subcommand_metavar = tr("COMMAND [ARGS]...")
         for inner in command.commands.values():
             translate(inner)
+
+
+def _wrap_all_words(rich_utils: Any) -> None:
+    """Let help texts go on in the next line wherever a line is full: Chinese has no spaces, and would be cut off."""
+    from rich.text import Text
+
+    make = rich_utils._make_rich_text
+
+    def made(**options: Any) -> Any:
+        text = make(**options)
+        if isinstance(text, Text):
+            text.overflow = "fold"
+        return text
+
+    if make.__name__ != made.__name__:
+        rich_utils._make_rich_text = made

@@ -206,14 +206,22 @@ def ask_internet(request: SourceRequest, *, yes: bool) -> bool:
         return True
     if yes:
         return False
-    err.print(tr("May it reach the Internet? (y/N): "), end="", markup=False)
-    return (line() or "").lower() in ("y", "yes")
+    return confirmed(tr("May it reach the Internet? (y/N): "))
 
 
 def confirmed(question: str) -> bool:
     """Ask for a yes."""
     err.print(question, end="", markup=False)
-    return (line() or "").lower() in ("y", "yes")
+    return answer().lower() in ("y", "yes")
+
+
+def answer() -> str:
+    """Return the next line of the input. Raises typer.Exit at its end: nobody is there to answer."""
+    text = line()
+    if text is None:
+        err.print(tr("\nNo answer; nothing was changed. Without a terminal, --yes answers for you."), markup=False)
+        raise typer.Exit(FAILED)
+    return text
 
 
 def line() -> str | None:
@@ -308,11 +316,7 @@ def _answer(question: Question) -> str:
     if question.placeholder:
         err.print(Text(_why(question), style="dim"))
     err.print(f"{question.key}{about}{choices}{offered}: ", end="", markup=False)
-    text = line()
-    if text is None:
-        err.print(tr("\nNo answer; nothing was changed."))
-        raise typer.Exit(FAILED)
-    return text or question.default
+    return answer() or question.default
 
 
 def _why(question: Question) -> str:
@@ -330,7 +334,7 @@ def _ask_reason(code: str) -> str:
         err.print(
             tr("Why is {code} acceptable here? (empty: do not add the service) ", code=code), end="", markup=False
         )
-        reason = line() or ""
+        reason = answer()
         if not reason or len(reason) >= SHORTEST_REASON:
             return reason
         err.print(tr("a reason has at least {least} characters", least=SHORTEST_REASON))
@@ -347,7 +351,7 @@ def _ask_kinds(candidate: Candidate, undecided: Sequence[str]) -> dict[str, str]
             end="",
             markup=False,
         )
-        names = re.split(r"[\s,，、]+", (line() or "").strip())
+        names = re.split(r"[\s,，、]+", answer())
         names = [name for name in names if name]
         if not (wrong := [name for name in names if not tool_kinds.matching(undecided, [name])]):
             return tool_kinds.decisions(candidate.contract, read=tool_kinds.matching(undecided, names))

@@ -246,7 +246,12 @@ def _tell_next(context: typer.Context, names: str | list[str] | None, given: Giv
     option = "" if given.stack == "dev" else f" deploy -s {given.stack}"
     out.print(tr("Next: ") + f"./deploy.sh{option}", markup=False)
     for name in added:
-        out.print(tr("Its address after the deployment: <gateway>/api/{name}/mcp", name=name), markup=False)
+        _tell_address(name)
+
+
+def _tell_address(name: str) -> None:
+    text = tr("Once it is deployed, ./deploy.sh list shows its address, which ends in /api/{name}/mcp", name=name)
+    out.print(text, markup=False)
 
 
 def _assignments(words: list[str]) -> dict[str, str]:
@@ -398,7 +403,7 @@ def _created(identifiers: naming.Identifiers, port: int, stack: str, deploy: boo
     for number, step in enumerate(steps[: 2 if deploy else 3], 1):
         out.print(f"  {number}. {step}", markup=False)
     if not deploy:
-        out.print(tr("Its address after the deployment: <gateway>/api/{name}/mcp", name=name), markup=False)
+        _tell_address(name)
 
 
 def _removed(name: str, kept: Path, deployed: list[removal.Deployed], deleted_stack: str | None) -> None:

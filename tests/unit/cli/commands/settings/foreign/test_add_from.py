@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,26 @@ def test_an_acceptance_that_cannot_count_is_refused_with_its_reason(
     with pytest.raises(typer.BadParameter, match=words):
         dyber("add-service", "--from", "npm:@example/weather", "--yes", "--accept", accepted)
     assert repository.registry.asked == []
+
+
+def test_without_anybody_to_ask_nothing_is_answered_by_itself(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dyber("add-service", "--from", "npm:@example/weather") == 1
+    assert "--yes" in capsys.readouterr().err
+    assert dyber("add-service", "--from", "npm:@example/weather", "--no-internet") == 1
+    assert "--yes" in capsys.readouterr().err
+    assert repository.names == []
+
+
+def test_the_program_that_is_advised_can_be_given_as_it_is_printed(dyber: Dyber, repository: Repository) -> None:
+    repository.registry.programs = {"stars-mcp": ("-m stars", "-m moon")}
+    with pytest.raises(StackError) as refused:
+        dyber("add-service", "--from", "pypi:stars-mcp", "--yes")
+    advice = shlex.split(refused.value.next_step)
+    option = advice[advice.index("as") + 1 :]
+    assert option == ["--bin", "-m stars"]
+    assert dyber("add-service", "--from", "pypi:stars-mcp", "--yes", *option) == 0
 
 
 def findings(*codes: str) -> list[Finding]:
