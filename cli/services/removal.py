@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from cli.engine import engine, stored_data
 from cli.engine.resource_types import CONTAINER, VOLUME
 from cli.engine.stored_data import StoredData
 from cli.inventory import remains
+from cli.services.leftover_settings import WithoutService
 from cli.system.checkout import ROOT
 from infra.schema.problems import ConfigurationError
-from infra.services.catalog import ServiceSpec
+from infra.services.catalog import ServiceSpec, declared_secrets
+from infra.settings import env_file
+from infra.settings.env_file import EnvFile
 from infra.settings.names import stack_file
 from infra.settings.secrets import as_ciphertext
-from infra.settings.stack import parse_settings, read_overrides
+from infra.settings.stack import StackSettings, parse_settings, read_overrides
 
 #: The folder for removed services in the repository, which git ignores.
 REMOVED = ".removed-services"
@@ -83,25 +86,36 @@ def containers_of(resources: list[dict[str, Any]], service: str) -> list[dict[st
     ]
 
 
-def broken_settings(root: Path, catalog: Mapping[str, ServiceSpec], service: str) -> list[str]:
-    """Return problems that the stack files would have without `service`, as texts that name file and key."""
+def broken_settings(
+    root: Path, catalog: Mapping[str, ServiceSpec], service: str, changed: Sequence[WithoutService] = ()
+) -> list[str]:
+    """Return problems that the stack files would have without `service`, as texts that name file and key.
+
+    `changed` are files that the service was taken out of already.
+    """
     without = {name: spec for name, spec in catalog.items() if name != service}
+    declared = {name: secrets for name, secrets in declared_secrets(root / "mcp-servers").items() if name != service}
+    texts = {item.file.path: item.file.text() for item in changed}
     problems = []
     for file in sorted(root.glob("Pulumi.*.yaml")):
         stack = file.name.split(".")[1]
-        content = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("config") or {}
-        readable = {key: as_ciphertext(value) for key, value in content.items()}
-        values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in readable.items()}
+        text = file.read_text(encoding="utf-8")
         try:
-            settings = parse_settings(stack, values, overrides=read_overrides(root, stack))
-            settings.select(catalog)
+            _settings(stack, text, read_overrides(root, stack)).select(catalog)
         except ConfigurationError:
             continue  # The file is unusable with the service too; the next deployment reports that.
         try:
-            settings.select(without)
+            _settings(stack, texts.get(file, text), env_file.read(root, stack, declared)).select(without)
         except ConfigurationError as error:
             problems += [problem.text() for problem in error.problems]
     return problems
+
+
+def _settings(stack: str, text: str, overrides: EnvFile) -> StackSettings:
+    content = (yaml.safe_load(text) or {}).get("config") or {}
+    readable = {key: as_ciphertext(value) for key, value in content.items()}
+    values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in readable.items()}
+    return parse_settings(stack, values, overrides=overrides)
 
 
 def move_aside(root: Path, folder: Path) -> Path:

@@ -5,8 +5,6 @@ All other words are translated where they are written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import typer
@@ -46,27 +44,11 @@ class HelpContext(typer.Context):
 
         for name, words in _WORDS.items():
             setattr(rich_utils, name, tr(words))
-        rich_utils._make_rich_text = _folded(rich_utils._make_rich_text)
+        _wrap_all_words(rich_utils)
         help_option = self.command.get_help_option(self)
         if help_option is not None:
             help_option.help = tr("Show this message and exit.")
         return super().get_help()
-
-
-def _folded(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `make`, which makes texts for a page, so that a text without spaces goes on in the next line.
-
-    Rich cuts it otherwise, as if a Chinese sentence was one long word.
-    """
-
-    @wraps(make)
-    def made(*arguments: Any, **options: Any) -> Any:
-        text = make(*arguments, **options)
-        if hasattr(text, "overflow"):
-            text.overflow = "fold"
-        return text
-
-    return made
 
 
 def translate(command: Any) -> None:
@@ -77,3 +59,19 @@ def translate(command: Any) -> None:
         command.subcommand_metavar = tr("COMMAND [ARGS]...")
         for inner in command.commands.values():
             translate(inner)
+
+
+def _wrap_all_words(rich_utils: Any) -> None:
+    """Let help texts go on in the next line wherever a line is full: Chinese has no spaces, and would be cut off."""
+    from rich.text import Text
+
+    make = rich_utils._make_rich_text
+
+    def made(**options: Any) -> Any:
+        text = make(**options)
+        if isinstance(text, Text):
+            text.overflow = "fold"
+        return text
+
+    if make.__name__ != made.__name__:
+        rich_utils._make_rich_text = made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from cli.commands.operation.status import print_table
 from cli.commands.settings import foreign_dialogue as dialogue
+from cli.commands.settings import unused_options
 from cli.commands.settings.foreign_services import Given, Planned, add_planned
 from cli.services import naming
 from cli.services.adding import descriptions, service_files
@@ -27,11 +29,20 @@ from infra.services.catalog import ServiceSpec, load_catalog, lowest_free_port
 from messages import tr
 
 
-def import_file(path: str, given: Given) -> list[str]:
-    """Add the servers in a client's configuration, and return the names of the new services.
+@dataclass(frozen=True)
+class ImportedFile:
+    """What became of a client's configuration: the names of the new services, and whether some entry is not there."""
 
-    Raises typer.Exit with the exit code 1 if some of them could not be added, and the errors of `add_from`.
+    added: list[str]
+    is_complete: bool
+
+
+def import_file(path: str, given: Given) -> ImportedFile:
+    """Add the servers in a client's configuration.
+
+    Raises typer.Exit where a person does not want them, and the errors of `add_from`.
     """
+    unused_options.refuse_for_import(given)
     try:
         entries = descriptions.configured(path)
     except RefusedError as refusal:
@@ -55,12 +66,16 @@ def import_file(path: str, given: Given) -> list[str]:
         raise typer.Exit(FAILED)
     ports = {spec.port: name for name, spec in catalog.items()}
     planned = [_planned(result.request, given, ports, private) for result in chosen]
-    added = add_planned(planned, given, catalog, keep_going=True) if planned else []
-    if problems or len(added) < len(planned):
-        raise typer.Exit(FAILED)
-    if not planned:
+    failures: dict[str, str] = {}
+    added = add_planned(planned, given, catalog, failures) if planned else []
+    if planned:
+        _show_results(results, fates, failures)
+    elif not problems:
         out.print(tr("No changes."))
-    return added
+    if problems or failures:
+        missing = tr("What is missing, once it is corrected: ")
+        err.print(f"{missing}./deploy.sh add-service --import {shlex.quote(path)}", markup=False)
+    return ImportedFile(added, not problems and not failures)
 
 
 @dataclass(frozen=True)
@@ -77,7 +92,8 @@ def _planned_import(entry: Entry, importer: Importer, given: Given) -> Imported:
     result = importer.convert(entry)
     if result.refusal or not result.request.questions:
         return result
-    err.print(Text(f"{entry.name}:", style="bold"))
+    if not given.yes:
+        err.print(Text(f"{entry.name}:", style="bold"))
 
     def request(answers: Mapping[str, str]) -> SourceRequest:
         made = replace(importer, answers=answers).convert(entry)
@@ -89,6 +105,8 @@ def _planned_import(entry: Entry, importer: Importer, given: Given) -> Imported:
         made = dialogue.answered(request, importer.answers, yes=given.yes)
     except RefusedError as refusal:
         return Imported(entry, SourceRequest(name=result.request.name), refusal)
+    except dialogue.MissingValues as missing:
+        return Imported(entry, SourceRequest(name=result.request.name), missing.refusal())
     return Imported(entry, made)
 
 
@@ -107,17 +125,22 @@ def _fates(results: Sequence[Imported], given: Given, catalog: Mapping[str, Serv
         elif name in catalog and service_files.is_the_same(service_files.read(given.servers / name), result.request):
             fates.append(_Fate(False))
         else:
-            fates.append(_new(name, folders))
+            fates.append(_new(result.request, folders))
         taken.setdefault(name, result.entry.name)
     return fates
 
 
-def _new(name: str, folders: set[str]) -> _Fate:
+def _new(request: SourceRequest, folders: set[str]) -> _Fate:
     try:
-        naming.checked_name(name, folders)
+        naming.checked_name(request.name, folders)
+        naming.checked_title(_title(request))
     except typer.TyperException as error:
         return _Fate(False, error.format_message(), tr("give it another name in the file"))
     return _Fate(True)
+
+
+def _title(request: SourceRequest) -> str:
+    return (request.title or request.name)[:60]
 
 
 def _planned(request: SourceRequest, given: Given, ports: dict[int, str], private: bool) -> Planned:
@@ -126,7 +149,7 @@ def _planned(request: SourceRequest, given: Given, ports: dict[int, str], privat
     choices = Choices(
         request.name,
         port,
-        naming.checked_title((request.title or request.name)[:60]),
+        naming.checked_title(_title(request)),
         dialogue.ask_internet(request, yes=given.yes) if given.internet is None else given.internet,
         request.name if request.disabled else None,
         private and request.kind is Kind.URL,
@@ -155,6 +178,22 @@ def _show_import(results: Sequence[Imported], fates: Sequence[_Fate]) -> None:
         elif result.request.remarks:
             err.print(Text(f"{result.entry.name}:"))
             dialogue.show_remarks(result.request.remarks, "  ")
+
+
+def _show_results(results: Sequence[Imported], fates: Sequence[_Fate], failures: Mapping[str, str]) -> None:
+    """Print one table at the end: what became of each entry, and why not."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in (tr("entry"), tr("service"), "", tr("why")):
+        table.add_column(column, overflow="fold")
+    for result, fate in zip(results, fates, strict=True):
+        name = result.request.name
+        reason = fate.reason or (failures.get(name, "") if fate.is_new else "")
+        state = Text(tr("added"), style="green") if fate.is_new else Text(tr("there already"), style="dim")
+        if reason:
+            state = Text(tr("not added"), style="red")
+        table.add_row(result.entry.name, "" if reason else name, state, Text(reason.partition("\n")[0]))
+    out.print()
+    print_table(table)
 
 
 def _entries_named(entries: Sequence[Entry], name: str) -> list[Entry]:

@@ -17,17 +17,20 @@ from rich.text import Text
 from cli.commands.operation.status import print_table
 from cli.services.adding import service_files, tool_kinds
 from cli.services.adding.adding import Candidate, Decisions
-from cli.services.importing.requests import Question, RefusedError, Remark, SourceRequest
+from cli.services.importing.requests import Question, RefusedError, Remark, SourceRequest, remark
 from cli.system.errors import StackError
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, INTERRUPTED
 from infra.services import scan
 from infra.services.contract import Contract
 from infra.services.scan import Finding, Level
-from messages import tr
+from infra.services.scan.codes import CODES
+from messages import mark, tr
 
 #: A finding that is accepted on the command line: its code and the reason.
-_ACCEPTED = re.compile(r"(?P<code>[A-Z]\d{2})=(?P<reason>.{5,500})")
+_ACCEPTED = re.compile(r"(?P<code>[A-Z]\d{2})=(?P<reason>.*)")
+#: How many characters a reason has.
+SHORTEST_REASON, LONGEST_REASON = 5, 500
 #: Is accepted on the command line: a remote server in a private network.
 PRIVATE_ADDRESS = "private-address"
 #: So many prompts and resources of each kind are listed; the others are counted.
@@ -45,6 +48,22 @@ MinAgeOption = Annotated[
     ),
 ]
 _STYLES = {tool_kinds.READ: "green", tool_kinds.WRITE: "yellow", tool_kinds.OFF: "dim"}
+
+
+class MissingValues(typer.BadParameter):
+    """Values that only the user knows were not given, and nobody can be asked."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self._options = " ".join(f"--set {question.key}=…" for question in questions)
+        self._reasons = "".join(f"\n  {_why(question)}" for question in questions if question.placeholder)
+        super().__init__(tr("values are missing; give them: {options}", options=self._options) + self._reasons)
+
+    def refusal(self) -> RefusedError:
+        """Return the same as the refusal of one server among several."""
+        return RefusedError(
+            remark(mark("values are missing{reasons}"), reasons=self._reasons),
+            remark(mark("give them: {options}"), options=self._options),
+        )
 
 
 @dataclass(frozen=True)
@@ -89,24 +108,22 @@ class Reviewer:
         Raises typer.Exit for a finding that is not accepted.
         """
         show_findings(findings)
-        result = []
-        for finding in scan.blocking(findings):
-            reason = self.accepted.get(finding.code, "")
-            if not reason and not self.yes:
-                err.print(
-                    tr("Why is {code} acceptable here? (empty: do not add the service) ", code=finding.code),
-                    end="",
-                    markup=False,
-                )
-                reason = line() or ""
-            if len(reason) < 5:
-                err.print(
-                    tr("Not added: {code} stops it. To accept it: --accept '{code}=REASON'", code=finding.code),
-                    markup=False,
-                )
-                raise typer.Exit(FAILED)
-            result.append({"code": finding.code, "tool": finding.tool, "sha256": finding.sha256, "reason": reason})
-        return result
+        blocking = scan.blocking(findings)
+        reasons = dict(self.accepted)
+        missing = list(dict.fromkeys(finding.code for finding in blocking if finding.code not in reasons))
+        while missing and not self.yes and len(reason := _ask_reason(missing[0])) >= SHORTEST_REASON:
+            reasons[missing.pop(0)] = reason
+        if missing:
+            options = " ".join(f"--accept '{code}={tr('REASON')}'" for code in missing)
+            err.print(
+                tr("Not added: {codes} would stop it. To accept: {options}", codes=", ".join(missing), options=options),
+                markup=False,
+            )
+            raise typer.Exit(FAILED)
+        return [
+            {"code": item.code, "tool": item.tool, "sha256": item.sha256, "reason": reasons[item.code]}
+            for item in blocking
+        ]
 
 
 def acceptances(words: Collection[str]) -> tuple[bool, dict[str, str]]:
@@ -120,7 +137,20 @@ def acceptances(words: Collection[str]) -> tuple[bool, dict[str, str]]:
             raise typer.BadParameter(
                 tr("--accept takes {private} or CODE=REASON, such as 'T01=checked by hand'", private=PRIVATE_ADDRESS)
             )
-        findings[match["code"]] = match["reason"]
+        if match["code"] not in CODES:
+            raise typer.BadParameter(
+                tr("--accept: there is no finding {code}; known: {known}", code=match["code"], known=", ".join(CODES))
+            )
+        if not SHORTEST_REASON <= len(match["reason"].strip()) <= LONGEST_REASON:
+            raise typer.BadParameter(
+                tr(
+                    "--accept {code}: a reason has {least} to {most} characters, and stands in service.yaml for others",
+                    code=match["code"],
+                    least=SHORTEST_REASON,
+                    most=LONGEST_REASON,
+                )
+            )
+        findings[match["code"]] = match["reason"].strip()
     return PRIVATE_ADDRESS in words, findings
 
 
@@ -129,7 +159,7 @@ def answered(
 ) -> SourceRequest:
     """Return a request without open questions; asks a person unless `yes`.
 
-    Raises RefusedError, typer.BadParameter naming the values that are missing, and typer.Exit without an answer.
+    Raises RefusedError, MissingValues, and typer.Exit without an answer.
     """
     answers = dict(given)
     while True:
@@ -137,10 +167,9 @@ def answered(
         open_questions = [question for question in made.questions if question.key not in answers]
         if not open_questions:
             return made
-        missing = [question.key for question in open_questions if yes and not question.default]
+        missing = [question for question in open_questions if yes and not question.default]
         if missing:
-            options = " ".join(f"--set {key}=…" for key in missing)
-            raise typer.BadParameter(tr("values are missing; give them: {options}", options=options))
+            raise MissingValues(missing)
         for question in open_questions:
             answers[question.key] = question.default if yes else _answer(question)
 
@@ -177,14 +206,22 @@ def ask_internet(request: SourceRequest, *, yes: bool) -> bool:
         return True
     if yes:
         return False
-    err.print(tr("May it reach the Internet? (y/N): "), end="", markup=False)
-    return (line() or "").lower() in ("y", "yes")
+    return confirmed(tr("May it reach the Internet? (y/N): "))
 
 
 def confirmed(question: str) -> bool:
     """Ask for a yes."""
     err.print(question, end="", markup=False)
-    return (line() or "").lower() in ("y", "yes")
+    return answer().lower() in ("y", "yes")
+
+
+def answer() -> str:
+    """Return the next line of the input. Raises typer.Exit at its end: nobody is there to answer."""
+    text = line()
+    if text is None:
+        err.print(tr("\nNo answer; nothing was changed. Without a terminal, --yes answers for you."), markup=False)
+        raise typer.Exit(FAILED)
+    return text
 
 
 def line() -> str | None:
@@ -263,8 +300,8 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 def show_remarks(remarks: Sequence[Remark], indent: str = "") -> None:
     """Print remarks about a request."""
-    for remark in remarks:
-        err.print(Text(f"{indent}• {remark.text()}", style="yellow"))
+    for item in remarks:
+        err.print(Text(f"{indent}• {item.text()}", style="yellow"))
 
 
 def refused(refusal: RefusedError) -> StackError:
@@ -276,12 +313,31 @@ def _answer(question: Question) -> str:
     choices = f" [{', '.join(question.choices)}]" if question.choices else ""
     offered = tr(" (empty: {default})", default=question.default) if question.default else ""
     about = f": {_plain(question.description)}" if question.description else ""
+    if question.placeholder:
+        err.print(Text(_why(question), style="dim"))
     err.print(f"{question.key}{about}{choices}{offered}: ", end="", markup=False)
-    text = line()
-    if text is None:
-        err.print(tr("\nNo answer; nothing was changed."))
-        raise typer.Exit(FAILED)
-    return text or question.default
+    return answer() or question.default
+
+
+def _why(question: Question) -> str:
+    """Return why what is written for a value is not taken."""
+    return tr(
+        "{key}: {text!r} is written there, which looks like a placeholder and not like a value",
+        key=question.key,
+        text=_plain(question.placeholder),
+    )
+
+
+def _ask_reason(code: str) -> str:
+    """Ask why a finding is acceptable, again where the answer is too short; empty: it is not."""
+    while True:
+        err.print(
+            tr("Why is {code} acceptable here? (empty: do not add the service) ", code=code), end="", markup=False
+        )
+        reason = answer()
+        if not reason or len(reason) >= SHORTEST_REASON:
+            return reason
+        err.print(tr("a reason has at least {least} characters", least=SHORTEST_REASON))
 
 
 def _ask_kinds(candidate: Candidate, undecided: Sequence[str]) -> dict[str, str]:
@@ -295,7 +351,7 @@ def _ask_kinds(candidate: Candidate, undecided: Sequence[str]) -> dict[str, str]
             end="",
             markup=False,
         )
-        names = re.split(r"[\s,，、]+", (line() or "").strip())
+        names = re.split(r"[\s,，、]+", answer())
         names = [name for name in names if name]
         if not (wrong := [name for name in names if not tool_kinds.matching(undecided, [name])]):
             return tool_kinds.decisions(candidate.contract, read=tool_kinds.matching(undecided, names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from cli.commands.options import interrupt_afterwards, set_up
 from cli.commands.settings import foreign_dialogue as dialogue
+from cli.commands.settings import unused_options
 from cli.deployment.events import DeployError
 from cli.deployment.image_build import build_settings
 from cli.engine.errors import EngineError
@@ -22,9 +24,9 @@ from cli.services import naming
 from cli.services.adding import descriptions, service_files, stored_secrets
 from cli.services.adding.adding import Adder, Candidate
 from cli.services.adding.service_files import Choices
-from cli.services.importing import names
+from cli.services.importing import names, source_words
 from cli.services.importing.requests import Kind, RefusedError, SourceRequest, WantedSecret
-from cli.services.importing.secret_words import is_secret_name, is_secret_value
+from cli.services.importing.secret_words import is_secret_name, may_be_secret
 from cli.services.sources.packages import Package
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
@@ -36,6 +38,9 @@ from infra.services.foreign_catalog import Entry
 from messages import language, tr
 from toolchain.errors import SetupError
 from toolchain.home import DyberHome
+
+#: The key of an answer about an argument, which is no variable.
+_ARGUMENT = re.compile(r"argument-\d+")
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,13 @@ def add_from(source: str, given: Given) -> str | None:
         described = descriptions.Description(
             source, arguments=given.arguments, headers=given.headers, number=given.number, private=private
         )
-        asked = {question.key for question in described.request({}).questions}
+        confirmed = {key: value for key, value in given.values.items() if _ARGUMENT.fullmatch(key)}
+        asked = {question.key for question in described.request(confirmed).questions} | set(confirmed)
         request = dialogue.answered(described.request, given.values, yes=given.yes)
         _with_options(request, given, {name: value for name, value in given.values.items() if name not in asked})
     except RefusedError as refusal:
         raise dialogue.refused(refusal) from None
+    unused_options.refuse_for_source(given, request.kind, is_registry=source.strip().startswith(source_words.REGISTRY))
     dialogue.show_remarks(request.remarks)
     catalog = load_catalog(given.servers)
     name = _name(request, given, catalog)
@@ -109,6 +116,7 @@ def add_from(source: str, given: Given) -> str | None:
 
 def add_reviewed(entry: Entry, given: Given) -> str | None:
     """Add a reviewed server, and return the service's name; None if it is there already. Raises as `add_from` does."""
+    unused_options.refuse_for_reviewed(given)
     catalog = load_catalog(given.servers)
     reference = Package(entry.source.kind, entry.source.package, entry.source.version, entry.source.reference)
     present = catalog.get(entry.name)
@@ -119,6 +127,7 @@ def add_reviewed(entry: Entry, given: Given) -> str | None:
             ),
             markup=False,
         )
+        _tell_unused(entry.name, given)
         return None
     naming.checked_name(entry.name, {path.name for path in given.servers.iterdir()})
     content = entry.service(naming.checked_port(given.port or "", catalog), language())
@@ -145,11 +154,15 @@ def add_reviewed(entry: Entry, given: Given) -> str | None:
 
 
 def add_planned(
-    planned: Sequence[Planned], given: Given, catalog: Mapping[str, ServiceSpec], *, keep_going: bool = False
+    planned: Sequence[Planned],
+    given: Given,
+    catalog: Mapping[str, ServiceSpec],
+    failures: dict[str, str] | None = None,
 ) -> list[str]:
     """Make the services, and return the names of those that were made.
 
-    With `keep_going`, a server that cannot be added does not keep the next ones from being added.
+    With `failures`, a server that cannot be added does not keep the next ones from being added; its name and the reason
+    are then put there.
     """
     _, findings = dialogue.acceptances(given.accept)
     reviewer = dialogue.Reviewer(given.yes, given.read, given.write, given.off, findings)
@@ -158,18 +171,33 @@ def add_planned(
         for item in planned:
             try:
                 _add_one(item, given, partial(_made, item, adder, reviewer))
-            except (StackError, ConfigurationError, EngineError, SetupError, DeployError) as error:
-                if not keep_going:
+            except (
+                StackError,
+                ConfigurationError,
+                EngineError,
+                SetupError,
+                DeployError,
+                typer.TyperException,
+            ) as error:
+                if failures is None:
                     raise
-                for text in getattr(error, "details", ()):
-                    err.print(text, markup=False)
-                fail(f"{item.choices.name}: {error}", getattr(error, "next_step", ""))
+                failures[item.choices.name] = _shown_failure(item.choices.name, error)
             except typer.Exit:
-                if not keep_going:
+                if failures is None:
                     raise
+                failures[item.choices.name] = tr("it was not accepted, see above")
             else:
                 added.append(item.choices.name)
     return added
+
+
+def _shown_failure(name: str, error: Exception) -> str:
+    """Print why a server could not be added, and return the reason as one line."""
+    reason = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+    for text in getattr(error, "details", ()):
+        err.print(text, markup=False)
+    fail(f"{name}: {reason}", getattr(error, "next_step", ""))
+    return reason.partition("\n")[0]
 
 
 @contextmanager
@@ -227,7 +255,7 @@ def _show_added(item: Planned, stack: str) -> None:
 def _with_options(request: SourceRequest, given: Given, variables: Mapping[str, str]) -> None:
     """Add what further options say: variables, secrets, the program and requirements. Raises typer.BadParameter."""
     for name, value in variables.items():
-        if is_secret_name(name) or is_secret_value(value):
+        if is_secret_name(name) or may_be_secret(value):
             raise typer.BadParameter(
                 tr("{name}: a secret's value cannot be on a command line; write --secret {name}", name=name)
             )
@@ -270,3 +298,10 @@ def _tell_the_same(name: str, request: SourceRequest, given: Given, spec: Servic
         tr("{name} is there already, {reference}. No changes.", name=name, reference=spec.source.reference),
         markup=False,
     )
+    _tell_unused(name, given)
+
+
+def _tell_unused(name: str, given: Given) -> None:
+    """Tell which options changed nothing, as the service is there already."""
+    if text := unused_options.without_effect(given, name):
+        err.print(Text(text, style="yellow"))

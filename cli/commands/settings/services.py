@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +13,14 @@ from typing import Annotated
 import typer
 
 from cli.commands.reading import StackOption, YesOption
-from cli.commands.settings import client_imports, foreign_services, reviewed_servers
+from cli.commands.settings import client_imports, foreign_services, reviewed_servers, unused_options
 from cli.commands.settings.foreign_dialogue import MinAgeOption
 from cli.commands.settings.foreign_services import Given
 from cli.commands.settings.reviewed_servers import ListOption
 from cli.deployment.environment import activate
 from cli.engine import stored_data
-from cli.services import kinds, naming, removal, scaffold
+from cli.services import kinds, leftover_settings, naming, removal, scaffold
+from cli.services.leftover_settings import WithoutService
 from cli.system.checkout import ROOT
 from cli.terminal.console import err, out
 from cli.terminal.usage import FAILED, INTERRUPTED, examples
@@ -144,6 +147,8 @@ def add_service(
     if name in reviewed:
         _tell_next(context, foreign_services.add_reviewed(reviewed[name], given), given, deploy)
         return
+    if name is not None or kind is not None:
+        unused_options.refuse_for_own_service(given)
     catalog = load_catalog(SERVERS)
     if name is None and yes:
         raise typer.BadParameter(tr("with --yes, give the name: ./deploy.sh add-service weibo"))
@@ -159,6 +164,8 @@ def add_service(
         added = foreign_services.add_reviewed(reviewed[name], replace(given, port=port))
         _tell_next(context, added, given, deploy)
         return
+    if kind is None:
+        _confirm_unlike(name, [*reviewed, *catalog], asks=not yes)
     service_port = naming.checked_port(port or "", catalog)
     checked_title = naming.checked_title(f"{name} MCP" if title is None else title)
     if kind is None and asking:
@@ -192,23 +199,27 @@ def remove_service(
     yes: YesOption = False,
     stack: StackOption = "dev",
 ) -> None:
-    """Remove an MCP service; its data is kept unless --delete-data is given."""
+    """Remove an MCP service with its settings and secrets; its data is kept unless --delete-data is given."""
     folder = _existing(name)
-    _check_settings(name)
+    changed = _settings_without(name)
     try:
         activate(DyberHome.from_environment())
         deployed = removal.deployed(name)
     except SetupError:
         deployed = []  # Nothing is deployed from a machine that was never set up.
     deleted_stack = stack if delete_data else None
-    _announce(name, deployed, deleted_stack)
+    _announce(name, deployed, deleted_stack, changed)
     if not yes and _ask(tr("Continue? (y/N): ")).lower() not in ("y", "yes"):
         err.print(tr("Nothing was changed."))
         raise typer.Exit(FAILED)
-    for part in deployed:
-        if part.name == deleted_stack:
-            part.delete_data()
-    _removed(name, removal.move_aside(ROOT, folder), deployed, deleted_stack)
+    with leftover_settings.written(changed):
+        for part in deployed:
+            if part.name == deleted_stack:
+                part.delete_data()
+        kept = removal.move_aside(ROOT, folder)
+    _removed(name, kept, deployed, deleted_stack)
+    if changed:
+        out.print(tr("  its settings and secrets do not come back with it; set them again then"), markup=False)
 
 
 def _add_foreign(
@@ -217,8 +228,11 @@ def _add_foreign(
     """Add existing MCP servers."""
     if source is not None:
         _tell_next(context, foreign_services.add_from(source, given), given, deploy)
-    else:
-        _tell_next(context, client_imports.import_file(configuration or "", given), given, deploy)
+        return
+    imported = client_imports.import_file(configuration or "", given)
+    _tell_next(context, imported.added, given, deploy and imported.is_complete)
+    if not imported.is_complete:
+        raise typer.Exit(FAILED)
 
 
 def _tell_next(context: typer.Context, names: str | list[str] | None, given: Given, deploy: bool) -> None:
@@ -232,7 +246,12 @@ def _tell_next(context: typer.Context, names: str | list[str] | None, given: Giv
     option = "" if given.stack == "dev" else f" deploy -s {given.stack}"
     out.print(tr("Next: ") + f"./deploy.sh{option}", markup=False)
     for name in added:
-        out.print(tr("Its address after the deployment: <gateway>/api/{name}/mcp", name=name), markup=False)
+        _tell_address(name)
+
+
+def _tell_address(name: str) -> None:
+    text = tr("Once it is deployed, ./deploy.sh list shows its address, which ends in /api/{name}/mcp", name=name)
+    out.print(text, markup=False)
 
 
 def _assignments(words: list[str]) -> dict[str, str]:
@@ -250,23 +269,35 @@ def _names(text: str) -> list[str]:
     return [name for name in re.split(r"[\s,，、]+", text) if name]
 
 
-def _check_settings(name: str) -> None:
-    """Raises typer.TyperException if a stack file has settings that need the service."""
+def _settings_without(name: str) -> list[WithoutService]:
+    """Return the stack files that name the service, each without it; nothing is written yet.
+
+    Raises typer.TyperException if a file would be unusable even so.
+    """
     try:
         catalog = load_catalog(SERVERS)
     except ConfigurationError:
-        return  # The service that will be removed may itself be unreadable; then no stack can be deployed anyway.
-    problems = removal.broken_settings(ROOT, catalog, name)
+        # The service that will be removed may itself be unreadable; then no stack can be deployed anyway.
+        return leftover_settings.without_service(ROOT, {}, name)
+    changed = leftover_settings.without_service(ROOT, catalog, name)
+    problems = removal.broken_settings(ROOT, catalog, name, changed)
     if problems:
         raise typer.TyperException(
             tr("without {name} these settings are unusable; correct them first:", name=name)
             + "".join(f"\n  {problem}" for problem in problems)
         )
+    return changed
 
 
-def _announce(name: str, deployed: list[removal.Deployed], deleted_stack: str | None) -> None:
+def _announce(
+    name: str, deployed: list[removal.Deployed], deleted_stack: str | None, changed: list[WithoutService]
+) -> None:
     """List what will be removed; `deleted_stack` is the stack whose containers and data are deleted at once."""
     lines = [tr("mcp-servers/{name} (to {removed}/)", name=name, removed=removal.REMOVED)]
+    for item in changed:
+        file = item.file.path.name
+        lines += [tr("setting in {file}: {key}", file=file, key=key) for key in item.settings]
+        lines += [tr("secret in {file}, for good: {key}", file=file, key=key) for key in item.secrets]
     for part in deployed:
         is_deleted = part.name == deleted_stack
         when = "" if is_deleted else tr(" (when {name} is deployed)", name=part.name)
@@ -314,6 +345,30 @@ def _line() -> str | None:
     return line.strip() if line else None
 
 
+def _confirm_unlike(name: str, known: Collection[str], *, asks: bool) -> None:
+    """Let a person confirm a name that is nearly a known one, which may be a typing error.
+
+    Raises typer.BadParameter where nobody is asked, and typer.Exit without consent.
+    """
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    if not near:
+        return
+    if not asks or not sys.stdin.isatty():
+        raise typer.BadParameter(
+            tr(
+                "{name} is very like {near}, which is known already; if that was meant, write {near}. A new service of your "
+                "own: ./deploy.sh add-service {name} --kind plain",
+                near=near[0],
+                name=name,
+            )
+        )
+    question = tr("{name} is very like {near}, which is known already. Make a new service {name} of your own? (y/N): ",
+                  near=near[0], name=name)  # fmt: skip
+    if _ask(question).lower() not in ("y", "yes"):
+        err.print(tr("Nothing was changed."))
+        raise typer.Exit(FAILED)
+
+
 def _ask_kind() -> str:
     """Read the kind; where the input ends, it is the default, because earlier releases did not ask for it."""
     for kind in kinds.KINDS.values():
@@ -348,7 +403,7 @@ def _created(identifiers: naming.Identifiers, port: int, stack: str, deploy: boo
     for number, step in enumerate(steps[: 2 if deploy else 3], 1):
         out.print(f"  {number}. {step}", markup=False)
     if not deploy:
-        out.print(tr("Its address after the deployment: <gateway>/api/{name}/mcp", name=name), markup=False)
+        _tell_address(name)
 
 
 def _removed(name: str, kept: Path, deployed: list[removal.Deployed], deleted_stack: str | None) -> None:

@@ -20,7 +20,7 @@ from cli.services.importing.names import secret_name
 from cli.services.importing.placeholders import Placeholders
 from cli.services.importing.registry import files as registry_files
 from cli.services.importing.requests import Kind, RefusedError, SourceRequest, remark
-from cli.services.importing.secret_words import is_secret_name, is_secret_value
+from cli.services.importing.secret_words import is_secret_name, may_be_secret
 from cli.services.importing.values import Values
 from messages import mark
 
@@ -63,7 +63,9 @@ class Description:
             importer = Importer(os.environ, answers, self._private, read_variables)
             made = registry_files.convert(self._registry, importer, self._number)
             if self._arguments:
-                Values(made, Placeholders(), self._private).arguments((*made.arguments, *self._arguments))
+                Values(made, Placeholders(answers=answers), self._private).arguments(
+                    (*made.arguments, *self._arguments)
+                )
             return made
         made = SourceRequest()
         source_words.read(
@@ -80,7 +82,7 @@ def _add_header(text: str, request: SourceRequest) -> None:
             remark(mark("a header is written NAME: VALUE, and only remote servers have some")),
             remark(mark("write it like {example}"), example="Authorization: Bearer ${TOKEN}"),
         )
-    if "${" not in value and (is_secret_name(name) or is_secret_value(value)):
+    if "${" not in value and (is_secret_name(name) or may_be_secret(value)):
         raise RefusedError(
             remark(mark("a secret's value cannot be on the command line")),
             remark(mark("write it like {example}"), example=f"{name}: ${{{secret_name(name)}}}"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from cli.deployment.events import DeployError
 from cli.deployment.image_build import build_image
 from cli.engine import images
 from cli.engine.errors import EngineError
@@ -19,7 +20,9 @@ from cli.services.adding import findings_section, locked_packages, service_files
 from cli.services.adding.tool_lists import Listed, ListingError
 from cli.services.sources import ages, details, locking
 from cli.services.sources.packages import LockReport, SourceError
+from cli.system.errors import StackError
 from cli.terminal.console import Activities
+from infra.schema.problems import ConfigurationError
 from infra.services.catalog import SPEC_FILE, ServiceSpec, load_spec
 from infra.services.contract import Contract
 from infra.services.scan import Package
@@ -91,29 +94,37 @@ class Maker:
         EngineError, SetupError.
         """
         made = Made(content)
-        for position, transport in enumerate(transports):
+        failures: dict[str, ListingError] = {}
+        for transport in transports:
             if transport != "stdio":
                 made.content["source"]["transport"] = transport
             try:
                 self._ask(folder, made, secrets, upgrade)
                 break
-            except ListingError:
-                if position + 1 < len(transports):
-                    continue
-                if not _may_need_the_old_sdk(folder, made.content):
-                    raise
-                self._with_old_sdk(folder, made, secrets, upgrade)
+            except ListingError as error:
+                failures[transport] = error
+        else:
+            if not _may_need_the_old_sdk(folder, made.content):
+                raise _of_all_transports(failures)
+            self._with_old_sdk(folder, made, secrets, upgrade, _of_all_transports(failures))
         if self._before and "url" in made.content["source"]:
             made.remarks.append(tr("--min-age does not apply: a remote server can change at any time"))
         if len(transports) > 1:
             made.remarks.append(tr("it answered over {transport}", transport=made.content["source"]["transport"]))
         return made
 
-    def _with_old_sdk(self, folder: Path, made: Made, secrets: Mapping[str, SecretStr], upgrade: bool) -> None:
+    def _with_old_sdk(
+        self, folder: Path, made: Made, secrets: Mapping[str, SecretStr], upgrade: bool, first: ListingError
+    ) -> None:
+        """Try again with MCP's older SDK. Raises `first`, the failure without it, if that does not help."""
         source = made.content["source"]
         source["with"] = [*source.get("with", ()), OLD_SDK]
-        with self._display.phase(tr("It does not start with MCP's Python SDK 2; trying {sdk}", sdk=OLD_SDK)):
-            self._ask(folder, made, secrets, upgrade)
+        try:
+            with self._display.phase(tr("It does not start with MCP's Python SDK 2; trying {sdk}", sdk=OLD_SDK)):
+                self._ask(folder, made, secrets, upgrade)
+        except (StackError, EngineError, DeployError, ConfigurationError) as second:
+            no_help = tr("(with {sdk} it does not work either)", sdk=OLD_SDK)
+            raise ListingError(f"{first}\n  {no_help}", first.next_step, first.lines) from second
         made.remarks.append(tr("it needs an older SDK: with: [{sdk}] was written", sdk=OLD_SDK))
 
     def _ask(self, folder: Path, made: Made, secrets: Mapping[str, SecretStr], upgrade: bool) -> None:
@@ -145,6 +156,16 @@ class Maker:
             )
             made.lock_of = wanted_lock
         return spec
+
+
+def _of_all_transports(failures: Mapping[str, ListingError]) -> ListingError:
+    """Return the first failure, with the others behind it where they say something else."""
+    first, *others = failures.items()
+    texts = [tr("over {transport}: {reason}", transport=name, reason=error) for name, error in others
+             if str(error) != str(first[1])]  # fmt: skip
+    if not texts:
+        return first[1]
+    return ListingError("\n  ".join([str(first[1]), *texts]), first[1].next_step, first[1].lines)
 
 
 def _may_need_the_old_sdk(folder: Path, content: Mapping[str, Any]) -> bool:

@@ -8,12 +8,16 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 from pydantic import SecretStr
 
 from cli.services.importing.names import secret_name
-from cli.services.importing.package_names import shown
+from cli.services.importing.package_names import not_in_a_registry, shown
 from cli.services.importing.requests import Kind, RefusedError, SourceRequest, WantedSecret, remark
-from cli.services.importing.secret_words import is_secret_name, is_secret_value, stands_for_a_value
+from cli.services.importing.secret_words import is_secret_name, may_be_secret, stands_for_a_value
 from infra.services.source import is_private_host
 from messages import mark
 
+#: Paths of archives and repositories, which are files and no servers.
+_ARCHIVE = re.compile(r"(?i)\.(tgz|tar\.(gz|bz2|xz)|zip|whl|git|mcpb|dxt)$")
+_CODE_HOSTS = ("github.com", "gitlab.com", "gitee.com", "bitbucket.org")
+_REPOSITORY = re.compile(r"/[^/]+/[^/]+/?(/-?/?tree/.*)?")
 #: A segment of a path that looks random.
 _RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_-]{20,}")
 
@@ -36,6 +40,8 @@ def put_address(request: SourceRequest, address: str, *, private: bool = False) 
             remark(mark("the address {address} has a user or password in it"), address=shown(address)),
             remark(mark("give it as a header instead, such as Authorization")),
         )
+    if _ARCHIVE.search(parts.path) or (host in _CODE_HOSTS and _REPOSITORY.fullmatch(parts.path)):
+        raise not_in_a_registry(address)
     if is_private_host(host):
         if not private:
             raise RefusedError(
@@ -72,7 +78,7 @@ def _with_names(request: SourceRequest, parameters: list[tuple[str, str]]) -> li
         if value.startswith("${") and value.endswith("}"):
             result.append((key, value))
             continue
-        if is_secret_name(key) or is_secret_value(value):
+        if is_secret_name(key) or may_be_secret(value):
             name = secret_name(key, request.name)
             if name in ("KEY", "TOKEN", "AK", "SK", "SECRET"):
                 name = secret_name(f"{request.name or 'server'}_{name}")

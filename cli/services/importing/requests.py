@@ -85,12 +85,14 @@ class Question:
         description: What its publisher says about it, or "".
         default: The answer that is offered.
         choices: The only possible answers; empty if any answer is possible.
+        placeholder: What is written in place of the value and only stands for one, such as YOUR_HOST, or "".
     """
 
     key: str
     description: str = ""
     default: str = ""
     choices: tuple[str, ...] = ()
+    placeholder: str = ""
 
 
 @dataclass

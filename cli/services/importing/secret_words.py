@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+from cli.services.importing.random_texts import SHORTEST, SHORTEST_AFTER_A_LETTER, looks_random
 
 #: A name with one of these words names a secret.
 _WORDS = frozenset(
@@ -19,14 +22,22 @@ _PREFIXES = ("sk-", "sk_", "pk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-
 _ENDS = re.compile(r"(?i)(token|secret|password|passwd|apikey|api_?key|accesskey|secretkey|credentials?|cookie)$")
 _STANDS_FOR_A_VALUE = re.compile(
     r"""(?ix)
-    ^<[^<>]*>$ | ^\[[^\[\]]*\]$                            # <key>, [key]
-    | ^(your|my|enter|insert|put|paste|replace|change)[-_ ]?
-    | [-_ ]here$
-    | ^[x*.…]{3,}$ | x{4,}$ | \*{3,}
-    | ^(sk|pk|ghp|tvly)[-_](x+|\.+|…|\*+|your.*|\.\.\.)$
-    | 您的 | 你的 | 请输入 | 请填写 | 填入 | 在此 | 这里 | 替换
+    <[a-z][^<>]*> | ^\[[a-z][\w\ -]*\]$                    # <key>, [key]
+    | (^|[-_\ /:=])your[-_\ ]\w | ^(?-i:your[A-Z]|Your[A-Z])
+    | ^your(?=[a-z]+$)(api|access|secret|app|client|bot|user)*(key|token|secret|password|passwd|id|name|host|url|domain|org)$
+    | ^(my|the|a|an|some)[-_\ ]?((api|access|secret|app|auth|private)[-_\ ]?)*(key|token|secret|password|passwd|credentials?)$
+    | ^(enter|insert|put|paste|replace|change|fill|add|set)[-_\ ]?(me|it|this|your|the|an?|with|in|here)([-_\ ].*)?$
+    | ^(enter|insert|put|paste|replace)[-_\ ]([^\W_]+[-_\ ])*(key|token|secret|password|id|value)$
+    | ^(placeholder|change[-_\ ]?it)$ | [-_\ ]here$
+    | ^[x*.…]{3,}$ | (^|[^a-z])x{3,}$ | x{4,}$ | \*{3,}
+    | ^(sk|pk|ghp|tvly)[-_](\.+|…|\*+|\.\.\.)$
+    | (^|[-_\ :=])[您你]的 | ^请?(在此|在这里|这里|此处)?(输入|填写|填入|替换) | ^(在此|在这里|这里|此处) | (在此|这里|此处)(填|输入|替换)
     """
 )
+#: Options that often take a key, a password, a secret or a token.
+_SHORT_OPTIONS = ("-k", "-p", "-s", "-t")
+#: A parameter with a secret inside a text, as in `Server=db;Password=x` and `https://host/mcp?key=x`.
+_NAMED_INSIDE = re.compile(r"(?i)(^|[;&?\s])(password|passwd|pwd|token|secret|(api|access)?[_-]?key)=[^;&\s${<]{4,}")
 #: `NAME=value`, in which only the name can tell whether the value is secret.
 _ASSIGNMENT = re.compile(r"^-{0,2}([A-Za-z][A-Za-z0-9_.-]*)=(.+)$", re.DOTALL)
 
@@ -50,7 +61,12 @@ def is_secret_value(value: str) -> bool:
     text = value.strip()
     if len(text) >= 12 and text.startswith(_PREFIXES):
         return True
-    return has_password(text)
+    return has_password(text) or bool(_NAMED_INSIDE.search(text))
+
+
+def may_be_secret(value: str) -> bool:
+    """Tell whether a value is secret or looks like one, whatever its name."""
+    return is_secret_value(value) or looks_random(value.strip())
 
 
 def has_password(address: str) -> bool:
@@ -85,3 +101,34 @@ def secret_arguments(arguments: tuple[str, ...]) -> list[str]:
             found.append(option or "…")
         option = argument if argument.startswith("-") and "=" not in argument else ""
     return found
+
+
+def possible_secrets(arguments: Sequence[str]) -> dict[int, str]:
+    """Return the positions of arguments that look like secrets, each with the option before it, or "".
+
+    Those that `secret_arguments` names are not among them for sure.
+    """
+    found: dict[int, str] = {}
+    option = ""
+    for position, argument in enumerate(arguments):
+        shortest = SHORTEST_AFTER_A_LETTER if option in _SHORT_OPTIONS else SHORTEST
+        if any(looks_random(text, shortest) for text in _values_in(argument)):
+            found[position] = option or _option_in(argument)
+        option = argument if argument.startswith("-") and "=" not in argument else ""
+    return found
+
+
+def _values_in(argument: str) -> list[str]:
+    """Return what may be a value in an argument: all of it, what is after `=`, and what is after a letter as in -sVALUE."""
+    if assignment := _ASSIGNMENT.match(argument):
+        return [assignment[2]]
+    if argument.startswith("-"):
+        return [argument[2:]] if argument[1:2].isalpha() else []
+    return [argument]
+
+
+def _option_in(argument: str) -> str:
+    """Return the option at the beginning of an argument, or ""."""
+    if not argument.startswith("-"):
+        return ""
+    return argument.partition("=")[0] if "=" in argument else argument[:2]

@@ -16,6 +16,8 @@ from cli.services.importing.requests import Question, RefusedError, SourceReques
 from cli.services.importing.secret_words import (
     is_secret_name,
     is_secret_value,
+    may_be_secret,
+    possible_secrets,
     secret_arguments,
     stands_for_a_value,
 )
@@ -64,9 +66,12 @@ class Values:
         expanded = self.placeholders.of_variable(name) if value is None else self.placeholders.expand(value)
         self._note_kept(name, expanded)
         text = self._in_the_container(expanded.text, _DATA_FOLDER)
-        if secret or expanded.secret or is_secret_name(name) or is_secret_value(text):
+        is_named = secret or expanded.secret or is_secret_name(name) or is_secret_value(text)
+        if is_named or may_be_secret(text):
+            if not is_named:
+                request.note(mark("{name} is taken as a secret, because its value looks like one"), name=name[:60])
             known = self._called(name, secret_name(name, request.name))
-            usable = not expanded.missing and not stands_for_a_value(text)
+            usable = not expanded.missing and self._is_a_value(name, text)
             request.secrets[known] = WantedSecret(known, required, description, SecretStr(text) if usable else None)
             return
         if not self._is_answered(expanded):
@@ -74,7 +79,7 @@ class Values:
         if text.strip() and stands_for_a_value(text):
             answer = self.placeholders.answers.get(name)
             if answer is None:
-                request.ask(Question(name, description))
+                request.ask(Question(name, description, placeholder=text[:60]))
                 return
             text = answer
         request.environment[self._called(name, variable_name(name, request.name))] = text
@@ -87,7 +92,7 @@ class Values:
         placeholders = self.placeholders.knowing(Form.NAME) if variable else self.placeholders
         expanded = placeholders.expand(value, may_stay=False)
         self._note_kept(name, expanded)
-        if not (secret or expanded.secret or is_secret_name(name) or is_secret_value(expanded.text)):
+        if not (secret or expanded.secret or is_secret_name(name) or may_be_secret(expanded.text)):
             if self._is_answered(expanded):
                 request.headers[name] = expanded.text
             return
@@ -97,13 +102,14 @@ class Values:
         only = expanded.only or placeholders.expand(_SCHEME.sub(r"\g<rest>", value), may_stay=False).only
         subject = "token" if name.lower() in ("authorization", "proxy-authorization") else name
         key = secret_name(only or f"{request.name or 'server'}_{subject}", request.name)
-        usable = not expanded.missing and not stands_for_a_value(rest)
+        usable = not expanded.missing and self._is_a_value(name, rest)
         request.secrets[key] = WantedSecret(key, True, description, SecretStr(rest) if usable else None)
         request.headers[name] = f"{scheme['scheme']} ${{{key}}}" if scheme else f"${{{key}}}"
 
     def arguments(self, arguments: Sequence[str]) -> None:
         """Add the server's arguments. Raises RefusedError if one is secret, as all processes would see it."""
         result: list[str] = []
+        positions: list[int] = []
         hidden: list[str] = []
         for position, argument in enumerate(arguments, 1):
             expanded = self.placeholders.expand(argument, may_stay=False)
@@ -118,15 +124,31 @@ class Values:
                     text = self._answer(f"argument-{position}", text)
                 if not (result and text == DATA == result[-1]):
                     result.append(text)
+                    positions.append(position)
         if names := [*secret_arguments(tuple(result)), *hidden]:
             raise RefusedError(
                 remark(mark("the server gets a secret as an argument ({names}), where every process can read it"),
                        names=", ".join(names)),
                 remark(mark("if the server also takes it from a variable: leave the argument out, and give --secret NAME")),
             )  # fmt: skip
+        self._refuse_possible_secrets(result, positions)
         if any(DATA in argument for argument in result):
             self.request.data = True
         self.request.arguments = tuple(result)
+
+    def _refuse_possible_secrets(self, arguments: Sequence[str], positions: Sequence[int]) -> None:
+        """Raise RefusedError if an argument looks like a secret, unless the user gave the same text as an answer too."""
+        for index, option in possible_secrets(arguments).items():
+            key = f"argument-{positions[index]}"
+            if self.placeholders.answers.get(key) == arguments[index]:
+                continue
+            shown = f"{positions[index]}, {option}" if option else f"{positions[index]}"
+            raise RefusedError(
+                remark(mark("argument {argument} looks like a secret, and arguments stand in clear in service.yaml"),
+                       argument=shown),
+                remark(mark("if the server also takes it from a variable: leave the argument out, and give --secret NAME; "
+                            "if it is public: --set {key}=… with the same value"), key=key),
+            )  # fmt: skip
 
     def address(self, address: str) -> None:
         """Make an address the source; a secret without a value stays in it by its name. Raises RefusedError."""
@@ -160,10 +182,21 @@ class Values:
             self.request.ask(question)
         return not expanded.missing
 
+    def _is_a_value(self, name: str, text: str) -> bool:
+        """Tell whether the text of a secret is its value; the user is told if it only stands for one."""
+        if not text.strip():
+            return False
+        if is_placeholder := stands_for_a_value(text):
+            self.request.note(
+                mark("{name}: what is written there is a placeholder such as YOUR_KEY, so no value is stored"),
+                name=name[:60],
+            )
+        return not is_placeholder
+
     def _answer(self, key: str, text: str) -> str:
         answer = self.placeholders.answers.get(key)
         if answer is None:
-            self.request.ask(Question(key, text))
+            self.request.ask(Question(key, placeholder=text[:60]))
             return text
         return answer
 

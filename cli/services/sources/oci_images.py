@@ -98,11 +98,27 @@ def _distribution(image: str) -> Mapping[str, Any]:
         with engine.asking() as client:
             described: Mapping[str, Any] = client.inspect_distribution(image)  # type: ignore[no-untyped-call]
     except EngineError as error:
+        if _is_on_the_engine(image):
+            raise SourceError(
+                tr("the image {image} is only on this machine: no registry has it", image=image),
+                tr(
+                    "push it to a registry, where it gets the digest that fixes it: docker tag, docker push; then add that"
+                ),
+            ) from None
         raise SourceError(
             tr("the image {image} cannot be had: {reason}", image=image, reason=error),
             tr("check its name and tag, and sign in where its registry needs it: docker login"),
         ) from None
     return described
+
+
+def _is_on_the_engine(image: str) -> bool:
+    """Tell whether the engine has an image that was built here and is from no registry."""
+    try:
+        with engine.asking() as client:
+            return not client.inspect_image(image).get("RepoDigests")  # type: ignore[no-untyped-call]
+    except EngineError:
+        return False
 
 
 def _platforms(described: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from cli.system.errors import StackError
@@ -57,7 +58,7 @@ def choose_program(package: Package, wanted: str = "") -> str:
             tr("{package} has no program to start, so it is a library and not a server", package=package.reference),
             tr("look in its documentation for the package with the server"),
         )
-    programs = ", ".join(package.programs)
+    programs = ", ".join(shlex.quote(program) for program in package.programs)
     if wanted:
         if wanted not in package.programs and not wanted.startswith("-m "):
             raise SourceError(
@@ -71,5 +72,5 @@ def choose_program(package: Package, wanted: str = "") -> str:
             return name
     raise SourceError(
         tr("{package} has several programs: {programs}", package=package.reference, programs=programs),
-        tr("choose one with --bin, such as --bin {program}", program=package.programs[0]),
+        tr("choose one with --bin, such as --bin {program}", program=shlex.quote(package.programs[0])),
     )

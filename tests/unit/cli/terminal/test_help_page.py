@@ -15,8 +15,8 @@ REPOSITORY = Path(__file__).resolve().parents[4]
 ENGLISH = re.compile(r"\b(Usage|Options|Arguments|Commands|OPTIONS|COMMAND|ARGS|default|required|env var|Show|exit)\b")
 
 
-def run(language: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DYBER_LANG": language, "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
+def run(language: str, *arguments: str, columns: int = 200) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DYBER_LANG": language, "PYTHONIOENCODING": "utf-8", "COLUMNS": str(columns)}
     return subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
         cwd=REPOSITORY,
@@ -99,3 +99,10 @@ def test_no_help_page_cuts_a_sentence(language: str) -> None:
     ).stdout
     assert "--search" in pages
     assert [line for line in pages.splitlines() if "…" in line] == []
+
+
+def test_nothing_is_cut_off_on_a_narrow_terminal() -> None:
+    page = run("zh", "add-service", "--help", columns=80).stdout
+    assert "…" not in page
+    words = re.sub(r"[\s│]+", "", page)
+    assert "npm:名称" in words and "或一整行命令" in words

@@ -155,12 +155,89 @@ def test_deleting_data_removes_its_containers_and_both_leave_the_state(monkeypat
     ]
 
 
-def test_a_stack_file_that_names_the_service_must_be_corrected_first(dyber: Dyber, repository: Path) -> None:
-    (repository / "Pulumi.prod.yaml").write_text("config:\n  dyber:services: {weibo: {cpus: 2}}\n")
+STACK_WITH_THE_SERVICE = """\
+# A comment stays.
+config:
+  dyber:services:
+    weibo: {cpus: 2, secrets: {API_KEY: {secure: v1:abc}}}
+    template: {cpus: 1}
+  dyber:clients:
+    pet: {services: {weibo: read, template: all}, accounts: {weibo: [one]}}
+  dyber:groups:
+    both: {title: 两个, services: [weibo, template]}
+    alone: {title: 一个, services: {weibo: all}}
+  dyber:profiles: [dev, weibo]
+"""
+
+
+def with_a_secret(repository: Path) -> None:
+    """Let weibo need a secret and an own profile."""
+    file = repository / "mcp-servers" / "weibo" / "service.yaml"
+    file.write_text(file.read_text() + "secrets: {API_KEY: required}\nprofile: weibo\nenforces_scopes: true\n")
+
+
+def test_its_settings_and_secrets_go_from_every_stack_file(
+    dyber: Dyber, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_a_secret(repository)
+    (repository / "Pulumi.prod.yaml").write_text(STACK_WITH_THE_SERVICE)
+    (repository / "Pulumi.test.yaml").write_text(
+        "config:\n  dyber:services: {weibo: {secrets: {API_KEY: {secure: v1:x}}}}\n"
+    )
+    assert dyber("weibo", answers="y\n") == 0
+    shown = capsys.readouterr().err.partition("确认继续")[0]
+    for key in ("services.weibo.cpus", "clients.pet.services.weibo", "clients.pet.accounts.weibo", "groups.alone",
+                "groups.both.services: weibo", "profiles: weibo"):  # fmt: skip
+        assert f"Pulumi.prod.yaml 中的设置：{key}\n" in shown
+    for stack in ("prod", "test"):
+        assert f"Pulumi.{stack}.yaml 中的机密，无法恢复：services.weibo.secrets.API_KEY" in shown
+    left = (repository / "Pulumi.prod.yaml").read_text()
+    assert "weibo" not in left and "# A comment stays." in left and "template: {cpus: 1}" in left
+    assert "weibo" not in (repository / "Pulumi.test.yaml").read_text()
+
+
+def test_without_consent_the_stack_files_stay(dyber: Dyber, repository: Path) -> None:
+    with_a_secret(repository)
+    (repository / "Pulumi.prod.yaml").write_text(STACK_WITH_THE_SERVICE)
+    assert dyber("weibo", answers="n\n") == 1
+    assert (repository / "Pulumi.prod.yaml").read_text() == STACK_WITH_THE_SERVICE
+
+
+def test_a_failure_leaves_the_stack_files_as_they_were(
+    dyber: Dyber, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(root: Path, folder: Path) -> Path:
+        assert "weibo" not in (repository / "Pulumi.prod.yaml").read_text()
+        raise OSError("disk full")
+
+    with_a_secret(repository)
+    (repository / "Pulumi.prod.yaml").write_text(STACK_WITH_THE_SERVICE)
+    monkeypatch.setattr(removal, "move_aside", fail)
+    with pytest.raises(OSError, match="disk full"):
+        dyber("weibo", "--yes")
+    assert (repository / "Pulumi.prod.yaml").read_text() == STACK_WITH_THE_SERVICE
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["dyber:clients: {pet: {services: {weibo: all}}}",
+     "dyber:gateway: {oauth: {issuers: {a: {url: 'https://a.example.com', otherUsers: desktop-pet}}, scopes: [weibo]}}"],
+)  # fmt: skip
+def test_what_would_then_reach_every_service_must_be_corrected_first(dyber: Dyber, repository: Path, kept: str) -> None:
+    file = repository / "mcp-servers" / "weibo" / "service.yaml"
+    file.write_text(file.read_text() + "enforces_scopes: true\n")
+    text = f"config:\n  dyber:profiles: [dev]\n  {kept}\n"
+    (repository / "Pulumi.prod.yaml").write_text(text)
     with pytest.raises(typer.TyperException) as refused:
         dyber("weibo", "--yes")
-    assert "Pulumi.prod.yaml: services.weibo" in refused.value.format_message()
+    assert "Pulumi.prod.yaml: " in refused.value.format_message()
+    assert (repository / "Pulumi.prod.yaml").read_text() == text
     assert (repository / "mcp-servers" / "weibo").is_dir()
+
+
+def test_keys_of_the_service_in_an_env_file_do_not_keep_it(dyber: Dyber, repository: Path) -> None:
+    (repository / ".env").write_text("WEIBO_ENABLED=true\n")
+    assert dyber("weibo", "--yes") == 0
 
 
 def test_a_service_that_is_broken_itself_can_be_removed(dyber: Dyber, repository: Path) -> None:

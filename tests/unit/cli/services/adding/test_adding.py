@@ -11,10 +11,13 @@ from pydantic import SecretStr
 from cli.services.adding.adding import Candidate, Decisions, wanted
 from cli.services.adding.tool_lists import ListingError
 from cli.services.importing.requests import Kind, SourceRequest, WantedSecret
+from cli.services.sources import locking
 from cli.services.sources.packages import SourceError
 from cli.system.errors import StackError
 from infra.schema.problems import ConfigurationError
+from infra.services.catalog import ServiceSpec
 from infra.services.scan import Package as ScannedPackage
+from infra.services.source import Source
 from tests.support.foreign_registry import FakeRegistry, tool
 from tests.unit.cli.services.adding.conftest import Workshop
 
@@ -56,6 +59,45 @@ def test_a_python_server_that_does_not_start_with_the_new_sdk_gets_the_older_one
     candidate = workshop.add(pypi)
     assert workshop.spec.source and workshop.spec.source.requirements == ("mcp<2",)
     assert any("mcp<2" in remark for remark in candidate.remarks)
+
+
+@pytest.mark.parametrize("retry", ["cannot be locked", "does not start"])
+def test_a_python_server_that_starts_with_no_sdk_is_refused_with_the_first_reason(
+    workshop: Workshop, pypi: SourceRequest, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, retry: str
+) -> None:
+    registry.dependencies = {"weather-py==2.0": {"mcp": "2.3.0"}}
+    write_locks = registry.write_locks
+
+    def locks(source: Source, *arguments: Any, **options: Any) -> Any:
+        if "mcp<2" in source.requirements and retry == "cannot be locked":
+            raise SourceError("mcp>=2.2 is unsatisfiable", "check the network")
+        return write_locks(source, *arguments, **options)
+
+    def start(spec: ServiceSpec) -> bool:
+        assert spec.source
+        words = "older sdk" if "mcp<2" in spec.source.requirements else "Missing command: stdio"
+        raise ListingError(words, "see its documentation", "")
+
+    monkeypatch.setattr(locking, "write_locks", locks)
+    registry.answers = start
+    with pytest.raises(ListingError) as refused:
+        workshop.add(pypi)
+    assert str(refused.value).startswith("Missing command: stdio")
+    assert "with mcp<2 it does not work either" in str(refused.value)
+    assert "unsatisfiable" not in str(refused.value)
+    assert refused.value.next_step == "see its documentation"
+
+
+def test_a_remote_server_that_answers_over_nothing_is_refused_with_all_reasons(
+    workshop: Workshop, registry: FakeRegistry
+) -> None:
+    def start(spec: ServiceSpec) -> bool:
+        assert spec.source
+        raise ListingError(f"401 over {spec.source.transport}", "check its secrets", "")
+
+    registry.answers = start
+    with pytest.raises(ListingError, match=r"(?s)^401 over streamable-http.*over sse: 401 over sse"):
+        workshop.add(SourceRequest(Kind.URL, "https://m.example.com/mcp", transport="", internet=True), internet=True)
 
 
 @pytest.mark.parametrize("locked", [{"mcp": "1.30.0"}, {}])

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from cli.services.importing.clients import dialects, files
 from cli.services.importing.clients.entries import Imported, Importer
@@ -226,6 +227,36 @@ def test_a_value_that_only_stands_for_a_secret_is_no_value() -> None:
     for text in ("YOUR_API_KEY", "<your key>", "", "xxxxxxxx", "您的密钥", "sk-xxxxxx"):
         made = server({"command": "npx", "args": ["x"], "env": {"API_KEY": text}})
         assert made.secrets["API_KEY"].value is None, text
+
+
+PLACEHOLDERS = (
+    "your-api-key", "YOUR_TOKEN", "yourApiKey", "yourpassword", "<token>", "sk-<key>", "[key]", "xxx", "sk-xxx", "changeme",
+    "change_me", "replace-with-your-key", "REPLACE_ME", "my-api-key", "MY_TOKEN", "enter your key", "paste_key_here",
+    "https://your-host/x", "***", "请填写密钥", "在此填入", "sk-你的密钥", "placeholder",
+)  # fmt: skip
+VALUES = (
+    "mysql", "mydb", "mysqlpassvalue", "my-database", "my_org", "myserver.example.com", "putty", "changelog", "inserted",
+    "enterprise", "replacement", "replace-all", "put-object", "yourdon", "[1, 2]", '["a"]', "maxxx.py", "change-log",
+    "根据你的需要", "a<b", "sphinx",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+def test_a_placeholder_is_asked_for_and_shown(text: str) -> None:
+    made = server({"command": "npx", "args": ["x"], "env": {"DB_HOST": text}})
+    assert [(question.key, question.placeholder) for question in made.questions] == [("DB_HOST", text)]
+
+
+@pytest.mark.parametrize("text", VALUES)
+def test_an_ordinary_value_is_no_placeholder(text: str) -> None:
+    made = server({"command": "npx", "args": ["x", text], "env": {"DB_HOST": text, "MYSQL_PASS": text}})
+    assert (made.questions, made.environment["DB_HOST"], made.arguments) == ([], text, (text,))
+    assert made.secrets["MYSQL_PASS"].value == SecretStr(text)
+
+
+def test_a_placeholder_in_place_of_a_secret_is_told() -> None:
+    made = server({"command": "npx", "args": ["x"], "env": {"API_KEY": "YOUR_API_KEY", "B_KEY": ""}})
+    assert ["API_KEY" in remark.text() and "placeholder" in remark.text() for remark in made.remarks] == [True]
 
 
 def test_null_removes_a_variable_and_numbers_and_booleans_become_text() -> None:

@@ -101,3 +101,20 @@ def test_a_private_address_can_be_accepted() -> None:
 )
 def test_the_nearest_name_of_a_service(text: str, name: str) -> None:
     assert names.service_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://x.example.com/a.tgz", "https://x.example.com/a-1.0.tar.gz?x=1", "url:https://x.example.com/o/r.git",
+     "https://github.com/owner/server", "https://gitee.com/owner/server/tree/main/src"],
+)  # fmt: skip
+def test_an_archive_and_a_repository_are_no_remote_servers(address: str) -> None:
+    with pytest.raises(RefusedError, match="not a package of a registry"):
+        source_words.read(address, Values(SourceRequest()))
+
+
+@pytest.mark.parametrize("address", ["https://gitlab.com/api/v4/mcp", "https://x.example.com/zip/mcp"])
+def test_an_address_of_a_server_is_taken(address: str) -> None:
+    request = SourceRequest()
+    source_words.read(address, Values(request))
+    assert request.package == address

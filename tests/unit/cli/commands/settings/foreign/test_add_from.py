@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from cli.commands.settings.foreign_dialogue import Reviewer
 from cli.system.errors import StackError
 from infra.services.catalog import load_catalog
+from infra.services.scan import Finding, Level
 from tests.support.foreign_registry import tool
 from tests.unit.cli.commands.settings.foreign.conftest import POISON, SECRET, Dyber, Repository
+from tests.unit.cli.commands.settings.test_add_service import Terminal
 
 
 def test_a_package_becomes_a_service_and_the_next_steps_are_told(
@@ -71,6 +75,13 @@ def test_the_same_server_again_changes_nothing_and_another_version_needs_an_upda
     assert repository.texts() == before
 
 
+def test_a_placeholder_is_named_with_the_reason_why_it_is_not_taken(dyber: Dyber, repository: Repository) -> None:
+    with pytest.raises(typer.BadParameter) as missing:
+        dyber("add-service", "--from", "docker run -e DB_HOST=YOUR_HOST x/y:1", "--yes")
+    assert "--set DB_HOST=…" in missing.value.format_message()
+    assert "'YOUR_HOST' is written there, which looks like a placeholder" in missing.value.format_message()
+
+
 def test_another_server_with_the_name_of_a_service_is_refused(dyber: Dyber, repository: Repository) -> None:
     dyber("add-service", "--from", "npm:@example/weather", "--yes")
     with pytest.raises(typer.TyperException, match="already exists"):
@@ -120,6 +131,63 @@ def test_a_poisoned_server_is_not_added_unless_a_person_gives_a_reason(
     assert spec.source and [(item.code, item.reason) for item in spec.source.accepted] == [
         ("T01", "read by two people")
     ]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "words"),
+    [
+        ("T01=看过", "a reason has 5 to 500 characters"),
+        ("T01=", "a reason has 5 to 500"),
+        ("Z99=not a finding", "no finding Z99; known: T01"),
+    ],
+)
+def test_an_acceptance_that_cannot_count_is_refused_with_its_reason(
+    dyber: Dyber, repository: Repository, accepted: str, words: str
+) -> None:
+    with pytest.raises(typer.BadParameter, match=words):
+        dyber("add-service", "--from", "npm:@example/weather", "--yes", "--accept", accepted)
+    assert repository.registry.asked == []
+
+
+def test_without_anybody_to_ask_nothing_is_answered_by_itself(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dyber("add-service", "--from", "npm:@example/weather") == 1
+    assert "--yes" in capsys.readouterr().err
+    assert dyber("add-service", "--from", "npm:@example/weather", "--no-internet") == 1
+    assert "--yes" in capsys.readouterr().err
+    assert repository.names == []
+
+
+def test_the_program_that_is_advised_can_be_given_as_it_is_printed(dyber: Dyber, repository: Repository) -> None:
+    repository.registry.programs = {"stars-mcp": ("-m stars", "-m moon")}
+    with pytest.raises(StackError) as refused:
+        dyber("add-service", "--from", "pypi:stars-mcp", "--yes")
+    advice = shlex.split(refused.value.next_step)
+    option = advice[advice.index("as") + 1 :]
+    assert option == ["--bin", "-m stars"]
+    assert dyber("add-service", "--from", "pypi:stars-mcp", "--yes", *option) == 0
+
+
+def findings(*codes: str) -> list[Finding]:
+    return [Finding(code, Level.BLOCK, "forecast", ("description",), "words", sha256="a" * 64) for code in codes]
+
+
+def test_all_findings_that_stop_a_service_are_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DYBER_LANG", "en")
+    reviewer = Reviewer(yes=True, accepted={"T02": "read by two people"})
+    with pytest.raises(typer.Exit):
+        reviewer.accepted_findings(findings("T01", "T02", "T06", "T01"))
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown.endswith("--accept 'T01=REASON' --accept 'T06=REASON'")
+
+
+def test_a_reason_that_is_too_short_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("ok\nread by me\nby others too\n"))
+    accepted = Reviewer(yes=False).accepted_findings(findings("T01", "T06"))
+    assert [(item["code"], item["reason"]) for item in accepted] == [("T01", "read by me"), ("T06", "by others too")]
 
 
 def test_an_interrupted_question_leaves_nothing(dyber: Dyber, repository: Repository) -> None:

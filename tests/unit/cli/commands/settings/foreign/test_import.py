@@ -10,6 +10,7 @@ import typer
 from cli.configuration import config_secrets
 from cli.system.errors import StackError
 from infra.services.catalog import load_catalog
+from tests.support.foreign_registry import tool
 from tests.unit.cli.commands.settings.foreign.conftest import SECRET, STARS, WEATHER, Dyber, Repository
 
 
@@ -43,6 +44,43 @@ def test_an_import_is_one_table_and_what_cannot_be_added_costs_the_others_nothin
     assert "npm: @example/weather@1.0.0" in shown.out and "WEATHER_API_KEY" in shown.out
     assert "the name weather is that of weather too" in shown.err
     assert "node runs a script" in shown.err and "npm does not know" in shown.err
+
+
+def test_an_entry_with_a_missing_value_costs_the_others_nothing(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = {"command": "npx", "args": ["sky"], "env": {"DB_HOST": "YOUR_HOST"}}
+    file = repository.client_file(("database", database), ("stars", STARS))
+    assert dyber("add-service", "--import", file, "--yes") == 1
+    assert repository.names == ["stars"]
+    shown = capsys.readouterr().err
+    assert "database: values are missing" in shown and "--set DB_HOST=…" in shown and "YOUR_HOST" in shown
+    assert dyber("add-service", "--import", file, "--yes", "--set", "DB_HOST=db") == 0
+    assert load_catalog(repository.servers)["database"].environment == {"DB_HOST": "db"}
+
+
+def test_an_import_ends_with_what_became_of_each_entry_and_the_next_commands(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = repository.client_file(
+        ("weather", WEATHER),
+        ("script", {"command": "node", "args": ["/x/index.js"]}),
+        ("unknown", {"command": "npx", "args": ["@example/unknown"]}),
+    )
+    assert dyber("add-service", "--import", file, "--yes") == 1
+    shown = capsys.readouterr()
+    table = shown.out.rpartition("entry")[2]
+    for entry, words in (("weather", "added"), ("script", "node runs a script"), ("unknown", "npm does not know")):
+        assert any(line.startswith(entry) and words in line for line in table.splitlines()), (entry, table)
+    assert "Next: ./deploy.sh\n" in table
+    assert f"./deploy.sh add-service --import {file}" in shown.err.splitlines()[-1]
+
+
+def test_tools_that_one_server_lacks_cost_the_others_nothing(dyber: Dyber, repository: Repository) -> None:
+    repository.registry.tools["sky@1.0.0"] = {"stars": tool()}
+    file = repository.client_file(("sky", {"command": "npx", "args": ["sky"]}), ("stars", STARS))
+    assert dyber("add-service", "--import", file, "--yes", "--read", "forecast") == 1
+    assert repository.names == ["stars"]
 
 
 def test_a_second_import_changes_nothing(
