@@ -223,6 +223,26 @@
         }
     });
 
+    // Counts down until a password may be tried again, and then lets it be.
+    const lock = document.querySelector('[data-locked]');
+    if (lock) {
+        const button = document.querySelector('form .primary');
+        const end = Date.now() + 1000 * Number(lock.dataset.locked);
+        const many = lock.textContent;
+        const count = () => {
+            const left = Math.ceil((end - Date.now()) / 1000);
+            button.disabled = left > 0;
+            lock.textContent = left === 1 ? lock.dataset.one : many.replace(/\d+/, left);
+            if (left <= 0) {
+                clearInterval(counting);
+                lock.textContent = lock.dataset.over;
+                announce(lock.dataset.over);
+            }
+        };
+        const counting = setInterval(count, 1000);
+        count();
+    }
+
     // A form that waits for a service shows that it does, and is sent once.
     document.addEventListener('submit', (event) => {
         const button = event.target.querySelector('[data-busy]');
