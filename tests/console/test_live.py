@@ -151,6 +151,39 @@ def test_a_call_opens_beside_the_list_and_keys_move_through_it(
     assert page.evaluate("document.activeElement.id") == "f-tool"
 
 
+def test_back_leads_to_the_call_that_was_open_before(console: RunningConsole, visit: Callable[..., Visit]) -> None:
+    page = (opened := visit(console)).page
+    opened.open("")
+    opened.open("calls?service=notes")
+    call, first = page.locator("#call"), str(page.get_attribute("#call", "data-id"))
+    title = page.title()
+    page.click("[data-pane] >> nth=1")
+    expect(call).not_to_have_attribute("data-id", first, timeout=WAIT)
+    second = str(call.get_attribute("data-id"))
+    expect(page).to_have_title(title)
+    page.click("[data-pane] >> nth=3")
+    expect(call).not_to_have_attribute("data-id", second, timeout=WAIT)
+    page.go_back()
+    expect(call).to_have_attribute("data-id", second, timeout=WAIT)
+    expect(page.locator(".call-table .picked a")).to_have_attribute("href", f"/console/calls/{second}", timeout=WAIT)
+    page.go_back()
+    expect(call).to_have_attribute("data-id", first, timeout=WAIT)
+    assert page.url == f"{console.base}/console/calls?service=notes"
+
+
+def test_keys_in_the_list_leave_one_step_for_back(console: RunningConsole, visit: Callable[..., Visit]) -> None:
+    page = (opened := visit(console)).page
+    opened.open("calls?service=notes")
+    call = page.locator("#call")
+    for _ in range(3):
+        before = str(call.get_attribute("data-id"))
+        page.keyboard.press("j")
+        expect(call).not_to_have_attribute("data-id", before, timeout=WAIT)
+    page.wait_for_url("**call=*")
+    page.go_back()
+    assert page.url == f"{console.base}/console/calls?service=notes"
+
+
 def test_copying_a_command_says_so(console: RunningConsole, visit: Callable[..., Visit]) -> None:
     opened = visit(console, permissions=["clipboard-read", "clipboard-write"])
     opened.open("")

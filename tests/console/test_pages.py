@@ -26,6 +26,7 @@ PAGES = (
     "services/notes?tool=notes_search",
     "services/clips?range=30d",
     "services/nothing",
+    "nopage",
     "tools",
     "clients",
     "changes",
@@ -76,7 +77,7 @@ def test_every_page_is_without_barriers_and_complaints(
     for path in PAGES:
         opened.complaints.clear()
         response = opened.open(path)
-        expected = 404 if path in ("calls/unknown-call", "services/nothing") else 200
+        expected = 404 if path in ("calls/unknown-call", "services/nothing", "nopage") else 200
         assert response.status == expected, (path, response.status, opened.page.inner_text("body")[:2000])
         page = opened.page
         sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -99,6 +100,24 @@ def test_a_page_in_english_has_no_chinese_but_names(console: RunningConsole, vis
         for title in titles:
             text = text.replace(title, "")
         assert [line for line in text.splitlines() if CHINESE.search(line)] == [], path
+
+
+def test_every_page_has_a_title_of_its_own(console: RunningConsole, visit: Callable[..., Visit]) -> None:
+    opened = visit(console, locale="zh-CN")
+    titles = []
+    for path in ("", "calls", "tools", "clients", "changes", "services/notes", "nopage"):
+        opened.open(path)
+        titles.append(opened.page.title())
+    assert len(set(titles)) == len(titles), titles
+    assert titles[1].endswith(" · 调用 · prod · DyberPet 控制台")
+
+
+@pytest.mark.parametrize("path", ["nopage", "services/notes/nothing", "logout", "preferences"])
+def test_an_address_without_a_page_leads_back(console: RunningConsole, visit: Callable[..., Visit], path: str) -> None:
+    opened = visit(console)
+    assert opened.open(path).status == 404
+    opened.page.click("text=To the overview")
+    opened.page.wait_for_url(f"{console.base}/console/")
 
 
 def test_the_first_view_is_small(console: RunningConsole, visit: Callable[..., Visit]) -> None:

@@ -182,15 +182,17 @@
         }
     }, 2000);
 
-    // Opens a call beside the list where there is room.
-    async function pane(link) {
+    // Opens a call beside the list where there is room; Back leads to what was open before, but not through each key.
+    let opened = 0;
+    async function pane(link, byKey) {
+        const mine = ++opened;
         let text = null;
         try {
             text = await fetchPage(link.getAttribute('href'), '#call');
         } catch {
             missed();
         }
-        if (text === null) {
+        if (text === null || mine !== opened) {
             return;
         }
         await swap(text, '#call', 'outerMorph ignoreTitle:true');
@@ -205,9 +207,17 @@
             heading.replaceWith(second);
         }
         const address = new URL(location.href);
+        const replaces = byKey && address.searchParams.has('call');
         address.searchParams.set('call', document.getElementById('call').dataset.id);
-        history.replaceState(history.state, '', address);
+        if (address.href !== location.href) {
+            history[replaces ? 'replaceState' : 'pushState'](null, '', address);
+        }
     }
+    addEventListener('popstate', () => {
+        opened += 1;
+        last = 0;
+        refresh();
+    });
 
     document.addEventListener('click', (event) => {
         const button = event.target.closest('[data-copy]');
@@ -219,7 +229,7 @@
         const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
         if (link && plain && wide.matches && window.htmx && document.getElementById('call')) {
             event.preventDefault();
-            pane(link);
+            pane(link, false);
         }
     });
 
@@ -285,8 +295,8 @@
         const at = links.findIndex((link) => link === document.activeElement || link.closest('.picked'));
         const next = links[Math.min(links.length - 1, Math.max(0, at + distance))];
         next?.focus();
-        if (next && wide.matches) {
-            next.click();
+        if (next && wide.matches && window.htmx && document.getElementById('call')) {
+            pane(next, true);
         }
     }
 
