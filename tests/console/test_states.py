@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Visit, nothing_said
 from tests.console.support.browsing import go_to
-from tests.console.support.running import PASSWORD, RunningConsole, wait_until
+from tests.console.support.gateway import StandInGateway
+from tests.console.support.running import PASSWORD, RunningConsole, console_on, wait_until
 from tests.console.support.showcase import SLOW, showcase
 from tests.console.test_pages import barriers
 from tests.support import axe
@@ -192,6 +194,19 @@ def test_the_usage_says_when_the_login_was_lost_and_how_long_logins_lasted(
     expect(opened.page.locator("#login")).to_contain_text("it lasted 3 days 21 hours; before that 5 days, 4 days")
     expect(opened.page.locator(".facts")).to_contain_text("running for 6 days")
     expect(opened.page.locator("#limits")).to_contain_text("0.05 / 1.5 cores")
+
+
+@pytest.mark.parametrize(("reads_metrics", "words"), [(True, "Log in again"), (False, "Log in")])
+def test_the_way_to_the_login_knows_whether_there_was_one(
+    tmp_path: Path, visit: Callable[..., Visit], reads_metrics: bool, words: str
+) -> None:
+    changes = {} if reads_metrics else {"metrics_url": None}
+    with console_on(tmp_path, StandInGateway(logged_in=True), **changes) as running:
+        wait_until(lambda: running.console.logins.login_tools("notes"), "the tools were listed", 60)
+        if reads_metrics:
+            wait_until(lambda: running.console.live.service_metrics.get("notes"), "the metrics were read")
+        page = visit(running).page
+        expect(page.locator(".svc tr", has_text="notes").locator(".c-login a")).to_have_text(words, timeout=WAIT)
 
 
 def test_a_service_that_is_killed_is_seen_without_reloading(fresh: RunningConsole, visit: Callable[..., Visit]) -> None:
