@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from dyber_console.verdicts.facts import ServiceFacts
@@ -100,6 +101,33 @@ def test_a_page_in_english_has_no_chinese_but_names(console: RunningConsole, vis
         for title in titles:
             text = text.replace(title, "")
         assert [line for line in text.splitlines() if CHINESE.search(line)] == [], path
+
+
+@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("language", ["zh-CN", "en-US"])
+def test_the_filters_of_the_calls_are_named_and_in_order_on_a_phone(
+    console: RunningConsole, visit: Callable[..., Visit], width: int, language: str
+) -> None:
+    page = (opened := visit(console, viewport={"width": width, "height": 844}, locale=language)).page
+    opened.open("calls")
+
+    def boxes(selector: str) -> list[Any]:
+        found = [each.bounding_box() for each in page.locator(selector).all()]
+        assert found and None not in found
+        return found
+
+    row = boxes(".filter-row")[0]
+    names = page.locator(".filter-row label:not(.seg label), .filter-row legend")
+    assert names.count() == 5
+    assert names.evaluate_all("all => all.every((each) => getComputedStyle(each).clipPath === 'none')")
+    buttons = boxes(".filter-row .seg label")
+    assert len({button["y"] for button in buttons}) == 1
+    edge = boxes(".filter-row .seg")[0]
+    assert buttons[-1]["x"] + buttons[-1]["width"] <= edge["x"] + edge["width"]
+    submit = boxes(".filter-row .btn")[0]
+    assert submit["width"] == row["width"] and submit["y"] > buttons[0]["y"]
+    upper, lower = boxes(".filters")
+    assert upper["y"] + upper["height"] == pytest.approx(lower["y"], abs=1)
 
 
 def test_every_page_has_a_title_of_its_own(console: RunningConsole, visit: Callable[..., Visit]) -> None:
