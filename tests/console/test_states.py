@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.console.conftest import Visit, nothing_said
 from tests.console.support.browsing import go_to
 from tests.console.support.gateway import StandInGateway
-from tests.console.support.running import PASSWORD, RunningConsole, console_on, wait_until
+from tests.console.support.running import PASSWORD, RunningConsole, console_on, deployment_files, wait_until
 from tests.console.support.showcase import SLOW, showcase
 from tests.console.test_pages import barriers
 from tests.support import axe
@@ -105,6 +105,30 @@ def test_stacks_stand_side_by_side_with_what_their_contracts_do(
     assert page.locator(".revs tbody tr").count() == 3
     page.click(".revs a.t-bad >> nth=0")
     expect(page).to_have_url(f"{shown.base}/console/tools", timeout=WAIT)
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (("notes", "posts"), "2 services in both, with the same images 4 services only in prod"),
+        (("notes", "others"), "1 service in both, with the same image 1 service only in test 5 services only in prod"),
+        (("others",), "no service is in both 1 service only in test 6 services only in prod"),
+    ],
+)
+def test_between_two_stacks_stands_what_they_share_and_what_one_has_alone(
+    tmp_path: Path, visit: Callable[..., Visit], there: tuple[str, ...], words: str
+) -> None:
+    files = tmp_path / "files"
+    deployment_files(files, time.time())
+    content = json.loads((files / "deployment.json").read_text(encoding="utf-8"))
+    known = content["services"]
+    other = {**content, "stack": "test", "services": {name: known.get(name, known["notes"]) for name in there}}
+    (files / "stacks" / "test").mkdir(parents=True)
+    (files / "stacks" / "test" / "deployment.json").write_text(json.dumps(other), encoding="utf-8")
+    with console_on(tmp_path, StandInGateway()) as running:
+        opened = visit(running)
+        opened.open("changes")
+        assert " ".join(opened.page.locator(".hop").inner_text().split()) == words
 
 
 def test_without_other_stacks_the_way_to_another_is_shown(fresh: RunningConsole, visit: Callable[..., Visit]) -> None:
