@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Visit, nothing_said
 from tests.console.support.browsing import go_to
-from tests.console.support.gateway import StandInGateway
+from tests.console.support.gateway import StandInGateway, status_entry
 from tests.console.support.running import PASSWORD, RunningConsole, console_on, deployment_files, wait_until
 from tests.console.support.showcase import SLOW, showcase
 from tests.console.test_pages import barriers
@@ -81,6 +81,18 @@ def test_what_is_to_be_done_is_the_same_in_sentence_counts_title_and_icon(
     assert "%23b3261a" in str(page.get_attribute("link[rel=icon]", "href"))
     expect(page.locator(".todo > li").first).to_contain_text("抖音 ran out of memory")
     expect(page.locator(".todo > li").first).to_contain_text("services.douyin.memoryMib 1024")
+
+
+def test_when_all_is_well_the_sentence_is_a_band_above_the_day(tmp_path: Path, visit: Callable[..., Visit]) -> None:
+    gateway = StandInGateway(logged_in=True)
+    gateway.details = {"notes": status_entry("up")}
+    with console_on(tmp_path, gateway) as running:
+        page = visit(running).page
+        expect(page.locator("h1")).to_have_text("All is well", timeout=WAIT)
+        verdict, day = page.locator(".verdict").bounding_box(), page.locator(".pulse").bounding_box()
+        assert verdict and day
+        assert verdict["height"] < 120
+        assert (day["x"], day["width"]) == (verdict["x"], verdict["width"])
 
 
 def test_stacks_stand_side_by_side_with_what_their_contracts_do(
