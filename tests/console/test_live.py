@@ -13,6 +13,8 @@ from playwright.sync_api import expect
 from tests.console.conftest import Visit, nothing_said
 from tests.console.support import records
 from tests.console.support.running import RunningConsole, wait_until
+from tests.console.test_pages import barriers
+from tests.support import axe
 
 WAIT = 20_000
 
@@ -69,13 +71,14 @@ def test_a_page_stays_as_it_is_while_the_console_is_away_and_goes_on_when_it_is_
     fresh: RunningConsole, visit: Callable[..., Visit], status: int
 ) -> None:
     wait_until(lambda: fresh.console.logins.login_tools("notes"), "the tools were listed", 60)
-    page = (opened := visit(fresh)).page
+    page = (opened := visit(fresh, reduced_motion="reduce")).page
     opened.open("services/notes?tool=notes_search")
     page.fill("#p-keyword", "half a sen")
     page.context.route("**/console/**", lambda route: route.fulfill(status=status, body="<html>gateway</html>"))
     expect(page.locator("#late")).to_contain_text("The console cannot be reached; trying again", timeout=WAIT)
     expect(page.locator("#late")).to_contain_text("seconds ago", timeout=WAIT)
     expect(page).to_have_title(re.compile("^The console cannot be reached"))
+    assert barriers(page, axe.script()) == []
     assert page.input_value("#p-keyword") == "half a sen"
     page.context.unroute("**/console/**")
     fresh.send_line(records.log_line(time.time(), 0.3, "notes", "notes_search", "phone"))

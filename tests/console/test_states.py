@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,6 +94,19 @@ def test_when_all_is_well_the_sentence_is_a_band_above_the_day(tmp_path: Path, v
         assert verdict and day
         assert verdict["height"] < 120
         assert (day["x"], day["width"]) == (verdict["x"], verdict["width"])
+
+
+def test_the_filter_of_the_services_shows_which_is_chosen_and_keeps_it(
+    shown: RunningConsole, visit: Callable[..., Visit]
+) -> None:
+    page = visit(shown).page
+    chosen = page.locator(".services .seg a[aria-current]")
+    expect(chosen).to_have_text(re.compile("^All"))
+    page.click(".services .seg a:has-text('Well')")
+    expect(chosen).to_have_text(re.compile("^Well"))
+    page.fill("#q", "b")
+    page.press("#q", "Enter")
+    expect(page).to_have_url(f"{shown.base}/console/?q=b&state=ok")
 
 
 def test_stacks_stand_side_by_side_with_what_their_contracts_do(
