@@ -25,6 +25,7 @@ from dyber_console.pages.access import FormRefused, NotSignedIn, to_sign_in
 from dyber_console.pages.parts.assets import Assets
 from dyber_console.pages.preferences import Preferences, change
 from dyber_console.pages.rendering import Renderer
+from dyber_console.pages.unknown import unknown_page
 from dyber_console.settings import BASE
 from dyber_console.state import Console
 
@@ -92,6 +93,15 @@ def build_app(console: Console, background: bool = True) -> FastAPI:
     @app.exception_handler(NotSignedIn)
     async def not_signed_in(request: Request, error: Exception) -> Response:
         return to_sign_in(request)
+
+    @app.exception_handler(404)
+    async def unknown(request: Request, error: Exception) -> Response:
+        return unknown_page(console, renderer, request)
+
+    @app.exception_handler(405)
+    async def not_to_read(request: Request, error: Exception) -> Response:
+        """Answer the address of a form that was opened as a page; other methods the guard refuses."""
+        return unknown_page(console, renderer, request)
 
     @app.exception_handler(FormRefused)
     async def form_refused(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from dyber_console.verdicts.facts import ServiceFacts
@@ -26,6 +27,7 @@ PAGES = (
     "services/notes?tool=notes_search",
     "services/clips?range=30d",
     "services/nothing",
+    "nopage",
     "tools",
     "clients",
     "changes",
@@ -76,7 +78,7 @@ def test_every_page_is_without_barriers_and_complaints(
     for path in PAGES:
         opened.complaints.clear()
         response = opened.open(path)
-        expected = 404 if path in ("calls/unknown-call", "services/nothing") else 200
+        expected = 404 if path in ("calls/unknown-call", "services/nothing", "nopage") else 200
         assert response.status == expected, (path, response.status, opened.page.inner_text("body")[:2000])
         page = opened.page
         sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -99,6 +101,51 @@ def test_a_page_in_english_has_no_chinese_but_names(console: RunningConsole, vis
         for title in titles:
             text = text.replace(title, "")
         assert [line for line in text.splitlines() if CHINESE.search(line)] == [], path
+
+
+@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("language", ["zh-CN", "en-US"])
+def test_the_filters_of_the_calls_are_named_and_in_order_on_a_phone(
+    console: RunningConsole, visit: Callable[..., Visit], width: int, language: str
+) -> None:
+    page = (opened := visit(console, viewport={"width": width, "height": 844}, locale=language)).page
+    opened.open("calls")
+
+    def boxes(selector: str) -> list[Any]:
+        found = [each.bounding_box() for each in page.locator(selector).all()]
+        assert found and None not in found
+        return found
+
+    row = boxes(".filter-row")[0]
+    names = page.locator(".filter-row label:not(.seg label), .filter-row legend")
+    assert names.count() == 5
+    assert names.evaluate_all("all => all.every((each) => getComputedStyle(each).clipPath === 'none')")
+    buttons = boxes(".filter-row .seg label")
+    assert len({button["y"] for button in buttons}) == 1
+    edge = boxes(".filter-row .seg")[0]
+    assert buttons[-1]["x"] + buttons[-1]["width"] <= edge["x"] + edge["width"]
+    submit = boxes(".filter-row .btn")[0]
+    assert submit["width"] == row["width"] and submit["y"] > buttons[0]["y"]
+    upper, lower = boxes(".filters")
+    assert upper["y"] + upper["height"] == pytest.approx(lower["y"], abs=1)
+
+
+def test_every_page_has_a_title_of_its_own(console: RunningConsole, visit: Callable[..., Visit]) -> None:
+    opened = visit(console, locale="zh-CN")
+    titles = []
+    for path in ("", "calls", "tools", "clients", "changes", "services/notes", "nopage"):
+        opened.open(path)
+        titles.append(opened.page.title())
+    assert len(set(titles)) == len(titles), titles
+    assert titles[1].endswith(" · 调用 · prod · DyberPet 控制台")
+
+
+@pytest.mark.parametrize("path", ["nopage", "services/notes/nothing", "logout", "preferences"])
+def test_an_address_without_a_page_leads_back(console: RunningConsole, visit: Callable[..., Visit], path: str) -> None:
+    opened = visit(console)
+    assert opened.open(path).status == 404
+    opened.page.click("text=To the overview")
+    opened.page.wait_for_url(f"{console.base}/console/")
 
 
 def test_the_first_view_is_small(console: RunningConsole, visit: Callable[..., Visit]) -> None:

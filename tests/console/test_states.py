@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Visit, nothing_said
 from tests.console.support.browsing import go_to
-from tests.console.support.running import PASSWORD, RunningConsole, wait_until
+from tests.console.support.gateway import StandInGateway, status_entry
+from tests.console.support.running import PASSWORD, RunningConsole, console_on, deployment_files, wait_until
 from tests.console.support.showcase import SLOW, showcase
 from tests.console.test_pages import barriers
 from tests.support import axe
@@ -81,6 +84,31 @@ def test_what_is_to_be_done_is_the_same_in_sentence_counts_title_and_icon(
     expect(page.locator(".todo > li").first).to_contain_text("services.douyin.memoryMib 1024")
 
 
+def test_when_all_is_well_the_sentence_is_a_band_above_the_day(tmp_path: Path, visit: Callable[..., Visit]) -> None:
+    gateway = StandInGateway(logged_in=True)
+    gateway.details = {"notes": status_entry("up")}
+    with console_on(tmp_path, gateway) as running:
+        page = visit(running).page
+        expect(page.locator("h1")).to_have_text("All is well", timeout=WAIT)
+        verdict, day = page.locator(".verdict").bounding_box(), page.locator(".pulse").bounding_box()
+        assert verdict and day
+        assert verdict["height"] < 120
+        assert (day["x"], day["width"]) == (verdict["x"], verdict["width"])
+
+
+def test_the_filter_of_the_services_shows_which_is_chosen_and_keeps_it(
+    shown: RunningConsole, visit: Callable[..., Visit]
+) -> None:
+    page = visit(shown).page
+    chosen = page.locator(".services .seg a[aria-current]")
+    expect(chosen).to_have_text(re.compile("^All"))
+    page.click(".services .seg a:has-text('Well')")
+    expect(chosen).to_have_text(re.compile("^Well"))
+    page.fill("#q", "b")
+    page.press("#q", "Enter")
+    expect(page).to_have_url(f"{shown.base}/console/?q=b&state=ok")
+
+
 def test_stacks_stand_side_by_side_with_what_their_contracts_do(
     shown: RunningConsole, visit: Callable[..., Visit]
 ) -> None:
@@ -103,6 +131,30 @@ def test_stacks_stand_side_by_side_with_what_their_contracts_do(
     assert page.locator(".revs tbody tr").count() == 3
     page.click(".revs a.t-bad >> nth=0")
     expect(page).to_have_url(f"{shown.base}/console/tools", timeout=WAIT)
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (("notes", "posts"), "2 services in both, with the same images 4 services only in prod"),
+        (("notes", "others"), "1 service in both, with the same image 1 service only in test 5 services only in prod"),
+        (("others",), "no service is in both 1 service only in test 6 services only in prod"),
+    ],
+)
+def test_between_two_stacks_stands_what_they_share_and_what_one_has_alone(
+    tmp_path: Path, visit: Callable[..., Visit], there: tuple[str, ...], words: str
+) -> None:
+    files = tmp_path / "files"
+    deployment_files(files, time.time())
+    content = json.loads((files / "deployment.json").read_text(encoding="utf-8"))
+    known = content["services"]
+    other = {**content, "stack": "test", "services": {name: known.get(name, known["notes"]) for name in there}}
+    (files / "stacks" / "test").mkdir(parents=True)
+    (files / "stacks" / "test" / "deployment.json").write_text(json.dumps(other), encoding="utf-8")
+    with console_on(tmp_path, StandInGateway()) as running:
+        opened = visit(running)
+        opened.open("changes")
+        assert " ".join(opened.page.locator(".hop").inner_text().split()) == words
 
 
 def test_without_other_stacks_the_way_to_another_is_shown(fresh: RunningConsole, visit: Callable[..., Visit]) -> None:
@@ -192,6 +244,19 @@ def test_the_usage_says_when_the_login_was_lost_and_how_long_logins_lasted(
     expect(opened.page.locator("#login")).to_contain_text("it lasted 3 days 21 hours; before that 5 days, 4 days")
     expect(opened.page.locator(".facts")).to_contain_text("running for 6 days")
     expect(opened.page.locator("#limits")).to_contain_text("0.05 / 1.5 cores")
+
+
+@pytest.mark.parametrize(("reads_metrics", "words"), [(True, "Log in again"), (False, "Log in")])
+def test_the_way_to_the_login_knows_whether_there_was_one(
+    tmp_path: Path, visit: Callable[..., Visit], reads_metrics: bool, words: str
+) -> None:
+    changes = {} if reads_metrics else {"metrics_url": None}
+    with console_on(tmp_path, StandInGateway(logged_in=True), **changes) as running:
+        wait_until(lambda: running.console.logins.login_tools("notes"), "the tools were listed", 60)
+        if reads_metrics:
+            wait_until(lambda: running.console.live.service_metrics.get("notes"), "the metrics were read")
+        page = visit(running).page
+        expect(page.locator(".svc tr", has_text="notes").locator(".c-login a")).to_have_text(words, timeout=WAIT)
 
 
 def test_a_service_that_is_killed_is_seen_without_reloading(fresh: RunningConsole, visit: Callable[..., Visit]) -> None:

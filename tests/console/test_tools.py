@@ -125,7 +125,7 @@ def test_a_code_that_is_not_scanned_expires(notes: RunningConsole, visit: Callab
     notes.gateway.code_seconds = 180.0
 
 
-def test_a_platform_that_gives_no_code_is_explained_without_a_button_to_try_again(
+def test_a_platform_that_gives_no_code_is_explained_and_can_be_asked_again(
     notes: RunningConsole, visit: Callable[..., Visit]
 ) -> None:
     notes.gateway.logged_in, notes.gateway.refusal = False, "CAPTCHA_REQUIRED"
@@ -133,8 +133,9 @@ def test_a_platform_that_gives_no_code_is_explained_without_a_button_to_try_agai
     opened.open("services/notes")
     opened.page.locator("#login button").first.click()
     expect(opened.page.locator("#login")).to_contain_text("The platform asks for a human verification")
-    assert opened.page.locator("#login button").count() == 0
-    notes.gateway.refusal = ""
+    notes.gateway.refusal, notes.gateway.step = "", "scan"
+    opened.page.click("#login button:has-text('Try again')")
+    expect(opened.page.locator("#login img.qr")).to_be_visible(timeout=WAIT)
 
 
 def test_a_call_that_takes_long_shows_that_it_runs_and_is_sent_once(

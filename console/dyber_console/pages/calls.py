@@ -125,7 +125,7 @@ def _detail(console: Console, call: Call | None) -> dict[str, Any]:
         "rows": waterfall.rows(call, spans),
         "shares": divided,
         "sentence": waterfall.sentence(divided),
-        "ticks": waterfall.ticks(call.seconds),
+        "ticks": waterfall.ticks(waterfall.length(call, spans)),
         "lines": logs.of_request(console.store, call.request_id),
     }
 

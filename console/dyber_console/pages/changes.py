@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter
@@ -34,6 +34,8 @@ class Stage:
 
     Attributes:
         to_next: The services whose images differ from those of the next stack.
+        shared: How many services both have.
+        alone: How many services only one of both has, by its name.
         commands: The commands that promote them.
     """
 
@@ -42,6 +44,8 @@ class Stage:
     is_here: bool
     next: str = ""
     to_next: tuple[Promotion, ...] = ()
+    shared: int = 0
+    alone: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def breaks(self) -> int:
@@ -156,8 +160,15 @@ def _stages(console: Console, known: Mapping[str, Deployment]) -> list[Stage]:
     names = list(known)
     found = []
     for name, following in zip(names, [*names[1:], ""], strict=True):
-        to_next = tuple(between(console, name, following)) if following else ()
-        found.append(Stage(name, known[name], name == console.settings.stack, following, to_next))
+        is_here = name == console.settings.stack
+        if not following:
+            found.append(Stage(name, known[name], is_here))
+            continue
+        mine, theirs = known[name].services.keys(), known[following].services.keys()
+        counts = {name: len(mine - theirs), following: len(theirs - mine)}
+        alone = {stack: count for stack, count in counts.items() if count}
+        to_next = tuple(between(console, name, following))
+        found.append(Stage(name, known[name], is_here, following, to_next, len(mine & theirs), alone))
     return found
 
 

@@ -88,7 +88,7 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
             rows=[row for row in rows if _is_chosen(row.entry, state, q)],
             all_rows=rows,
             counts={name: sum(row.entry.grade in grades for row in rows) for name, grades in _GROUPS.items()},
-            state=state if state in _GROUPS else "",
+            group=state if state in _GROUPS else "",
             q=q[:100],
             summary=_summary(view),
             whole=whole,

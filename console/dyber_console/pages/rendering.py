@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from dyber_console.identity.sessions import Session
+from dyber_console.intake.live import STATUS_STALE
 from dyber_console.language import language, tr, tr_html, tr_plural
 from dyber_console.pages.frame import Frame, frame
 from dyber_console.pages.parts import charts, wording
@@ -44,7 +45,9 @@ class Renderer:
         self._environment.tests["writes_tool"] = lambda tool: not is_read_only(tool)
         self._environment.globals.update(
             BASE=BASE,
+            STATUS_STALE=STATUS_STALE,
             Grade=Grade,
+            ages=wording.ages,
             asset=assets.url,
             tr=tr,
             tr_html=tr_html,

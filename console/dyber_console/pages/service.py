@@ -92,7 +92,7 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
         else:
             counted = usage.long_range(console.store, now, name, _RANGES[chosen])
         p95, p50 = counted.percentiles(0.95), counted.percentiles(0.5)
-        top = charts.round_up(max((value for value in p95 if value is not None), default=0))
+        top = charts.round_up_seconds(max((value for value in p95 if value is not None), default=0))
         login = await console.logins.follow(name, account, now)
         return renderer.page(
             request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 _SPARK_HEIGHT = 25.0
 _SPARK_BASE = 26.0
 _SPARK_STEP = 3.0
+#: Length of the dash for a value alone, in percent of the width.
+_DASH = 1.6
 
 
 @dataclass(frozen=True)
@@ -64,32 +67,44 @@ class Line:
 
 
 def spark_line(values: Sequence[float | None]) -> Line:
-    """Return a line over 24 points on a picture of 72 × 27 px; gaps are bridged, and less data makes it shorter."""
+    """Return a line over 24 points on a picture of 72 × 27 px; gaps are bridged, and one value alone is a point."""
     halves = [_largest(values[index : index + 2]) for index in range(0, len(values), 2)]
     points = [(index * _SPARK_STEP, value) for index, value in enumerate(halves) if value is not None]
-    if len(points) < 2:
+    if not points:
         return Line("", "", None)
     most = max(value for _, value in points) or 1.0
     places = [(_number(x), _number(_SPARK_BASE - 22 * value / most)) for x, value in points]
+    if len(places) == 1:
+        return Line("", "", places[0])
     path = "M" + "L".join(f"{x} {y}" for x, y in places)
     base = _number(_SPARK_BASE)
     return Line(path, f"{path}V{base}H{places[0][0]}z", places[-1])
 
 
 def wide_line(values: Sequence[float | None], top: float) -> str:
-    """Return the path of a line on a picture of 100 × 100, up to `top`; gaps interrupt it."""
+    """Return the path of a line on a picture of 100 × 100, up to `top`; gaps interrupt it, values alone are dashes."""
     if not top or len(values) < 2:
         return ""
     parts = []
-    open_part = False
-    for index, value in enumerate(values):
-        if value is None:
-            open_part = False
+    for is_gap, run in itertools.groupby(enumerate(values), lambda pair: pair[1] is None):
+        if is_gap:
             continue
-        x, y = _number(100 * index / (len(values) - 1)), _number(100 - 100 * min(value, top) / top)
-        parts.append(f"{'L' if open_part else 'M'}{x} {y}" + ("" if open_part else "h.1"))
-        open_part = True
+        places = [(100 * index / (len(values) - 1), 100 - 100 * min(value or 0.0, top) / top) for index, value in run]
+        if len(places) == 1:
+            x, y = places[0]
+            parts.append(f"M{_number(min(max(0.0, x - _DASH / 2), 100 - _DASH))} {_number(y)}h{_number(_DASH)}")
+        else:
+            parts.append("M" + "L".join(f"{_number(x)} {_number(y)}" for x, y in places))
     return "".join(parts)
+
+
+def round_up_seconds(value: float) -> float:
+    """Return the next round number of seconds for the upper edge of a chart, from 0.01 s on.
+
+    >>> round_up_seconds(0.03), round_up_seconds(3)
+    (0.04, 4.0)
+    """
+    return round_up(max(2.0, value * 1000)) / 1000 if value > 0.005 else 0.01
 
 
 def round_up(value: float) -> int:

@@ -14,6 +14,8 @@ from dyber_console.records.traces import GATEWAY
 from dyber_console.verdicts.times import took
 
 _DEEPEST = 8
+#: Shortest bar, in percent.
+_SHORTEST = 0.3
 _HUB = "hub"
 #: The kinds of time, in the order of the bar: waiting, the platform, the server behind a service, the browser, the
 #: cache, the service, the hub, containers that did not answer, the gateway.
@@ -54,18 +56,24 @@ def rows(call: Call, spans: list[Span]) -> list[WaterfallRow]:
         call: The call.
         spans: Its spans, also those of the gateway.
     """
-    whole = max(call.seconds, 0.001)
+    whole = length(call, spans)
     sent = [span.start for span in spans if span.service != GATEWAY]
     shift = _shift(call, min(sent)) if sent else 0.0
     found = []
     for span, level in _ordered(spans):
         start = span.start - call.at + (0.0 if span.service == GATEWAY else shift)
-        start = min(max(0.0, start), whole)
-        place, length = _percent(start, min(span.seconds, whole - start), whole)
+        # A span that would end after the call is moved: clocks differ a little, and the log has whole milliseconds.
+        start = min(max(0.0, start), whole - span.seconds)
+        place, part = _percent(start, span.seconds, whole)
         found.append(
-            WaterfallRow(min(level, _DEEPEST), kind(span), _name(span), _note(span), place, length, span.seconds)
+            WaterfallRow(min(level, _DEEPEST), kind(span), _name(span), _note(span), place, part, span.seconds)
         )
     return found
+
+
+def length(call: Call, spans: list[Span]) -> float:
+    """Return the seconds of the waterfall: those of the call, or of a span that was measured as longer."""
+    return max([0.001, call.seconds, *(span.seconds for span in spans)])
 
 
 def shares(call: Call, spans: list[Span]) -> list[Share]:
@@ -216,4 +224,5 @@ def _ordered(spans: list[Span]) -> Iterable[tuple[Span, int]]:
 
 
 def _percent(start: float, length: float, whole: float) -> tuple[float, float]:
-    return round(100 * start / whole, 2), max(0.3, round(100 * length / whole, 2))
+    part = max(_SHORTEST, round(100 * length / whole, 2))
+    return round(min(100 * start / whole, 100 - part), 2), part

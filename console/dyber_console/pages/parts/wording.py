@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from dyber_console.language import tr
 from dyber_console.records.model import Call, Result
+from dyber_console.verdicts.times import ago
 
 _LONGEST = 2000
 _TONES = 8
@@ -39,6 +40,12 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def ages() -> dict[str, list[str]]:
+    """Return how long ago one and two of each unit are, in words: scripts put their own number into them."""
+    units = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+    return {unit: [ago(count * seconds) for count in (1, 2)] for unit, seconds in units.items()}
 
 
 def tile_text(title: str) -> str:

@@ -32,6 +32,75 @@
         setTimeout(() => button.classList.remove('done'), 2000);
     }
 
+    // Counts the ages of what is shown from when it came, so that old data never looks fresh.
+    let received = Date.now();
+    function ago(seconds) {
+        const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
+        const [unit, length] = units.find((each) => seconds >= each[1]) || units.at(-1);
+        const count = Math.floor(seconds / length);
+        return JSON.parse(body.dataset.ages)[unit][count === 1 ? 0 : 1].replace(/\d+/, count);
+    }
+    function tellAges() {
+        const passed = Math.max(0, Date.now() - received) / 1000;
+        document.querySelectorAll('.stamp[data-age]').forEach((stamp) => {
+            const age = Number(stamp.dataset.age) + passed;
+            const stale = age > Number(body.dataset.stale);
+            const words = (stale ? body.dataset.old : body.dataset.fresh).replace('{ago}', ago(age));
+            stamp.classList.toggle('stale', stale);
+            if (stamp.textContent !== words) {
+                stamp.textContent = words;
+            }
+        });
+        if (body.classList.contains('late')) {
+            document.getElementById('late-age').textContent = body.dataset.lateAge.replace('{ago}', ago(passed));
+        }
+    }
+    setInterval(() => body.dataset.ages && tellAges(), 1000);
+
+    // Says that what is shown is not up to date, or takes it back.
+    function tellLate(late) {
+        const bar = document.getElementById('late');
+        if (late && bar.hidden) {
+            document.title = `${body.dataset.late} · ${document.title}`;
+            announce(body.dataset.late);
+        } else if (!late && !bar.hidden) {
+            announce('');
+        }
+        bar.hidden = !late;
+        body.classList.toggle('late', late);
+        tellAges();
+    }
+
+    // Says that an answer did not come, and asks again soon.
+    let retry = null;
+    function missed() {
+        tellLate(true);
+        retry ||= setTimeout(() => {
+            retry = null;
+            refresh();
+        }, 2000);
+    }
+
+    // Returns a page of the console that has a part; fails for any other answer, such as the gateway's.
+    async function fetchPage(address, part) {
+        const answer = await fetch(address, { headers: { 'HX-Request': 'true' }, signal: AbortSignal.timeout(8000) });
+        const signIn = answer.headers.get('HX-Redirect');
+        if (signIn) {
+            location.assign(signIn);
+            return null;
+        }
+        const text = await answer.text();
+        // A page that says that something is not recorded has the status 404, and is the console's too.
+        const known = answer.ok || answer.status === 404;
+        if (!known || !new DOMParser().parseFromString(text, 'text/html').querySelector(part)) {
+            throw new Error(`the answer with the status ${answer.status} has no ${part}`);
+        }
+        return text;
+    }
+    function swap(text, part, how) {
+        return htmx.swap({ text, target: part, select: part, swap: how, sourceElement: body });
+    }
+
     // Fetches this page again and swaps what differs; at most once a second, and never while one is on its way.
     let running = false;
     let again = false;
@@ -49,9 +118,16 @@
         await new Promise((done) => setTimeout(done, wait));
         try {
             const here = location.pathname + location.search;
-            await htmx.ajax('GET', here, { target: '#frame', select: '#frame', swap: 'outerMorph' });
+            const text = await fetchPage(here, '#frame');
+            if (here !== location.pathname + location.search) {
+                again = true;
+            } else if (text !== null) {
+                received = Date.now();
+                await swap(text, '#frame', 'outerMorph');
+                tellLate(false);
+            }
         } catch {
-            // The next one may succeed; what is shown says how old it is.
+            missed();
         }
         last = Date.now();
         running = false;
@@ -61,7 +137,7 @@
         }
     }
 
-    // A stream names the parts that changed. Ages are renewed every ten seconds, which also serves without a stream.
+    // A stream names the parts that changed. Without a change the page is renewed before its data counts as old.
     let stream = null;
     function listen() {
         if (!body.dataset.events || stream || document.hidden) {
@@ -96,7 +172,7 @@
     });
     addEventListener('pagehide', pause);
     addEventListener('pageshow', listen);
-    setInterval(refresh, 10000);
+    setInterval(refresh, 7000);
     listen();
 
     // While a code is shown, its state is asked for every two seconds.
@@ -106,9 +182,20 @@
         }
     }, 2000);
 
-    // Opens a call beside the list where there is room.
-    async function pane(link) {
-        await htmx.ajax('GET', link.getAttribute('href'), { target: '#call', select: '#call', swap: 'outerMorph' });
+    // Opens a call beside the list where there is room; Back leads to what was open before, but not through each key.
+    let opened = 0;
+    async function pane(link, byKey) {
+        const mine = ++opened;
+        let text = null;
+        try {
+            text = await fetchPage(link.getAttribute('href'), '#call');
+        } catch {
+            missed();
+        }
+        if (text === null || mine !== opened) {
+            return;
+        }
+        await swap(text, '#call', 'outerMorph ignoreTitle:true');
         document.querySelector('.call-table .picked')?.classList.remove('picked');
         link.closest('tr').classList.add('picked');
         const heading = document.querySelector('#call h1');
@@ -120,9 +207,17 @@
             heading.replaceWith(second);
         }
         const address = new URL(location.href);
+        const replaces = byKey && address.searchParams.has('call');
         address.searchParams.set('call', document.getElementById('call').dataset.id);
-        history.replaceState(history.state, '', address);
+        if (address.href !== location.href) {
+            history[replaces ? 'replaceState' : 'pushState'](null, '', address);
+        }
     }
+    addEventListener('popstate', () => {
+        opened += 1;
+        last = 0;
+        refresh();
+    });
 
     document.addEventListener('click', (event) => {
         const button = event.target.closest('[data-copy]');
@@ -134,9 +229,29 @@
         const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
         if (link && plain && wide.matches && window.htmx && document.getElementById('call')) {
             event.preventDefault();
-            pane(link);
+            pane(link, false);
         }
     });
+
+    // Counts down until a password may be tried again, and then lets it be.
+    const lock = document.querySelector('[data-locked]');
+    if (lock) {
+        const button = document.querySelector('form .primary');
+        const end = Date.now() + 1000 * Number(lock.dataset.locked);
+        const many = lock.textContent;
+        const count = () => {
+            const left = Math.ceil((end - Date.now()) / 1000);
+            button.disabled = left > 0;
+            lock.textContent = left === 1 ? lock.dataset.one : many.replace(/\d+/, left);
+            if (left <= 0) {
+                clearInterval(counting);
+                lock.textContent = lock.dataset.over;
+                announce(lock.dataset.over);
+            }
+        };
+        const counting = setInterval(count, 1000);
+        count();
+    }
 
     // A form that waits for a service shows that it does, and is sent once.
     document.addEventListener('submit', (event) => {
@@ -180,8 +295,8 @@
         const at = links.findIndex((link) => link === document.activeElement || link.closest('.picked'));
         const next = links[Math.min(links.length - 1, Math.max(0, at + distance))];
         next?.focus();
-        if (next && wide.matches) {
-            next.click();
+        if (next && wide.matches && window.htmx && document.getElementById('call')) {
+            pane(next, true);
         }
     }
 

@@ -109,6 +109,17 @@ def test_spans_of_a_clock_that_is_off_begin_with_the_last_try() -> None:
     assert waterfall.rows(CALL, late)[2].place == 2.0
 
 
+@pytest.mark.parametrize(("start", "seconds"), [(0.0, 0.0017), (0.4, 0.0017), (0.0004, 0.0008), (0.4, 0.000001)])
+def test_every_bar_is_inside_its_place_also_of_a_span_longer_than_the_call(start: float, seconds: float) -> None:
+    call = replace(CALL, seconds=0.001, upstream_seconds=(0.001,))
+    made = [*gateway_spans(call), span("01", TOLD, "tools/call zhihu_read", start, seconds)]
+    for row in waterfall.rows(call, made):
+        assert row.place >= 0 and row.place + row.length <= 100.01, row
+    bar = waterfall.rows(call, made)[2]
+    assert bar.length == pytest.approx(max(0.3, 100 * seconds / max(0.001, seconds)), abs=0.01)
+    assert waterfall.length(call, made) == max(0.001, seconds)
+
+
 @pytest.mark.parametrize(("found", "note"), [("True", "hit"), ("False", "not there")])
 def test_a_look_into_the_cache_says_whether_something_was_there(found: str, note: str) -> None:
     rows = waterfall.rows(CALL, spans(span("02", "01", "cache get", 1, 0.1, cache_hit=found)))
