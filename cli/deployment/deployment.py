@@ -169,6 +169,13 @@ class Deployment:
 
         return checked_services(self.settings, load_catalog(ROOT / "mcp-servers"))[1]
 
+    def missing_secrets(self) -> dict[str, tuple[str, ...]]:
+        """Return by service the required secrets that the stack does not give, for the services that lack any."""
+        from infra.services.catalog import load_catalog
+        from infra.settings.selection import enabled
+
+        return self.settings.missing_secrets(enabled(self.settings, load_catalog(ROOT / "mcp-servers")))
+
     def published_ports(self) -> list[tuple[str, int]]:
         """Return the pairs (address, host port) that this stack's gateway publishes."""
         from infra.parts import published_ports

@@ -16,7 +16,7 @@ from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.engine import stored_data
 from cli.engine.stored_data import StoredData
-from cli.inventory import health_report
+from cli.inventory import health_report, notices
 from cli.inventory.gone import with_gone
 from cli.inventory.health_report import ServiceHealth
 from cli.inventory.members import GONE
@@ -55,13 +55,23 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     everything, missing = with_gone(deployment, outputs["services"])
     report = health_report.collect(deployment.settings, everything, outputs["services"])
     hidden = _hidden(deployment.settings)
+    lacking = deployment.missing_secrets()
     data = stored_data.unused(stored_data.find(stack, sizes=False), stored_data.mounted(deployment.resources()))
     data = stored_data.measured(data)
     if as_json:
-        services = [{**health_report.as_json(item), "hidden_tools": hidden.get(item.name, ())} for item in report]
+        services = [
+            {
+                **health_report.as_json(item),
+                "hidden_tools": hidden.get(item.name, ()),
+                "missing_secrets": lacking.get(item.name, ()),
+            }
+            for item in report
+        ]
         print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
     else:
-        print_table(_status_table(report, hidden))
+        print_table(_status_table(report, hidden, lacking))
+        for line in notices.missing_secrets(stack, lacking):
+            out.print(Text(line, style="yellow"))
         for item in report:
             if item.last_error:
                 out.print(Text.assemble((f"{item.name}: ", "bold"), item.last_error), style="yellow")
@@ -225,7 +235,11 @@ def _tools(shown: int | None, hidden: Sequence[str]) -> str:
     return f"{visible} (+{len(hidden)} {tr('hidden')})" if hidden else visible
 
 
-def _status_table(report: list[ServiceHealth], hidden: Mapping[str, Sequence[str]]) -> Table:
+def _status_table(
+    report: list[ServiceHealth],
+    hidden: Mapping[str, Sequence[str]],
+    lacking: Mapping[str, Sequence[str]],
+) -> Table:
     table = _table(
         tr("service"),
         tr("state"),
@@ -239,6 +253,8 @@ def _status_table(report: list[ServiceHealth], hidden: Mapping[str, Sequence[str
     )
     for item in report:
         state = tr(_WORDS[item.state]) + (f" ({item.code})" if item.code and item.state != "up" else "")
+        if item.state == "down" and item.name in lacking:
+            state = tr("secret missing: {names}", names=", ".join(lacking[item.name]))
         table.add_row(
             item.name,
             Text(state, style=_STYLES[item.state]),

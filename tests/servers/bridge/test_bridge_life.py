@@ -18,10 +18,17 @@ from dyber_kit.contract import digest
 from mcp import Client
 
 from tests.servers.bridge.waiting import code_of, received, until
-from tests.stand_in.bridges import QUICK, bridge, settings_of, text_of
+from tests.stand_in.bridges import QUICK, Bridge, bridge, settings_of, text_of
 from tests.stand_in.running import process
 
 SECRET = "sk-very-secret-0123"
+HEALTHCHECK = Path(__file__).resolve().parents[3] / "mcp-servers" / "healthcheck"
+
+
+def is_healthy(running: Bridge) -> bool:
+    """Return whether the engine takes a service as healthy."""
+    environment = {**os.environ, "PORT": running.base.rpartition(":")[2]}
+    return subprocess.run([sys.executable, HEALTHCHECK], env=environment, timeout=10, check=False).returncode == 0
 
 
 async def test_without_a_required_secret_the_child_is_not_started_and_the_service_says_which_is_missing(
@@ -30,7 +37,8 @@ async def test_without_a_required_secret_the_child_is_not_started_and_the_servic
     monkeypatch.setenv("JOURNAL", str(tmp_path / "journal"))
     with bridge(settings_of(passed=["JOURNAL"], secrets={"AMAP_KEY": "required"}), lock) as foreign:
         status, body = foreign.ready()
-        assert (status, "AMAP_KEY" in body["reason"]) == (503, True)
+        assert (status, body["status"], "AMAP_KEY" in body["reason"]) == (503, "not_configured", True)
+        assert is_healthy(foreign), "a deployment must not wait for the secret"
         async with Client(f"{foreign.base}/mcp") as client:
             answer = await client.call_tool("echo", {"text": "a"})
         assert code_of(answer) == "NOT_CONFIGURED" and "AMAP_KEY" in text_of(answer)
@@ -45,7 +53,7 @@ async def test_a_child_that_exits_at_each_start_is_tried_again_with_its_code_and
     with bridge(settings, lock, timings=replace(QUICK, attempts=3, down=60, patience=0.1)) as foreign:
         await until(lambda: foreign.metric("mcp_child_restarts_total", reason="exit") == 3)
         status, body = foreign.ready()
-        assert status == 503
+        assert (status, is_healthy(foreign)) == (503, False)
         assert "ended (7)" in body["reason"] and "the licence has expired" in body["reason"]
         async with Client(f"{foreign.base}/mcp") as client:
             answer = await client.call_tool("echo", {"text": "a"})

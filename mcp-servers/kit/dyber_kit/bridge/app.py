@@ -30,7 +30,7 @@ from dyber_kit.bridge.supervisor import Supervisor, Timings
 from dyber_kit.bridge.transports.endpoints import Endpoint, StdioEndpoint
 from dyber_kit.language import tr
 from dyber_kit.observing.metrics import Metrics
-from dyber_kit.serving.app import ServiceApp, create_app
+from dyber_kit.serving.app import NotConfigured, ServiceApp, create_app
 from dyber_kit.settings import Settings
 
 #: Version of a service whose server has none: a remote one.
@@ -77,7 +77,7 @@ def build_app(
 
     async def ready() -> str | None:
         if children is None:
-            return tr("Required secrets are not set: {names}", names=", ".join(missing))
+            return NotConfigured(tr("Required secrets are not set: {names}", names=", ".join(missing)))
         return None if children.problem is None else str(children.problem)
 
     backend = Backend(children, missing, masker)

@@ -46,6 +46,10 @@ _GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protectio
 Ready = Callable[[], Awaitable[str | None]]
 
 
+class NotConfigured(str):
+    """Says why calls cannot be served until the operator sets what is missing; no new start would help."""
+
+
 @dataclass(frozen=True)
 class ServiceApp:
     """Holds a finished ASGI application and the parts that a server needs to run it."""
@@ -243,7 +247,9 @@ def common_routes(
             return JSONResponse({"status": "draining", **service, "reason": tr("The service is stopping")}, 503)
         reason = await ready() if ready is not None else None
         if reason is not None:
-            return JSONResponse({"status": "unavailable", **service, **details(), "reason": reason}, 503)
+            # The health check reads the status: an engine must not wait for what only the operator can mend.
+            status = "not_configured" if isinstance(reason, NotConfigured) else "unavailable"
+            return JSONResponse({"status": status, **service, **details(), "reason": reason}, 503)
         return JSONResponse({"status": "ready", **service, **details()})
 
     async def show_metrics(_: Request) -> Response:

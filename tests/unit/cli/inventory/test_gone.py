@@ -58,6 +58,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         require_id=lambda: "abc",
         deployment_id=lambda: "abc",
         settings=None,
+        missing_secrets=dict,
         outputs=lambda: {"services": SERVICES},
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cli.commands.operation import status
 from cli.configuration.selection import SelectionError
 from cli.engine.usage import from_statistics
 from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
@@ -45,6 +46,12 @@ def status_document(**changes: Any) -> dict[str, Any]:
 
 def health(result: list[Member], status: dict[str, Any] | None) -> ServiceHealth:
     return report(result, ["template"], status, {"template-1": (12.5, 2**20)}, {"template-1": "boom"}, NOW)[0]
+
+
+def test_a_service_that_is_down_as_it_lacks_a_secret_says_so() -> None:
+    report = [health([TEMPLATE], status_document(state=state)) for state in ("down", "up")]
+    table = status._status_table(report, {}, {"template": ("API_KEY",)})
+    assert [str(cell) for cell in table.columns[1]._cells] == ["缺机密 API_KEY", "正常"]
 
 
 @pytest.mark.parametrize("state", ["up", "degraded", "down", "unknown"])
