@@ -138,7 +138,7 @@ def create_app(
         instructions=instructions,
         log_level="WARNING",
         tools=[built[declared.name] for declared in offered],
-        withheld=built.keys() - {declared.name for declared in offered},
+        withheld=[tool for name, tool in built.items() if name not in {declared.name for declared in offered}],
         require_scope=settings.require_scope,
         state_key=settings.state_key,
         prompts=list(built_prompts.values()),
