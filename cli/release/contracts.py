@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli.engine import engine, images, isolated, processes
-from cli.engine.errors import CommandFailed
+from cli.engine.errors import CommandFailed, EngineError
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git
@@ -48,6 +49,19 @@ _PRINT_CONTRACT = 'exec python -m dyber_kit.contract "$PACKAGE"'
 _PRINT_CONTRACT_OF_SOURCES = ("sh", "-c", f"PYTHONPATH={isolated.FOLDER} {_PRINT_CONTRACT}")
 #: Images of sources have this variable.
 BRIDGE_FILE_VARIABLE = "DYBER_BRIDGE_FILE"
+#: How long a container may take to tell about the server behind it.
+READY_SECONDS = 10
+# Asks the server behind the bridge, with the secrets in the container.
+_LIST_NOW = (*PYTHON, "-m", "dyber_kit.bridge.contract", "--secrets")
+# Prints the answer of /ready in the language of the argument.
+_ASK_READY = (
+    *PYTHON,
+    "-c",
+    "import http.client, os, sys\n"
+    "connection = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=5)\n"
+    "connection.request('GET', '/ready', headers={'Accept-Language': sys.argv[1]})\n"
+    "sys.stdout.buffer.write(connection.getresponse().read())",
+)
 _PRINT_BRIDGE_FILE = (*PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
 
 
@@ -57,6 +71,17 @@ class RunningTools:
 
     contract: Contract
     hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Concerns:
+    """What is the matter with the server behind a service that answers; texts, empty where nothing is.
+
+    `differs` names what it lists unlike the lock; `unreachable` says why it could not be asked.
+    """
+
+    differs: str = ""
+    unreachable: str = ""
 
 
 def running_tools(container: Mapping[str, Any]) -> RunningTools:
@@ -86,6 +111,52 @@ def _bridged_tools(container: str, name: str, environment: Mapping[str, str]) ->
     except (ValueError, KeyError, TypeError):
         raise _unknown(name, output) from None
     return RunningTools(reviewed, hidden_tools(reviewed.read_only, environment))
+
+
+def listed_now(container: Mapping[str, Any]) -> Contract | None:
+    """Return what the remote server behind a running `container` lists now; None if it has no remote server.
+
+    It is asked anew, with the secrets of the service. A program in the image could list other tools only by itself,
+    and a second one might not fit into the container; /ready tells the names of what it lists unlike the lock.
+    Raises StackError, also if the remote server does not answer, and EngineError.
+    """
+    name, identity = str(container["Name"]).lstrip("/"), str(container["Id"])
+    if not is_foreign(container):
+        return None
+    try:
+        is_remote = not json.loads(output := _execute(identity, _PRINT_BRIDGE_FILE, name)).get("command")
+    except (ValueError, AttributeError):
+        raise _unknown(name, output) from None
+    return _parsed(_execute(identity, _LIST_NOW, name), name) if is_remote else None
+
+
+def is_foreign(container: Mapping[str, Any]) -> bool:
+    """Tell whether a container, as the engine describes it, runs a program of others or leads to one."""
+    return any(str(variable).startswith(f"{BRIDGE_FILE_VARIABLE}=") for variable in container["Config"]["Env"])
+
+
+def concerns(container: Mapping[str, Any]) -> Concerns:
+    """Return what the bridge in a running `container` says of the server behind it; nothing if it does not answer."""
+    try:
+        output = processes.execute(str(container["Id"]), (*_ASK_READY, language()), seconds=READY_SECONDS)
+        document = json.loads(output)
+        return Concerns(str(document.get("differs") or ""), str(document.get("unreachable") or ""))
+    except (CommandFailed, EngineError, ValueError, AttributeError):
+        return Concerns()
+
+
+def concerns_of(deployment: str | None, services: Collection[str]) -> dict[str, Concerns]:
+    """Return what is the matter with the servers behind services of others, by service, where anything is.
+
+    Raises EngineError.
+    """
+    containers = {name: service_container(deployment, name) for name in services}
+    running = {name: container for name, container in containers.items() if container and is_foreign(container)}
+    if not running:
+        return {}
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        found = dict(zip(running, pool.map(concerns, running.values()), strict=True))
+    return {name: each for name, each in found.items() if each != Concerns()}
 
 
 def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:

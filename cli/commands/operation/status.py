@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,8 @@ from cli.inventory.gone import with_gone
 from cli.inventory.health_report import ServiceHealth
 from cli.inventory.members import GONE
 from cli.records import recording
+from cli.release import contracts
+from cli.release.contracts import Concerns
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, fail, out
@@ -56,6 +59,7 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     report = health_report.collect(deployment.settings, everything, outputs["services"])
     hidden = _hidden(deployment.settings)
     lacking = deployment.missing_secrets()
+    behind = contracts.concerns_of(deployment.deployment_id(), _foreign(outputs["services"]))
     data = stored_data.unused(stored_data.find(stack, sizes=False), stored_data.mounted(deployment.resources()))
     data = stored_data.measured(data)
     if as_json:
@@ -64,13 +68,14 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
                 **health_report.as_json(item),
                 "hidden_tools": hidden.get(item.name, ()),
                 "missing_secrets": lacking.get(item.name, ()),
+                **asdict(behind.get(item.name, Concerns())),
             }
             for item in report
         ]
         print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
     else:
-        print_table(_status_table(report, hidden, lacking))
-        for line in notices.missing_secrets(stack, lacking):
+        print_table(_status_table(report, hidden, lacking, behind))
+        for line in (*notices.missing_secrets(stack, lacking), *notices.behind(stack, behind)):
             out.print(Text(line, style="yellow"))
         for item in report:
             if item.last_error:
@@ -83,7 +88,7 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         elif any(item.state != "up" for item in report):
             err.print(Text("→ " + tr("see: ./deploy.sh logs <service>"), style="yellow"))
     recording.record_ends(deployment.deployment_id())
-    if missing or any(item.state != "up" for item in report):
+    if missing or behind or any(item.state != "up" for item in report):
         raise typer.Exit(FAILED)
 
 
@@ -235,10 +240,17 @@ def _tools(shown: int | None, hidden: Sequence[str]) -> str:
     return f"{visible} (+{len(hidden)} {tr('hidden')})" if hidden else visible
 
 
+def _foreign(services: Iterable[str]) -> list[str]:
+    """Return those of the services that run a program of others or lead to one."""
+    catalog = load_catalog(ROOT / "mcp-servers", locks=False)
+    return [name for name in services if name in catalog and catalog[name].source is not None]
+
+
 def _status_table(
     report: list[ServiceHealth],
     hidden: Mapping[str, Sequence[str]],
     lacking: Mapping[str, Sequence[str]],
+    behind: Mapping[str, Concerns],
 ) -> Table:
     table = _table(
         tr("service"),
@@ -255,9 +267,11 @@ def _status_table(
         state = tr(_WORDS[item.state]) + (f" ({item.code})" if item.code and item.state != "up" else "")
         if item.state == "down" and item.name in lacking:
             state = tr("secret missing: {names}", names=", ".join(lacking[item.name]))
+        elif item.name in behind:
+            state += tr(", ") + notices.in_short(behind[item.name])
         table.add_row(
             item.name,
-            Text(state, style=_STYLES[item.state]),
+            Text(state, style="yellow" if item.name in behind and item.state == "up" else _STYLES[item.state]),
             f"{item.ready}/{item.replicas}",
             item.version or "-",
             _tools(item.tools, hidden.get(item.name, ())),
