@@ -20,7 +20,14 @@ from infra.parts.data_volumes import DATA_FOLDER
 from infra.parts.service import PRINT_LOCK, PYTHON, contract_command
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
-from infra.services.contract import LOCK_FILE, Contract, contract_text, listed_contract, parse_contract
+from infra.services.contract import (
+    LOCK_FILE,
+    Contract,
+    contract_text,
+    listed_contract,
+    listing_notes,
+    parse_contract,
+)
 from infra.services.hidden_tools import hidden_tools
 from messages import language, tr
 
@@ -197,9 +204,10 @@ def image_contract(image: str, spec: ServiceSpec) -> Contract:
     return printed.reviewed(spec.source.tools) if spec.source else printed
 
 
-def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str]:
-    """Return the contract of a service with a source, as its program lists its tools in an image, and the text of its
-    lock file. The program runs without a network, with placeholders for its secrets.
+def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str, tuple[str, ...]]:
+    """Return the contract of a service with a source, as its program lists its tools in an image, the text of its lock
+    file, and sentences about what was repaired or is not served. The program runs without a network, with placeholders
+    for its secrets.
 
     Raises EngineError, and StackError if the program does not list its tools, and for a remote server, which only a
     container with a network can ask.
@@ -210,7 +218,7 @@ def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str]:
             tr("lock them anew: ./deploy.sh update-service {service}", service=spec.name),
         )
     output = _list_tools(image, spec, spec.name)
-    return _parsed(output, spec.name).reviewed(spec.source.tools), contract_text(output)
+    return _parsed(output, spec.name).reviewed(spec.source.tools), contract_text(output), listing_notes(output)
 
 
 def source_contract(spec: ServiceSpec) -> tuple[Contract, str]:
@@ -282,10 +290,13 @@ def _readable_by_all(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 def _list_tools(image: str, spec: ServiceSpec, source: str) -> str:
     """Return what a service's image prints of its tools. Raises StackError, EngineError."""
-    if not (spec.source and spec.data):
+    if spec.source is None:
         return _print_contract(image, contract_command(spec), spec.environment, source)
+    environment = {**spec.environment, "DYBER_LANGUAGE": language()}
+    if not spec.data:
+        return _print_contract(image, contract_command(spec), environment, source)
     # A program of others may look for its folder of data before it lists its tools.
-    environment = {**spec.environment, "DYBER_DATA": DATA_FOLDER}
+    environment["DYBER_DATA"] = DATA_FOLDER
     return _print_contract(image, contract_command(spec), environment, source, data=spec.uid)
 
 

@@ -55,7 +55,8 @@ def tools_lock(
     differs = False
     for spec in _specs(service):
         file = spec.folder / LOCK_FILE
-        actual, text = _present_contract(spec, home)
+        actual, text, notes = _present_contract(spec, home)
+        _show_notes(spec.name, notes)
         if file.is_file() and file.read_text(encoding="utf-8") == text:
             out.print(f"[green]✓[/] {spec.name}: {tr('no changes')}")
             continue
@@ -70,19 +71,26 @@ def tools_lock(
         raise typer.Exit(FAILED)
 
 
-def _present_contract(spec: ServiceSpec, home: DyberHome) -> tuple[Contract, str]:
-    """Return the contract of a service as its code is now, and the text of its lock file.
+def _show_notes(service: str, notes: Sequence[str]) -> None:
+    """Print what was repaired in the list of a server of others, or is not served."""
+    for note in notes:
+        out.print(Text(f"  {service}: {note}", style="yellow"))
+
+
+def _present_contract(spec: ServiceSpec, home: DyberHome) -> tuple[Contract, str, Sequence[str]]:
+    """Return the contract of a service as its code is now, the text of its lock file, and sentences about what was
+    repaired or is not served.
 
     The image of a source is built for it if its locks changed.
     """
     if spec.source is None:
-        return contracts.source_contract(spec)
+        return (*contracts.source_contract(spec), ())
     from cli.deployment.image_build import build_image, build_settings
 
     lock = spec.folder / LOCK_FILE
     if spec.source.kind == "url" and lock.is_file():
         # Only a container with a network could ask the server; its bridge compares the tools all the time.
-        return _locked(spec), lock.read_text(encoding="utf-8")
+        return _locked(spec), lock.read_text(encoding="utf-8"), ()
     with Activities(home.logs / "image.log") as display:
         image = build_image(spec, build_settings("dev"), display)
         with display.phase(tr("Listing the tools of {service}", service=spec.name), 10):

@@ -17,6 +17,7 @@ from dyber_kit.bridge.listing import Lock
 from dyber_kit.contract import digest
 from mcp import Client
 
+from infra.services.contract import contract_text, listing_notes
 from tests.servers.bridge.waiting import code_of, received, until
 from tests.stand_in.bridges import QUICK, Bridge, bridge, settings_of, text_of
 from tests.stand_in.running import process
@@ -246,10 +247,16 @@ def test_the_era_is_found_on_a_child_of_its_own(tmp_path: Path, lock: Lock, era:
 
 def test_a_tool_without_a_schema_is_repaired_and_one_with_a_bad_name_refused(tmp_path: Path, lock: Lock) -> None:
     changes = tmp_path / "changes.json"
-    changes.write_text(json.dumps({"loose": {"inputSchema": None}, "bad name": {"inputSchema": {"type": "object"}}}))
+    later = {"inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}}
+    others = {"loose": {"inputSchema": None}, "bad name": {"inputSchema": {"type": "object"}}, "later": later}
+    changes.write_text(json.dumps(others))
     variables = files_for(tmp_path, lock, passed=["FOREIGN_TOOLS"])
     outcome = run_module("dyber_kit.bridge.contract", FOREIGN_TOOLS=str(changes), **variables)
-    tools = json.loads(outcome.stdout)["tools"]
+    tools = json.loads(contract_text(outcome.stdout))["tools"]
     assert tools["loose"]["inputSchema"] == {"type": "object"} and "bad name" not in tools
     assert tools.keys() == {*lock.tools, "loose"}
-    assert "loose" in outcome.stderr and "bad name" in outcome.stderr
+    notes = listing_notes(outcome.stdout)
+    assert [name in note for name, note in zip(("loose", "bad name", "later"), notes, strict=True)] == [True] * 3
+    file = tmp_path / "tools.lock.json"
+    written = run_module("dyber_kit.bridge.contract", "--write", str(file), FOREIGN_TOOLS=str(changes), **variables)
+    assert (written.stdout, written.stderr.splitlines()) == ("", list(notes))

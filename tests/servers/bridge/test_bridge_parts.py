@@ -203,11 +203,14 @@ def test_a_list_keeps_usable_tools_and_says_what_it_repaired_and_refused() -> No
         {"name": "good", "inputSchema": {"type": "object"}},
         {"name": "名字"},
         "no tool",
+        {"name": "later", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}},
+        {"name": "either", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "optional"}},
     ]
     listing = read_listing(listed)
     assert listing.tools["good"] == {"description": "", "inputSchema": {"type": "object", "properties": {"a": {}}}}
     assert listing.repaired == ("loose",)
-    assert [name for name, _ in listing.refused] == ["good", "'名字'", "None"]
+    assert [name for name, _ in listing.refused] == ["good", "'名字'", "None", "later"]
+    assert "任务" in listing.refused[-1][1] and "either" in listing.tools
 
 
 def test_an_output_schema_that_the_reviewer_took_out_of_the_lock_is_no_difference() -> None:

@@ -122,7 +122,7 @@ def read_listing(listed: Sequence[Any]) -> Listing:
     """Return the usable tools of a list as a server gives it.
 
     An input schema that is missing or describes no object becomes that of any object. A tool whose name is not usable,
-    or was listed before, is refused; the others stay.
+    that was listed before, or that can only be called as a task, is refused; the others stay.
     """
     tools: dict[str, Visible] = {}
     repaired: list[str] = []
@@ -133,12 +133,20 @@ def read_listing(listed: Sequence[Any]) -> Listing:
             refused.append((_shown(name), tr("the name is not usable")))
         elif name in tools:
             refused.append((name, tr("the name is listed twice")))
+        elif _needs_task(item):
+            refused.append((name, tr("it can only be called as a task, which the bridge does not do")))
         else:
             visible, is_repaired = _visible(item)
             tools[name] = visible
             if is_repaired:
                 repaired.append(name)
     return Listing(tools, tuple(repaired), tuple(refused))
+
+
+def _needs_task(item: Mapping[str, Any]) -> bool:
+    """Return whether a tool answers no usual call, only one whose result is fetched later."""
+    execution = item.get("execution")
+    return isinstance(execution, dict) and execution.get("taskSupport") == "required"
 
 
 def _visible(item: Mapping[str, Any]) -> tuple[Visible, bool]:

@@ -14,12 +14,13 @@ import pytest
 import typer
 
 from cli.commands.settings import tools
-from cli.engine import processes
+from cli.engine import isolated, processes
 from cli.engine.errors import CommandFailed
 from cli.release import contracts
 from cli.system.errors import StackError
 from infra.services.catalog import ServiceSpec, load_spec
 from infra.services.contract import LOCK_FILE, Contract, digest, load_lock
+from infra.services.source import Source
 
 TEMPLATE = contracts.SERVERS / "template"
 
@@ -162,3 +163,22 @@ def test_status_asks_the_bridges_of_services_of_others(monkeypatch: pytest.Monke
     assert contracts.concerns_of("abc", ["far"]) == {}
     monkeypatch.setattr(contracts, "service_container", lambda *_: foreign_container("A=b"))
     assert contracts.concerns_of("abc", ["far"]) == {}
+
+
+def test_what_was_repaired_or_is_not_served_comes_with_the_new_lock(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = FAR.model_copy(update={"source": Source.model_validate({"npm": "far@1.0.0", "command": "far"})})
+    printed = f"{lock_text(SERVED)}\n# tool later is not served\n"
+    asked: dict[str, str] = {}
+
+    def run(image: str, command: Sequence[str], environment: dict[str, str], *_: Any, **__: Any) -> str:
+        asked.update(environment)
+        return printed
+
+    monkeypatch.setattr(isolated, "run", run)
+    contract, text, notes = contracts.bridged_contract("image", spec)
+    assert (contract.tools, text, notes) == (SERVED.tools, lock_text(SERVED) + "\n", ("tool later is not served",))
+    assert asked["DYBER_LANGUAGE"] == "zh"
+    tools._show_notes("far", notes)
+    assert "far: tool later is not served" in capsys.readouterr().out
