@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cli.release.contracts import Concerns
+from infra.services.catalog import SPEC_FILE, ServiceSpec
+from infra.services.hidden_tools import READ_ONLY
 from infra.settings import secrets
+from infra.settings.stack import StackSettings
 from messages import tr
 
 
@@ -21,6 +24,23 @@ def missing_secrets(stack: str, lacking: Mapping[str, Sequence[str]]) -> Iterato
                 service=service,
                 name=name,
                 command=secrets.command(stack, service, name),
+            )
+
+
+def wholly_hidden(settings: StackSettings, specs: Iterable[ServiceSpec]) -> Iterator[str]:
+    """Yield a line for each service of others of which agents see no tool, as all of them count as writing."""
+    for spec in specs:
+        hidden = settings.hidden_tools(spec) if spec.source else ()
+        if hidden and len(hidden) == len(settings.with_stack_values(spec).tools):
+            path = f"services.{spec.name}.environment.{READ_ONLY}"
+            yield tr(
+                "{service}: all of its {count} tools count as writing, so agents see none. If a tool only reads, write it "
+                "below source.tools in {file}, such as {tool}: read, and deploy again; if writing is wanted: {command}",
+                service=spec.name,
+                count=len(hidden),
+                file=f"mcp-servers/{spec.name}/{SPEC_FILE}",
+                tool=hidden[0],
+                command=f"./deploy.sh config set {path} false -s {settings.stack}",
             )
 
 

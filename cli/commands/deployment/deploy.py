@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -101,7 +101,7 @@ def deploy(
         attempt.changes,
         time.monotonic() - started,
         tool_lists(deployment.settings, deployment.hub_content()),
-        list(notices.missing_secrets(stack, deployment.missing_secrets())),
+        list(_notices(deployment)),
     )
 
 
@@ -128,7 +128,7 @@ def preview(
         deployment = Deployment.open(stack)
         deployment.check_settings()
         lists = tool_lists(deployment.settings, deployment.hub_content())
-        lacking = deployment.missing_secrets()
+        lacking, warnings = deployment.missing_secrets(), list(_notices(deployment))
         env_values.show_taken(stack)
         with display.phase(tr("Comparing")):
             result = deployment.preview(display)
@@ -154,7 +154,7 @@ def preview(
     if not (as_json or diff) and (rows := preview_table.lists_table(lists)):
         out.print(rows)
     if not as_json:
-        _warn(notices.missing_secrets(stack, lacking))
+        _warn(warnings)
 
 
 @commands.command(epilog=examples("./deploy.sh destroy -s test"))
@@ -246,6 +246,12 @@ def _summary(
     if hint := client_addresses.trust_hint(gateway, option):
         out.print("  " + hint, markup=False)
     _warn([*warnings, *filter(None, [too_large(lists, option)])])
+
+
+def _notices(deployment: Deployment) -> Iterator[str]:
+    """Yield a line for everything that keeps services of the stack from being used."""
+    yield from notices.missing_secrets(deployment.name, deployment.missing_secrets())
+    yield from notices.wholly_hidden(deployment.settings, deployment.enabled_services())
 
 
 def _warn(lines: Iterable[str]) -> None:

@@ -30,6 +30,7 @@ from cli.terminal.console import Activities, err, fail, out
 from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec, load_catalog
+from infra.settings.selection import enabled
 from infra.settings.stack import StackSettings
 from messages import mark, tr
 from toolchain.home import DyberHome
@@ -75,7 +76,11 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
     else:
         print_table(_status_table(report, hidden, lacking, behind))
-        for line in (*notices.missing_secrets(stack, lacking), *notices.behind(stack, behind)):
+        for line in (
+            *notices.missing_secrets(stack, lacking),
+            *notices.behind(stack, behind),
+            *notices.wholly_hidden(deployment.settings, deployment.enabled_services()),
+        ):
             out.print(Text(line, style="yellow"))
         for item in report:
             if item.last_error:
@@ -134,7 +139,8 @@ def list_services(
         _list_sources(catalog, as_json)
         return
     states = _states(stack)
-    hidden = _hidden(_settings(stack))
+    settings = _settings(stack)
+    hidden = _hidden(settings)
     rows: list[dict[str, Any]] = [
         {
             "name": spec.alias,
@@ -163,6 +169,8 @@ def list_services(
             str(row["description"] or row["title"]),
         )
     print_table(table)
+    for line in notices.wholly_hidden(settings, enabled(settings, catalog)) if settings else ():
+        out.print(Text(line, style="yellow"))
 
 
 def _list_sources(catalog: Mapping[str, ServiceSpec], as_json: bool) -> None:

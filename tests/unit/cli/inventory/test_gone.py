@@ -59,6 +59,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         deployment_id=lambda: "abc",
         settings=None,
         missing_secrets=dict,
+        enabled_services=list,
         outputs=lambda: {"services": SERVICES},
     )
 
