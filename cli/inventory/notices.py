@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from cli.release.contracts import Concerns
 from infra.services.catalog import SPEC_FILE, ServiceSpec
 from infra.services.hidden_tools import READ_ONLY
 from infra.settings import secrets
 from infra.settings.stack import StackSettings
 from messages import tr
+
+
+@dataclass(frozen=True)
+class Concerns:
+    """What is the matter with the server behind a service that answers; texts, empty where nothing is.
+
+    `differs` names what it lists unlike the lock; `unreachable` says why it could not be asked.
+    """
+
+    differs: str = ""
+    unreachable: str = ""
 
 
 def missing_secrets(stack: str, lacking: Mapping[str, Sequence[str]]) -> Iterator[str]:

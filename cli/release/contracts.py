@@ -13,6 +13,7 @@ from typing import Any
 
 from cli.engine import engine, images, isolated, processes
 from cli.engine.errors import CommandFailed, EngineError
+from cli.inventory.notices import Concerns
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git
@@ -78,17 +79,6 @@ class RunningTools:
 
     contract: Contract
     hidden: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Concerns:
-    """What is the matter with the server behind a service that answers; texts, empty where nothing is.
-
-    `differs` names what it lists unlike the lock; `unreachable` says why it could not be asked.
-    """
-
-    differs: str = ""
-    unreachable: str = ""
 
 
 def running_tools(container: Mapping[str, Any]) -> RunningTools:

@@ -21,9 +21,9 @@ from cli.inventory import health_report, notices
 from cli.inventory.gone import with_gone
 from cli.inventory.health_report import ServiceHealth
 from cli.inventory.members import GONE
+from cli.inventory.notices import Concerns
 from cli.records import recording
 from cli.release import contracts
-from cli.release.contracts import Concerns
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, fail, out

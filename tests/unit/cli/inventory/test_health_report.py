@@ -14,7 +14,7 @@ from cli.engine.usage import from_statistics
 from cli.inventory import notices
 from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
 from cli.inventory.members import Member, as_member, chosen, in_order
-from cli.release.contracts import Concerns
+from cli.inventory.notices import Concerns
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

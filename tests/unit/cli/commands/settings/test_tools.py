@@ -16,6 +16,7 @@ import typer
 from cli.commands.settings import tools
 from cli.engine import isolated, processes
 from cli.engine.errors import CommandFailed
+from cli.inventory.notices import Concerns
 from cli.release import contracts
 from cli.system.errors import StackError
 from infra.services.catalog import ServiceSpec, load_spec
@@ -158,7 +159,7 @@ def test_the_names_of_what_a_program_lists_differently_come_from_its_bridge(
 
 def test_status_asks_the_bridges_of_services_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, {"/ready": '{"unreachable": "HTTP 502"}'})
-    assert contracts.concerns_of("abc", ["far"]) == {"far": contracts.Concerns(unreachable="HTTP 502")}
+    assert contracts.concerns_of("abc", ["far"]) == {"far": Concerns(unreachable="HTTP 502")}
     answers(monkeypatch, {"/ready": "no json"})
     assert contracts.concerns_of("abc", ["far"]) == {}
     monkeypatch.setattr(contracts, "service_container", lambda *_: foreign_container("A=b"))
