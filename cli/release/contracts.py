@@ -61,13 +61,13 @@ BRIDGE_FILE_VARIABLE = "DYBER_BRIDGE_FILE"
 READY_SECONDS = 10
 # Asks the server behind the bridge, with the secrets in the container.
 _LIST_NOW = (*PYTHON, "-m", "dyber_kit.bridge.contract", "--secrets")
-# Prints the answer of /ready in the language of the argument.
-_ASK_READY = (
+#: Prints the answer of /ready in the language of the argument.
+ASK_READY = (
     *PYTHON,
     "-c",
     "import http.client, os, sys\n"
     "connection = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=5)\n"
-    "connection.request('GET', '/ready', headers={'Accept-Language': sys.argv[1]})\n"
+    "connection.request('GET', '/ready', headers={'Host': 'localhost', 'Accept-Language': sys.argv[1]})\n"
     "sys.stdout.buffer.write(connection.getresponse().read())",
 )
 _PRINT_BRIDGE_FILE = (*PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
@@ -135,7 +135,7 @@ def is_foreign(container: Mapping[str, Any]) -> bool:
 def concerns(container: Mapping[str, Any]) -> Concerns:
     """Return what the bridge in a running `container` says of the server behind it; nothing if it does not answer."""
     try:
-        output = processes.execute(str(container["Id"]), (*_ASK_READY, language()), seconds=READY_SECONDS)
+        output = processes.execute(str(container["Id"]), (*ASK_READY, language()), seconds=READY_SECONDS)
         document = json.loads(output)
         return Concerns(str(document.get("differs") or ""), str(document.get("unreachable") or ""))
     except (CommandFailed, EngineError, ValueError, AttributeError):

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -21,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cli.release import contracts
 from tests.servers.bridge.waiting import code_of, until
 from tests.stand_in.bridges import QUICK, bridge, lock_of, text_of
 from tests.stand_in.running import free_port, running
@@ -254,6 +260,19 @@ async def test_a_remote_server_that_does_not_answer_any_longer_is_told_until_it_
         remote.forget_sessions()
         await until(lambda: far.ready()[1].get("differs") == "changed: add")
         assert "unreachable" not in far.ready()[1]
+
+
+def test_the_command_reads_what_ready_says_of_the_remote_server(address: str, far_lock: Lock) -> None:
+    changed = replace(far_lock, tools={"gone": far_lock.tools["add"], "add": far_lock.tools["add"]})
+    with bridge(remote_settings(address), changed) as far:
+        environment = {**os.environ, "PORT": far.base.rpartition(":")[2]}
+        command = [sys.executable, *contracts.ASK_READY[1:], "zh"]
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            told = json.loads(subprocess.check_output(command, env=environment, timeout=10))
+            if told["status"] == "ready":
+                break
+        assert told["differs"] == "不再列出：gone；新增，因此没有提供：repeat"
 
 
 async def test_a_remote_server_that_is_stopped_is_told(remote: Remote, tmp_path: Path) -> None:
