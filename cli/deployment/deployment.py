@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cli.deployment import locks
     from cli.terminal.console import Activities
     from infra.rendering.hub.content import HubContent
+    from infra.services.catalog import ServiceSpec
     from infra.settings.stack import StackSettings
 
 PROJECT = "dyber"
@@ -168,6 +169,17 @@ class Deployment:
         from infra.services.catalog import load_catalog
 
         return checked_services(self.settings, load_catalog(ROOT / "mcp-servers"))[1]
+
+    def missing_secrets(self) -> dict[str, tuple[str, ...]]:
+        """Return by service the required secrets that the stack does not give, for the services that lack any."""
+        return self.settings.missing_secrets(self.enabled_services())
+
+    def enabled_services(self) -> list[ServiceSpec]:
+        """Return the services that the stack runs, without checking whether its file fits them."""
+        from infra.services.catalog import load_catalog
+        from infra.settings.selection import enabled
+
+        return enabled(self.settings, load_catalog(ROOT / "mcp-servers"))
 
     def published_ports(self) -> list[tuple[str, int]]:
         """Return the pairs (address, host port) that this stack's gateway publishes."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli.engine import engine, images, isolated, processes
-from cli.engine.errors import CommandFailed
+from cli.engine.errors import CommandFailed, EngineError
+from cli.inventory.notices import Concerns
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.system.git import git
@@ -19,7 +21,14 @@ from infra.parts.data_volumes import DATA_FOLDER
 from infra.parts.service import PRINT_LOCK, PYTHON, contract_command
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec
-from infra.services.contract import LOCK_FILE, Contract, contract_text, listed_contract, parse_contract
+from infra.services.contract import (
+    LOCK_FILE,
+    Contract,
+    contract_text,
+    listed_contract,
+    listing_notes,
+    parse_contract,
+)
 from infra.services.hidden_tools import hidden_tools
 from messages import language, tr
 
@@ -48,6 +57,19 @@ _PRINT_CONTRACT = 'exec python -m dyber_kit.contract "$PACKAGE"'
 _PRINT_CONTRACT_OF_SOURCES = ("sh", "-c", f"PYTHONPATH={isolated.FOLDER} {_PRINT_CONTRACT}")
 #: Images of sources have this variable.
 BRIDGE_FILE_VARIABLE = "DYBER_BRIDGE_FILE"
+#: How long a container may take to tell about the server behind it.
+READY_SECONDS = 10
+# Asks the server behind the bridge, with the secrets in the container.
+_LIST_NOW = (*PYTHON, "-m", "dyber_kit.bridge.contract", "--secrets")
+#: Prints the answer of /ready in the language of the argument.
+ASK_READY = (
+    *PYTHON,
+    "-c",
+    "import http.client, os, sys\n"
+    "connection = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=5)\n"
+    "connection.request('GET', '/ready', headers={'Host': 'localhost', 'Accept-Language': sys.argv[1]})\n"
+    "sys.stdout.buffer.write(connection.getresponse().read())",
+)
 _PRINT_BRIDGE_FILE = (*PYTHON, "-c", "print(open('/opt/dyber/app/bridge.json', encoding='utf-8').read())")
 
 
@@ -88,6 +110,52 @@ def _bridged_tools(container: str, name: str, environment: Mapping[str, str]) ->
     return RunningTools(reviewed, hidden_tools(reviewed.read_only, environment))
 
 
+def listed_now(container: Mapping[str, Any]) -> Contract | None:
+    """Return what the remote server behind a running `container` lists now; None if it has no remote server.
+
+    It is asked anew, with the secrets of the service. A program in the image could list other tools only by itself,
+    and a second one might not fit into the container; /ready tells the names of what it lists unlike the lock.
+    Raises StackError, also if the remote server does not answer, and EngineError.
+    """
+    name, identity = str(container["Name"]).lstrip("/"), str(container["Id"])
+    if not is_foreign(container):
+        return None
+    try:
+        is_remote = not json.loads(output := _execute(identity, _PRINT_BRIDGE_FILE, name)).get("command")
+    except (ValueError, AttributeError):
+        raise _unknown(name, output) from None
+    return _parsed(_execute(identity, _LIST_NOW, name), name) if is_remote else None
+
+
+def is_foreign(container: Mapping[str, Any]) -> bool:
+    """Tell whether a container, as the engine describes it, runs a program of others or leads to one."""
+    return any(str(variable).startswith(f"{BRIDGE_FILE_VARIABLE}=") for variable in container["Config"]["Env"])
+
+
+def concerns(container: Mapping[str, Any]) -> Concerns:
+    """Return what the bridge in a running `container` says of the server behind it; nothing if it does not answer."""
+    try:
+        output = processes.execute(str(container["Id"]), (*ASK_READY, language()), seconds=READY_SECONDS)
+        document = json.loads(output)
+        return Concerns(str(document.get("differs") or ""), str(document.get("unreachable") or ""))
+    except (CommandFailed, EngineError, ValueError, AttributeError):
+        return Concerns()
+
+
+def concerns_of(deployment: str | None, services: Collection[str]) -> dict[str, Concerns]:
+    """Return what is the matter with the servers behind services of others, by service, where anything is.
+
+    Raises EngineError.
+    """
+    containers = {name: service_container(deployment, name) for name in services}
+    running = {name: container for name, container in containers.items() if container and is_foreign(container)}
+    if not running:
+        return {}
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        found = dict(zip(running, pool.map(concerns, running.values()), strict=True))
+    return {name: each for name, each in found.items() if each != Concerns()}
+
+
 def with_hidden(listed: Contract, printed: Contract, environment: Mapping[str, str]) -> RunningTools:
     """Combine the tools that a server lists with those that its code has (`printed`) and its environment hides.
 
@@ -126,9 +194,10 @@ def image_contract(image: str, spec: ServiceSpec) -> Contract:
     return printed.reviewed(spec.source.tools) if spec.source else printed
 
 
-def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str]:
-    """Return the contract of a service with a source, as its program lists its tools in an image, and the text of its
-    lock file. The program runs without a network, with placeholders for its secrets.
+def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str, tuple[str, ...]]:
+    """Return the contract of a service with a source, as its program lists its tools in an image, the text of its lock
+    file, and sentences about what was repaired or is not served. The program runs without a network, with placeholders
+    for its secrets.
 
     Raises EngineError, and StackError if the program does not list its tools, and for a remote server, which only a
     container with a network can ask.
@@ -139,7 +208,7 @@ def bridged_contract(image: str, spec: ServiceSpec) -> tuple[Contract, str]:
             tr("lock them anew: ./deploy.sh update-service {service}", service=spec.name),
         )
     output = _list_tools(image, spec, spec.name)
-    return _parsed(output, spec.name).reviewed(spec.source.tools), contract_text(output)
+    return _parsed(output, spec.name).reviewed(spec.source.tools), contract_text(output), listing_notes(output)
 
 
 def source_contract(spec: ServiceSpec) -> tuple[Contract, str]:
@@ -211,10 +280,13 @@ def _readable_by_all(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 def _list_tools(image: str, spec: ServiceSpec, source: str) -> str:
     """Return what a service's image prints of its tools. Raises StackError, EngineError."""
-    if not (spec.source and spec.data):
+    if spec.source is None:
         return _print_contract(image, contract_command(spec), spec.environment, source)
+    environment = {**spec.environment, "DYBER_LANGUAGE": language()}
+    if not spec.data:
+        return _print_contract(image, contract_command(spec), environment, source)
     # A program of others may look for its folder of data before it lists its tools.
-    environment = {**spec.environment, "DYBER_DATA": DATA_FOLDER}
+    environment["DYBER_DATA"] = DATA_FOLDER
     return _print_contract(image, contract_command(spec), environment, source, data=spec.uid)
 
 

@@ -66,6 +66,7 @@ def _service(console: Console, name: str, end: End | None) -> ServiceFacts:
         accounts=tuple(account(console, name, each) for each in changes.accounts(console.store, name)),
         qr_login=console.logins.login_tools(name) is not None,
         secrets=deployed.secrets if deployed else (),
+        missing_secrets=deployed.missing_secrets if deployed else (),
         changed_tools=changed_tools(console, name),
         grave_findings=sum(finding.is_grave for finding in console.files.findings().get(name, ())),
         is_foreign=deployed.is_foreign if deployed else False,

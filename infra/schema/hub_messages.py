@@ -51,6 +51,12 @@ HUB_MESSAGES: dict[str, str] = {
         "source.tools in {spec}, for a server of others), switch off one service (services.<service>.enabled: false in "
         "{stack_file}), or do without the hub (hub.enabled: false)"
     ),
+    "many_tool_names_twice": mark(
+        "{service} and {other} have tools of the same name, without regard to case: {names} ({files}); the hub tells "
+        "tools apart by their names alone. Put a prefix before all names of one service at the hub: {command}. Or leave "
+        "tools out (off below source.tools in {spec}, for a server of others), switch off one service "
+        "(services.<service>.enabled: false in {stack_file}), or do without the hub (hub.enabled: false)"
+    ),
     "hub_name_reserved": mark("{name} is a tool of the search; give the tool another name"),
     "hub_name_long": mark(
         "client programs call the tool {prefix}{name}, which is longer than {most} characters; give it a shorter name"

@@ -25,6 +25,10 @@ LOCK_FILE = "tools.lock.json"
 OTHER_OFFERS = ("instructions", "prompts", "resources", "resource_templates", "completions")
 
 
+#: What a line with a note begins with in what `python -m dyber_kit.bridge.contract` prints.
+NOTE = "# "
+
+
 class ContractSettings(StrictSettings):
     """The contract that was promoted into a stack: the `sha256` of the lock file at that time, and what each tool does.
 
@@ -141,6 +145,15 @@ def contract_text(output: str) -> str:
     if "{" not in lines or "}" not in lines:
         return ""
     return "\n".join(lines[lines.index("{") : len(lines) - lines[::-1].index("}")]) + "\n"
+
+
+def listing_notes(output: str) -> tuple[str, ...]:
+    """Return what `python -m dyber_kit.bridge.contract` says behind a contract of what it repaired or does not serve."""
+    lines = output.splitlines()
+    if "}" not in lines:
+        return ()
+    after = lines[len(lines) - lines[::-1].index("}") :]
+    return tuple(line.removeprefix(NOTE) for line in after if line.startswith(NOTE))
 
 
 def load_lock(folder: Path) -> Contract | None:

@@ -18,6 +18,8 @@ from infra.services.offers import Offers
 
 #: The longest name at the hub that client programs can call, with `mcp__dyber__` in front of it.
 LONGEST_NAME = 52
+#: So many tools of the same names are better renamed at once.
+_MANY = 3
 #: The message about names of a single service.
 _SAME_SERVICE = "names_differ_in_case"
 
@@ -74,17 +76,33 @@ def _tool_problem(
     renamed = next(iter((*chosen, *foreign)), clash.service)
     taken = {name if renamed == clash.service else earlier for name, earlier in clash.names}
     tools = [tool for tool in offers[renamed].tools if offers[renamed].name_at_the_hub(tool) in taken]
+    parameters = {**_parameters(file, clash), "spec": f"mcp-servers/{renamed}/{SPEC_FILE}"}
+    if len(tools) >= _MANY and (prefix := _usable_prefix(offers[renamed])):
+        path = ("services", renamed, "toolPrefix")
+        stack = file.removeprefix("Pulumi.").removesuffix(".yaml")
+        command = f"./deploy.sh config set {'.'.join(path)} {prefix} -s {stack}"
+        lines = tuple(yaml_lines(path, prefix, prefix=f"{namespace}:"))
+        return Problem(
+            "many_tool_names_twice", file, path, parameters={**parameters, "command": command}, instead=lines
+        )
     path = ("services", renamed, "tools")
-    lines = [
+    entries = [
         line for tool in tools for line in yaml_lines((*path, tool, "name"), _free_name(offers[renamed], tool))[-2:]
     ]
-    return Problem(
-        "tool_names_twice",
-        file,
-        path,
-        parameters={**_parameters(file, clash), "spec": f"mcp-servers/{renamed}/{SPEC_FILE}"},
-        instead=(*yaml_lines((*path, ""), None, prefix=f"{namespace}:")[:-1], *lines),
-    )
+    first = yaml_lines((*path, ""), None, prefix=f"{namespace}:")[:-1]
+    return Problem("tool_names_twice", file, path, parameters=parameters, instead=(*first, *entries))
+
+
+def with_prefix(prefix: str, tool: str) -> str:
+    """Return the name at the hub of a tool whose service has a prefix there, of the signs that all clients take."""
+    return prefix + re.sub(r"[^A-Za-z0-9_-]", "_", tool)
+
+
+def _usable_prefix(offers: Offers) -> str | None:
+    """Return a prefix for all tools of a service; None if they have other names already, or would be too long."""
+    prefix = f"{offers.service.replace('-', '_')}_"
+    too_long = any(len(with_prefix(prefix, tool)) > LONGEST_NAME for tool in offers.tools)
+    return None if offers.names or too_long else prefix
 
 
 def _free_name(offers: Offers, tool: str) -> str:

@@ -72,11 +72,18 @@ def refuse_clear_text(stack: str, values: Mapping[str, str], secret_keys: Collec
         raise ConfigurationError(*in_clear)
 
 
-def secret_problems(file: str, stack: str, spec: ServiceSpec, given: Collection[str]) -> Iterator[Problem]:
+def missing_secrets(spec: ServiceSpec, given: Collection[str]) -> tuple[str, ...]:
+    """Return the secrets that a service requires and that are not among the `given` names."""
+    return tuple(name for name, need in spec.secrets.items() if need == "required" and name not in given)
+
+
+def secret_problems(
+    file: str, stack: str, spec: ServiceSpec, given: Collection[str], runs_without: bool = False
+) -> Iterator[Problem]:
     """Yield a problem for each secret that the `file` of a stack gives to a service but its service.yaml does not
     declare, for each required secret that is missing, and for each secret among the environment variables.
 
-    `given` are the names of the secrets in the file.
+    `given` are the names of the secrets in the file. With `runs_without`, a missing secret is no problem.
     """
     secrets, environment = ("services", spec.name, "secrets"), ("services", spec.name, "environment")
     for name in sorted(set(given) - set(spec.secrets)):
@@ -87,10 +94,9 @@ def secret_problems(file: str, stack: str, spec: ServiceSpec, given: Collection[
         else:
             parameters = {"service": spec.name, "known": listed(spec.secrets)}
             yield Problem("secret_not_declared", file, path, parameters=parameters)
-    for name, need in spec.secrets.items():
-        if need == "required" and name not in given:
-            parameters = {"command": command(stack, spec.name, name)}
-            yield Problem("secret_missing", file, (*secrets, name), parameters=parameters)
+    for name in () if runs_without else missing_secrets(spec, given):
+        parameters = {"command": command(stack, spec.name, name)}
+        yield Problem("secret_missing", file, (*secrets, name), parameters=parameters)
     for name in sorted(set(spec.secrets) & set(spec.environment)):
         parameters = {"command": command(stack, spec.name, name)}
         yield Problem("secret_in_environment", file, (*environment, name), parameters=parameters)

@@ -157,7 +157,9 @@ def _service_problems(settings: StackSettings, spec: ServiceSpec) -> Iterator[Pr
     if settings.images == PINNED and not (service and service.image):
         parameters = {"promote": promotion(settings.stack)}
         yield Problem("pinned_image_missing", file, (*path, "image"), parameters=parameters)
-    yield from secret_problems(file, settings.stack, spec, settings.secrets(spec.name))
+    yield from secret_problems(
+        file, settings.stack, spec, settings.secrets(spec.name), runs_without=settings.runs_without_secrets(spec)
+    )
     replicas = (*path, "replicas")
     if spec.replicas > spec.max_replicas:
         yield Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from infra.schema.strict_settings import StrictSettings
 from infra.services.catalog import MAX_REPLICAS, ServiceSpec, VariableName
 from infra.services.contract import ContractSettings
+from infra.services.unique_names import with_prefix
 from infra.settings.clients import ToolName
 from infra.settings.gateway import RequestsPerSecond
 from infra.settings.hub import ExposedName
@@ -17,6 +19,10 @@ from messages import mark
 
 #: An image by digest, which cannot move as a tag can: `name@sha256:…`, or the id of an image on this engine.
 ImageDigest = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:-]*@)?sha256:[0-9a-f]{64}$")]
+
+
+#: What names of tools can begin with at the hub.
+ToolPrefix = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")]
 
 
 class ServiceToolSettings(StrictSettings):
@@ -62,14 +68,25 @@ class ServiceSettings(StrictSettings):
         default_factory=dict,
         description=mark("By tool, another name at the hub, such as for a tool whose name another service has too"),
     )
+    tool_prefix: ToolPrefix | None = Field(
+        None,
+        description=mark(
+            "What the hub puts before the names of all its tools, such as maps_, if another service has tools of the same "
+            "names; a name in tools takes precedence"
+        ),
+    )
     contract: ContractSettings | None = Field(
         None, description=mark("The tools' contract that was promoted with the image")
     )
 
-    @property
-    def names_at_the_hub(self) -> dict[str, str]:
-        """The names at the hub of the tools that have another name there, by their names in the service."""
-        return {tool: change.name for tool, change in self.tools.items() if change.name not in (None, tool)}
+    def names_at_the_hub(self, tools: Iterable[str] = ()) -> dict[str, str]:
+        """Return the names at the hub of the tools that have another name there, by their names in the service.
+
+        `tools` are all tools of the service, which get its prefix.
+        """
+        names = {tool: with_prefix(self.tool_prefix, tool) for tool in tools} if self.tool_prefix else {}
+        names |= {tool: change.name for tool, change in self.tools.items() if change.name is not None}
+        return {tool: name for tool, name in names.items() if name != tool}
 
     def applied_to(self, spec: ServiceSpec) -> ServiceSpec:
         """Return the content of service.yaml with the values that the stack overrides."""

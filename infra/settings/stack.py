@@ -108,8 +108,8 @@ class StackSettings(StrictSettings):
     policy: Literal["mandatory", "advisory"] | None = Field(
         None,
         description=mark(
-            "Whether the rules of policy/ stop an update or only advise; unset: they stop it in prod and advise "
-            "elsewhere"
+            "Whether the rules of policy/, and missing secrets of foreign programs, stop an update or only advise; "
+            "unset: they stop it in prod and advise elsewhere"
         ),
     )
     local_env: bool | None = Field(
@@ -195,6 +195,24 @@ class StackSettings(StrictSettings):
         """Return the secrets that the stack gives to a service, by name."""
         settings = self.services.get(service)
         return settings.secrets if settings else {}
+
+    @property
+    def has_mandatory_rules(self) -> bool:
+        """Whether the rules of policy/ stop an update: as the stack says, else in prod."""
+        return (self.policy or ("mandatory" if self.stack == "prod" else "advisory")) == "mandatory"
+
+    def runs_without_secrets(self, spec: ServiceSpec) -> bool:
+        """Tell whether a service is deployed although secrets that it requires are missing.
+
+        The bridge of a foreign program starts without them, says which are missing, and refuses calls. A stack with
+        mandatory rules takes only services that work.
+        """
+        return spec.source is not None and not self.has_mandatory_rules
+
+    def missing_secrets(self, specs: Iterable[ServiceSpec]) -> dict[str, tuple[str, ...]]:
+        """Return by service the secrets that it requires and this stack does not give, for services that lack any."""
+        found = {spec.name: secret_settings.missing_secrets(spec, self.secrets(spec.name)) for spec in specs}
+        return {name: missing for name, missing in found.items() if missing}
 
     def hidden_tools(self, spec: ServiceSpec) -> tuple[str, ...]:
         """Return the tools in the service's contract that this stack's settings hide from agents."""

@@ -69,7 +69,7 @@ def servers(tmp_path: Path) -> Path:
 def test_a_python_program_lists_its_tools_without_a_network_or_rights(servers: Path) -> None:
     spec = add(servers, "test-clock", CLOCK, LOCKS / "requirements.in", LOCKS / "requirements.txt")
     image = build(servers, spec)
-    contract, text = contracts.bridged_contract(image, spec)
+    contract, text, _ = contracts.bridged_contract(image, spec)
     assert set(contract.tools) == {"get_current_time", "convert_time"}
     (spec.folder / "tools.lock.json").write_text(text, encoding="utf-8")
     locked = build(servers, spec)
@@ -137,7 +137,7 @@ def test_a_foreign_image_runs_behind_the_bridge_with_its_own_variables_and_not_i
     spec = add(servers, "test-greeter", {"oci": package.reference})
     assert spec.source is not None
     oci_images.lock(spec.source, spec.folder, progress)
-    contract, _ = contracts.bridged_contract(build(servers, spec), spec)
+    contract, *_ = contracts.bridged_contract(build(servers, spec), spec)
     assert {name: tool["description"] for name, tool in contract.tools.items()} == {"greet": "hello"}
 
 

@@ -83,7 +83,7 @@ def memory_image(servers: Path, memory: ServiceSpec) -> str:
 
 def listed(image: str, spec: ServiceSpec) -> list[str]:
     """Let the program of an image list its tools; return the options that give a container the lock made of them."""
-    contract, text = contracts.bridged_contract(image, spec)
+    contract, text, _ = contracts.bridged_contract(image, spec)
     assert {"create_entities", "read_graph"} <= set(contract.tools)
     lock = spec.folder / "tools.lock.json"
     lock.write_text(text, encoding="utf-8")
@@ -209,7 +209,7 @@ def test_install_scripts_do_not_run_when_an_image_is_built(
         image = build(servers, spec)
     assert run(image, "find", "/opt/server/node_modules", "-name", "package.json").count("\n") == 2
     assert run(image, "/bin/sh", "-c", "find / -xdev -name '*.ran' 2>/dev/null; true") == ""
-    contract, _ = contracts.bridged_contract(image, spec)
+    contract, *_ = contracts.bridged_contract(image, spec)
     assert "forecast" in contract.tools
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +19,7 @@ from cli.deployment.environment import activate
 from cli.deployment.selected_stack import select_if_none
 from cli.drift.repair import repair
 from cli.engine import ports, stored_data
+from cli.inventory import notices
 from cli.inventory.belongings import belongings
 from cli.previews import table as preview_table
 from cli.previews.tool_lists import ToolList, too_large, tool_lists
@@ -100,6 +101,7 @@ def deploy(
         attempt.changes,
         time.monotonic() - started,
         tool_lists(deployment.settings, deployment.hub_content()),
+        list(_notices(deployment)),
     )
 
 
@@ -126,13 +128,22 @@ def preview(
         deployment = Deployment.open(stack)
         deployment.check_settings()
         lists = tool_lists(deployment.settings, deployment.hub_content())
+        lacking, warnings = deployment.missing_secrets(), list(_notices(deployment))
         env_values.show_taken(stack)
         with display.phase(tr("Comparing")):
             result = deployment.preview(display)
     count = changed(result.changes)
     if as_json:
         shown = [item.as_json() for item in lists]
-        print_json({"stack": stack, "changes": count, "by_kind": result.changes, "tool_lists": shown})
+        print_json(
+            {
+                "stack": stack,
+                "changes": count,
+                "by_kind": result.changes,
+                "tool_lists": shown,
+                "missing_secrets": lacking,
+            }
+        )
     elif diff:
         out.print(result.text, markup=False)
     elif count and (rows := preview_table.table(result.steps)):
@@ -142,6 +153,8 @@ def preview(
         out.print(tr("No changes."))
     if not (as_json or diff) and (rows := preview_table.lists_table(lists)):
         out.print(rows)
+    if not as_json:
+        _warn(warnings)
 
 
 @commands.command(epilog=examples("./deploy.sh destroy -s test"))
@@ -198,7 +211,12 @@ def _choose(deployment: Deployment, chosen: Choices) -> Deployment:
 
 
 def _summary(
-    stack: str, outputs: dict[str, Any], changes: Mapping[str, int], seconds: float, lists: Sequence[ToolList] = ()
+    stack: str,
+    outputs: dict[str, Any],
+    changes: Mapping[str, int],
+    seconds: float,
+    lists: Sequence[ToolList] = (),
+    warnings: Iterable[str] = (),
 ) -> None:
     option = "" if stack == "dev" else f" -s {stack}"
     count = changed(changes)
@@ -227,5 +245,15 @@ def _summary(
     out.print(formats.render("claude-code", servers, None), markup=False)
     if hint := client_addresses.trust_hint(gateway, option):
         out.print("  " + hint, markup=False)
-    if warning := too_large(lists, option):
-        out.print(Text(f"  ⚠️ {warning}", style="yellow"))
+    _warn([*warnings, *filter(None, [too_large(lists, option)])])
+
+
+def _notices(deployment: Deployment) -> Iterator[str]:
+    """Yield a line for everything that keeps services of the stack from being used."""
+    yield from notices.missing_secrets(deployment.name, deployment.missing_secrets())
+    yield from notices.wholly_hidden(deployment.settings, deployment.enabled_services())
+
+
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        out.print(Text(f"  ⚠️ {line}", style="yellow"))

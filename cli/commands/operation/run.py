@@ -132,6 +132,8 @@ def _restart(member: Member, deployment: Deployment, everything: list[Member], d
         with engine.asking() as client:
             client.restart(member.id, timeout=seconds)
         wait_until_well(member, display)
+        if member.service in deployment.missing_secrets():
+            return  # It is never ready without them.
         if member.kind in ("server", "hub") and any(other.kind == "gateway" and other.running for other in everything):
             _wait_until_ready(member.service, replicas, deployment, display)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -16,17 +17,20 @@ from cli.deployment.deployment import Deployment
 from cli.deployment.environment import activate
 from cli.engine import stored_data
 from cli.engine.stored_data import StoredData
-from cli.inventory import health_report
+from cli.inventory import health_report, notices
 from cli.inventory.gone import with_gone
 from cli.inventory.health_report import ServiceHealth
 from cli.inventory.members import GONE, PAUSED
+from cli.inventory.notices import Concerns
 from cli.records import recording
+from cli.release import contracts
 from cli.system.checkout import ROOT
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, err, fail, out
 from cli.terminal.usage import FAILED, examples
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec, load_catalog
+from infra.settings.selection import enabled
 from infra.settings.stack import StackSettings
 from messages import mark, tr
 from toolchain.home import DyberHome
@@ -66,13 +70,29 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
     everything, missing = with_gone(deployment, outputs["services"])
     report = health_report.collect(deployment.settings, everything, outputs["services"])
     hidden = _hidden(deployment.settings)
+    lacking = deployment.missing_secrets()
+    behind = contracts.concerns_of(deployment.deployment_id(), _foreign(outputs["services"]))
     data = stored_data.unused(stored_data.find(stack, sizes=False), stored_data.mounted(deployment.resources()))
     data = stored_data.measured(data)
     if as_json:
-        services = [{**health_report.as_json(item), "hidden_tools": hidden.get(item.name, ())} for item in report]
+        services = [
+            {
+                **health_report.as_json(item),
+                "hidden_tools": hidden.get(item.name, ()),
+                "missing_secrets": lacking.get(item.name, ()),
+                **asdict(behind.get(item.name, Concerns())),
+            }
+            for item in report
+        ]
         print_json({"stack": stack, "services": services, "unused_data": [item.as_json() for item in data]})
     else:
-        print_table(_status_table(report, hidden))
+        print_table(_status_table(report, hidden, lacking, behind))
+        for line in (
+            *notices.missing_secrets(stack, lacking),
+            *notices.behind(stack, behind),
+            *notices.wholly_hidden(deployment.settings, deployment.enabled_services()),
+        ):
+            out.print(Text(line, style="yellow"))
         for item in report:
             if item.last_error:
                 out.print(Text.assemble((f"{item.name}: ", "bold"), item.last_error), style="yellow")
@@ -86,7 +106,7 @@ def status(as_json: JsonOption = False, stack: StackOption = "dev") -> None:
         elif any(item.state != "up" for item in report):
             err.print(Text("→ " + tr("see: ./deploy.sh logs <service>"), style="yellow"))
     recording.record_ends(deployment.deployment_id())
-    if missing or any(item.state != "up" for item in report):
+    if missing or behind or any(item.state != "up" for item in report):
         raise typer.Exit(FAILED)
 
 
@@ -162,6 +182,8 @@ def list_services(
             str(row["description"] or row["title"]),
         )
     print_table(table)
+    for line in notices.wholly_hidden(settings, enabled(settings, catalog)) if settings else ():
+        out.print(Text(line, style="yellow"))
 
 
 def _list_sources(catalog: Mapping[str, ServiceSpec], as_json: bool) -> None:
@@ -239,7 +261,18 @@ def _tools(shown: int | None, hidden: Sequence[str]) -> str:
     return f"{visible} (+{len(hidden)} {tr('hidden')})" if hidden else visible
 
 
-def _status_table(report: list[ServiceHealth], hidden: Mapping[str, Sequence[str]]) -> Table:
+def _foreign(services: Iterable[str]) -> list[str]:
+    """Return those of the services that run a program of others or lead to one."""
+    catalog = load_catalog(ROOT / "mcp-servers", locks=False)
+    return [name for name in services if name in catalog and catalog[name].source is not None]
+
+
+def _status_table(
+    report: list[ServiceHealth],
+    hidden: Mapping[str, Sequence[str]],
+    lacking: Mapping[str, Sequence[str]],
+    behind: Mapping[str, Concerns],
+) -> Table:
     table = _table(
         tr("service"),
         tr("state"),
@@ -254,9 +287,13 @@ def _status_table(report: list[ServiceHealth], hidden: Mapping[str, Sequence[str
     for item in report:
         has_code = item.code and item.state not in ("up", *_AT_REST)
         state = tr(_WORDS[item.state]) + (f" ({item.code})" if has_code else "")
+        if item.state == "down" and item.name in lacking:
+            state = tr("secret missing: {names}", names=", ".join(lacking[item.name]))
+        elif item.name in behind:
+            state += tr(", ") + notices.in_short(behind[item.name])
         table.add_row(
             item.name,
-            Text(state, style=_STYLES[item.state]),
+            Text(state, style="yellow" if item.name in behind and item.state == "up" else _STYLES[item.state]),
             f"{item.ready}/{item.replicas}",
             item.version or "-",
             _tools(item.tools, hidden.get(item.name, ())),

@@ -55,7 +55,8 @@ def tools_lock(
     differs = False
     for spec in _specs(service):
         file = spec.folder / LOCK_FILE
-        actual, text = _present_contract(spec, home)
+        actual, text, notes = _present_contract(spec, home)
+        _show_notes(spec.name, notes)
         if file.is_file() and file.read_text(encoding="utf-8") == text:
             out.print(f"[green]✓[/] {spec.name}: {tr('no changes')}")
             continue
@@ -70,19 +71,26 @@ def tools_lock(
         raise typer.Exit(FAILED)
 
 
-def _present_contract(spec: ServiceSpec, home: DyberHome) -> tuple[Contract, str]:
-    """Return the contract of a service as its code is now, and the text of its lock file.
+def _show_notes(service: str, notes: Sequence[str]) -> None:
+    """Print what was repaired in the list of a server of others, or is not served."""
+    for note in notes:
+        out.print(Text(f"  {service}: {note}", style="yellow"))
+
+
+def _present_contract(spec: ServiceSpec, home: DyberHome) -> tuple[Contract, str, Sequence[str]]:
+    """Return the contract of a service as its code is now, the text of its lock file, and sentences about what was
+    repaired or is not served.
 
     The image of a source is built for it if its locks changed.
     """
     if spec.source is None:
-        return contracts.source_contract(spec)
+        return (*contracts.source_contract(spec), ())
     from cli.deployment.image_build import build_image, build_settings
 
     lock = spec.folder / LOCK_FILE
     if spec.source.kind == "url" and lock.is_file():
         # Only a container with a network could ask the server; its bridge compares the tools all the time.
-        return _locked(spec), lock.read_text(encoding="utf-8")
+        return _locked(spec), lock.read_text(encoding="utf-8"), ()
     with Activities(home.logs / "image.log") as display:
         image = build_image(spec, build_settings("dev"), display)
         with display.phase(tr("Listing the tools of {service}", service=spec.name), 10):
@@ -123,6 +131,8 @@ def tools_diff(
     for name, before, after, hidden in _pairs(service, against, stack):
         differs |= show(name, before, after)
         findings.show_new(specs[name], before, after)
+        if not against and specs[name].source:
+            differs |= _show_behind(specs[name], stack, after)
         for where, names in hidden.items():
             show_hidden(name, where, names)
         compared.add(name)
@@ -162,6 +172,50 @@ def show(service: str, before: Contract, after: Contract) -> bool:
         for line in change.lines():
             out.print(Text(line, style=STYLES[change.effect]))
     return True
+
+
+def _show_behind(spec: ServiceSpec, stack: str, served: Contract) -> bool:
+    """Print how the server behind a running service lists other tools than the service has; return whether it does.
+
+    `served` are the tools that the service has.
+    """
+    container = contracts.service_container(_deployment_id(stack), spec.name)
+    if container is None:
+        return False
+    try:
+        listed = contracts.listed_now(container)
+    except StackError as error:
+        fail(tr("{service}: the server behind it cannot be asked: {reason}", service=spec.name, reason=error.message))
+        return True
+    if listed is None:
+        differs = contracts.concerns(container).differs
+        if differs:
+            out.print(Text(f"{spec.name}: {_lists_others()}: {differs}", style="yellow"))
+        return bool(differs)
+    listed = _like_served(listed, served)
+    if not contract_diff.compare(served, listed):
+        return False
+    out.print(Text(f"{spec.name}: {_lists_others()}:", style="yellow"))
+    show(spec.name, served, listed)
+    findings.show_new(spec, served, listed)
+    update = tr("after a review: ./deploy.sh update-service {service}", service=spec.name)
+    out.print(Text(f"→ {update}", style="yellow"))
+    return True
+
+
+def _lists_others() -> str:
+    return tr("the server behind it lists other tools than the contract has; calls of changed ones are refused")
+
+
+def _like_served(listed: Contract, served: Contract) -> Contract:
+    """Return what a server lists without the resources that its service does not have: many list what they hold now."""
+    resources = {
+        name: entry
+        for name, entry in listed.others.get("resources", {}).items()
+        if name in served.others.get("resources", {})
+    }
+    others = {**listed.others, "resources": resources}
+    return Contract(listed.tools, {kind: entries for kind, entries in others.items() if entries}, served.kinds)
 
 
 def summary(changes: list[Change]) -> str:

@@ -16,6 +16,7 @@ class DeployedService:
 
     Attributes:
         contract: Hash of the locked contract.
+        missing_secrets: Secrets that it requires and that its stack did not give at the deployment.
     """
 
     title: str
@@ -30,6 +31,7 @@ class DeployedService:
     burst: int | None = None
     is_foreign: bool = False
     secrets: tuple[str, ...] = ()
+    missing_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def _service(name: str, entry: dict[str, Any]) -> DeployedService:
         burst=entry.get("burst"),
         is_foreign=bool(entry.get("is_foreign")),
         secrets=tuple(map(str, entry.get("secrets", ()))),
+        missing_secrets=tuple(map(str, entry.get("missing_secrets", ()))),
     )
 
 

@@ -58,6 +58,7 @@ class ServiceFacts:
         failure: The newest failure of its calls.
         qr_login: Whether it has tools for a login by QR code.
         secrets: The secrets that it declares.
+        missing_secrets: Those that it requires and that its deployment did not give.
         changed_tools: How many of its running tools differ from the locked contract; None when that is unknown.
         grave_findings: How many texts of its contract would stop a deployment.
         memory_mib: Its limit of memory.
@@ -73,6 +74,7 @@ class ServiceFacts:
     accounts: tuple[Account, ...] = ()
     qr_login: bool = False
     secrets: tuple[str, ...] = ()
+    missing_secrets: tuple[str, ...] = ()
     changed_tools: int | None = None
     grave_findings: int = 0
     is_foreign: bool = False

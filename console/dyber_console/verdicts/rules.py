@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from dyber_console.intake.live import STATUS_STALE
 from dyber_console.language import tr, tr_plural
@@ -65,7 +65,7 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
     """Yield what is the matter with a service: that it is down, or everything else."""
     status = service.status
     if status is not None and status.total and status.ready == 0 and status.state != "unknown":
-        yield _down(facts, service)
+        yield _secrets(facts, service) if service.missing_secrets else _down(facts, service)
         return
     if service.end is not None and lacks_memory(facts, service.end, service.memory_mib):
         yield out_of_memory(facts, service.end, service.short, Grade.WARN, service.name)
@@ -205,11 +205,27 @@ def _captcha(facts: Facts, service: ServiceFacts) -> Todo:
     )
 
 
-def _setting(facts: Facts, service: ServiceFacts) -> Todo:
-    commands = tuple(
-        f"./deploy.sh config set services.{service.name}.secrets.{name} --secret -s {facts.stack}"
-        for name in service.secrets
+def _secrets(facts: Facts, service: ServiceFacts) -> Todo:
+    missing = ", ".join(service.missing_secrets)
+    return Todo(
+        Grade.WARN,
+        "setting",
+        tr("{service} lacks the secret {names}", service=service.short, names=missing),
+        tr("secret missing: {names}", names=missing),
+        tr("It runs, but refuses all calls until the secret is set. Set it, then deploy again:"),
+        service.name,
+        (*_set_secrets(facts, service.name, service.missing_secrets), f"./deploy.sh -s {facts.stack}"),
     )
+
+
+def _set_secrets(facts: Facts, service: str, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(
+        f"./deploy.sh config set services.{service}.secrets.{name} --secret -s {facts.stack}" for name in names
+    )
+
+
+def _setting(facts: Facts, service: ServiceFacts) -> Todo:
+    commands = _set_secrets(facts, service.name, service.secrets)
     return Todo(
         Grade.WARN,
         "setting",

@@ -40,7 +40,7 @@ def console_files(settings: StackSettings, specs: Sequence[ServiceSpec], images:
         "console": f"{addresses[0].rstrip('/')}/console/",
         "images": "pinned" if any(entry.image for entry in settings.services.values()) else "built",
         "contracts": settings.contracts,
-        "policy": settings.policy or ("mandatory" if settings.stack == "prod" else "advisory"),
+        "policy": "mandatory" if settings.has_mandatory_rules else "advisory",
         "settings": _comparable(settings),
         "services": {spec.name: _service(settings, spec, images[spec.name]) for spec in specs},
         "clients": {name: _client(settings, specs, name) for name in sorted(settings.clients)},
@@ -109,6 +109,7 @@ def _service(settings: StackSettings, spec: ServiceSpec, image: str) -> dict[str
         "burst": settings.gateway.limits.burst,
         "is_foreign": spec.source is not None,
         "secrets": sorted(spec.secrets),
+        "missing_secrets": list(settings.missing_secrets([spec]).get(spec.name, ())),
     }
 
 

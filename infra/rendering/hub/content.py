@@ -37,13 +37,16 @@ def hub_content(
     if not settings.hub.enabled:
         return None
     file = stack_file(settings.stack)
-    renamed = {name: service.names_at_the_hub for name, service in settings.services.items()}
+    known = with_stack_values(settings, all_services)
+    renamed = {
+        name: service.names_at_the_hub(known[name].tools if name in known else ())
+        for name, service in settings.services.items()
+    }
     # Lists have this order, whatever the ports are.
     offers = {spec.name: offers_of(spec, renamed.get(spec.name)) for spec in sorted(specs, key=lambda spec: spec.name)}
-    known = with_stack_values(settings, all_services)
     problems = [
         *name_problems(file, specs, [offers[spec.name] for spec in specs], NAMESPACE),
-        *names.problems(file, {name: service.tools for name, service in settings.services.items()}, known),
+        *names.problems(file, settings.services, known),
     ]
     for name, group in settings.groups.items():
         problems += groups.problems(file, name, group, offers, known, renamed)

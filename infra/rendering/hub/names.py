@@ -10,7 +10,7 @@ from infra.schema.problems import Problem
 from infra.services.catalog import ServiceSpec
 from infra.services.unique_names import LONGEST_NAME
 from infra.settings.names import HUB_NAME
-from infra.settings.services import ServiceToolSettings
+from infra.settings.services import ServiceSettings
 
 #: The longest name of a tool with the prefix that client programs put before it, such as `mcp__dyber__`.
 LONGEST_CALLED_NAME = 64
@@ -19,13 +19,14 @@ SEARCH_TOOLS = ("find_tools", "call_tool", "list_services")
 
 
 def problems(
-    file: str, services: Mapping[str, Mapping[str, ServiceToolSettings]], catalog: Mapping[str, ServiceSpec]
+    file: str, services: Mapping[str, ServiceSettings], catalog: Mapping[str, ServiceSpec]
 ) -> Iterator[Problem]:
-    """Yield what is wrong with `services.<name>.tools` in the stack's `file`; `catalog` are all services of the
-    repository with the stack's values. Services that it does not have are left to others."""
-    for service, tools in services.items():
+    """Yield what is wrong with `services.<name>.tools` and `toolPrefix` in the stack's `file`; `catalog` are all services
+    of the repository with the stack's values. Services that it does not have are left to others."""
+    for service, settings in services.items():
         known = list(catalog[service].tools) if service in catalog else []
-        for tool, change in tools.items():
+        yield from _prefix_problems(file, service, settings, known)
+        for tool, change in settings.tools.items():
             path = ("services", service, "tools", tool)
             if known and tool not in known:
                 yield unknown_tool(file, path, tool, known)
@@ -33,9 +34,23 @@ def problems(
                 continue
             if change.name.lower() in SEARCH_TOOLS:
                 yield Problem("hub_name_reserved", file, (*path, "name"), parameters={"name": change.name})
-            if len(change.name) > LONGEST_NAME:
-                parameters = {"name": change.name, "prefix": f"mcp__{HUB_NAME}__", "most": LONGEST_CALLED_NAME}
-                yield Problem("hub_name_long", file, (*path, "name"), parameters=parameters)
+            yield from _too_long(file, (*path, "name"), change.name)
+
+
+def _prefix_problems(file: str, service: str, settings: ServiceSettings, known: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each name that only the prefix of the service makes unusable."""
+    path = ("services", service, "toolPrefix")
+    for tool, name in settings.names_at_the_hub(known).items():
+        if tool not in settings.tools or settings.tools[tool].name is None:
+            yield from _too_long(file, path, name)
+            if name.lower() in SEARCH_TOOLS:
+                yield Problem("hub_name_reserved", file, path, parameters={"name": name})
+
+
+def _too_long(file: str, path: tuple[str, ...], name: str) -> Iterator[Problem]:
+    if len(name) > LONGEST_NAME:
+        parameters = {"name": name, "prefix": f"mcp__{HUB_NAME}__", "most": LONGEST_CALLED_NAME}
+        yield Problem("hub_name_long", file, path, parameters=parameters)
 
 
 def unknown_tool(file: str, path: tuple[str, ...], tool: str, known: Collection[str]) -> Problem:

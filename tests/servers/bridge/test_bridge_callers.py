@@ -61,7 +61,13 @@ async def test_a_read_only_service_leaves_out_tools_without_a_hint(lock: Lock) -
     with bridge(settings_of(), lock, read_only=True) as running:
         async with caller(running.base) as client:
             assert {tool.name for tool in (await client.list_tools()).tools} == lock.tools.keys() - {"write"}
-            assert code_of(await client.call_tool("write", {"file": "/x"})) == "READ_ONLY"
+            refused = await client.call_tool("write", {"file": "/x"})
+            assert code_of(refused) == "READ_ONLY"
+            assert "write: read" in text_of(refused) and "source.tools" in text_of(refused)
+    told = {"write": {**lock.tools["write"], "annotations": {"readOnlyHint": False}}}
+    with bridge(settings_of(), replace(lock, tools=lock.tools | told), read_only=True) as running:
+        async with caller(running.base) as client:
+            assert "source.tools" not in text_of(await client.call_tool("write", {"file": "/x"}))
 
 
 @pytest.mark.parametrize("way", ["modern", "legacy"])

@@ -88,6 +88,7 @@ async def test_an_answer_beyond_16_mib_or_with_very_many_values_fails_alone(alon
         calls.start_soon(wait)
         too_long = await client.call_tool("large", {"bytes": 20_000_000})
         assert code_of(too_long) == "INVALID_ARGUMENT" and "16 MiB" in text_of(too_long)
+        assert "bytes" in text_of(too_long) and "max_chars" not in text_of(too_long)
         intricate = await client.call_tool("rows", {"rows": 100_000})
         assert code_of(intricate) == "INVALID_ARGUMENT" and "16 MiB" in text_of(intricate)
         large = await client.call_tool("rows", {"rows": 5_000})

@@ -17,11 +17,19 @@ from dyber_kit.bridge.listing import Lock
 from dyber_kit.contract import digest
 from mcp import Client
 
+from infra.services.contract import contract_text, listing_notes
 from tests.servers.bridge.waiting import code_of, received, until
-from tests.stand_in.bridges import QUICK, bridge, settings_of, text_of
+from tests.stand_in.bridges import QUICK, Bridge, bridge, settings_of, text_of
 from tests.stand_in.running import process
 
 SECRET = "sk-very-secret-0123"
+HEALTHCHECK = Path(__file__).resolve().parents[3] / "mcp-servers" / "healthcheck"
+
+
+def is_healthy(running: Bridge) -> bool:
+    """Return whether the engine takes a service as healthy."""
+    environment = {**os.environ, "PORT": running.base.rpartition(":")[2]}
+    return subprocess.run([sys.executable, HEALTHCHECK], env=environment, timeout=10, check=False).returncode == 0
 
 
 async def test_without_a_required_secret_the_child_is_not_started_and_the_service_says_which_is_missing(
@@ -30,7 +38,8 @@ async def test_without_a_required_secret_the_child_is_not_started_and_the_servic
     monkeypatch.setenv("JOURNAL", str(tmp_path / "journal"))
     with bridge(settings_of(passed=["JOURNAL"], secrets={"AMAP_KEY": "required"}), lock) as foreign:
         status, body = foreign.ready()
-        assert (status, "AMAP_KEY" in body["reason"]) == (503, True)
+        assert (status, body["status"], "AMAP_KEY" in body["reason"]) == (503, "not_configured", True)
+        assert is_healthy(foreign), "a deployment must not wait for the secret"
         async with Client(f"{foreign.base}/mcp") as client:
             answer = await client.call_tool("echo", {"text": "a"})
         assert code_of(answer) == "NOT_CONFIGURED" and "AMAP_KEY" in text_of(answer)
@@ -45,7 +54,7 @@ async def test_a_child_that_exits_at_each_start_is_tried_again_with_its_code_and
     with bridge(settings, lock, timings=replace(QUICK, attempts=3, down=60, patience=0.1)) as foreign:
         await until(lambda: foreign.metric("mcp_child_restarts_total", reason="exit") == 3)
         status, body = foreign.ready()
-        assert status == 503
+        assert (status, is_healthy(foreign)) == (503, False)
         assert "ended (7)" in body["reason"] and "the licence has expired" in body["reason"]
         async with Client(f"{foreign.base}/mcp") as client:
             answer = await client.call_tool("echo", {"text": "a"})
@@ -238,10 +247,16 @@ def test_the_era_is_found_on_a_child_of_its_own(tmp_path: Path, lock: Lock, era:
 
 def test_a_tool_without_a_schema_is_repaired_and_one_with_a_bad_name_refused(tmp_path: Path, lock: Lock) -> None:
     changes = tmp_path / "changes.json"
-    changes.write_text(json.dumps({"loose": {"inputSchema": None}, "bad name": {"inputSchema": {"type": "object"}}}))
+    later = {"inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}}
+    others = {"loose": {"inputSchema": None}, "bad name": {"inputSchema": {"type": "object"}}, "later": later}
+    changes.write_text(json.dumps(others))
     variables = files_for(tmp_path, lock, passed=["FOREIGN_TOOLS"])
     outcome = run_module("dyber_kit.bridge.contract", FOREIGN_TOOLS=str(changes), **variables)
-    tools = json.loads(outcome.stdout)["tools"]
+    tools = json.loads(contract_text(outcome.stdout))["tools"]
     assert tools["loose"]["inputSchema"] == {"type": "object"} and "bad name" not in tools
     assert tools.keys() == {*lock.tools, "loose"}
-    assert "loose" in outcome.stderr and "bad name" in outcome.stderr
+    notes = listing_notes(outcome.stdout)
+    assert [name in note for name, note in zip(("loose", "bad name", "later"), notes, strict=True)] == [True] * 3
+    file = tmp_path / "tools.lock.json"
+    written = run_module("dyber_kit.bridge.contract", "--write", str(file), FOREIGN_TOOLS=str(changes), **variables)
+    assert (written.stdout, written.stderr.splitlines()) == ("", list(notes))

@@ -14,6 +14,7 @@ from dyber_kit.bridge.offering.schemas import Checker, ReadObject, read_object
 from dyber_kit.bridge.settings import Values
 from dyber_kit.bridge.transports.framing import LineBuffer, TooLong, read_message
 from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import using_language
 from jsonschema import Draft202012Validator
 from mcp.types import JSONRPCError, JSONRPCResponse
 
@@ -152,6 +153,40 @@ def test_arguments_that_break_the_schema_name_their_places(given: Any, fields: l
     assert (refused.value.code, list(refused.value.fields)) == (ErrorCode.INVALID_ARGUMENT, fields)
 
 
+@pytest.mark.parametrize(
+    ("rules", "given", "zh", "en"),
+    [
+        ({"enum": ["甲", "乙"]}, "丙", '应为 "甲"、"乙" 之一', 'must be one of "甲", "乙"'),
+        ({"type": "string"}, 1, "应为文字", "must be a text"),
+        ({"type": ["integer", "null"]}, "x", "应为整数", "must be an integer"),
+        ({"type": "integer", "maximum": 10}, 11, "应为不大于 10 的整数", "must be an integer not above 10"),
+        ({"type": "number", "minimum": 1, "maximum": 2}, 3, "应为 1 到 2 的数", "must be a number from 1 to 2"),
+        ({"minimum": 1}, 0, "应为不小于 1 的数", "must be a number not below 1"),
+        ({"exclusiveMinimum": 0}, 0, "应为大于 0 的数", "must be a number above 0"),
+        ({"exclusiveMaximum": 9}, 9, "应为小于 9 的数", "must be a number below 9"),
+        ({"multipleOf": 5}, 6, "应为 5 的倍数", "must be a multiple of 5"),
+        ({"type": "array", "maxItems": 1}, [1, 2], "应为列表（最多 1 项）", "must be a list (of length 1 at most)"),
+        ({"uniqueItems": True}, [1, 1], "不能有重复的值", "must not have the same value twice"),
+        ({"not": {}}, 1, "不符合模式里的规则 not", "breaks the rule not of its schema"),
+    ],
+)
+def test_a_broken_rule_is_told_in_words_of_the_callers_language(
+    rules: dict[str, Any], given: Any, zh: str, en: str
+) -> None:
+    checker = Checker({"type": "object", "properties": {"a": rules}})
+    for language, told in (("zh", zh), ("en", en)):
+        with using_language(language):  # type: ignore[arg-type]
+            assert checker.problems({"a": given}) == [("a", told)]
+
+
+def test_an_answer_that_is_too_long_advises_only_what_the_tool_has() -> None:
+    with using_language("en"):
+        for names, advice in ((["rows", "from"], "(rows, from)"), ([], "nothing here can ask for less")):
+            with pytest.raises(ServiceError) as refused:
+                read_result({"structuredContent": {"a": "x" * 100}}, Masker([]), 50, names)
+            assert advice in str(refused.value.next_step) and "max_chars" not in str(refused.value.next_step)
+
+
 def test_every_missing_argument_is_named_once() -> None:
     schema = {"type": "object", "required": ["date", "from", "to"]}
     assert Checker(schema).problems({"from": "x"}) == [("date", "缺少"), ("to", "缺少")]
@@ -168,11 +203,14 @@ def test_a_list_keeps_usable_tools_and_says_what_it_repaired_and_refused() -> No
         {"name": "good", "inputSchema": {"type": "object"}},
         {"name": "名字"},
         "no tool",
+        {"name": "later", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}},
+        {"name": "either", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "optional"}},
     ]
     listing = read_listing(listed)
     assert listing.tools["good"] == {"description": "", "inputSchema": {"type": "object", "properties": {"a": {}}}}
     assert listing.repaired == ("loose",)
-    assert [name for name, _ in listing.refused] == ["good", "'名字'", "None"]
+    assert [name for name, _ in listing.refused] == ["good", "'名字'", "None", "later"]
+    assert "任务" in listing.refused[-1][1] and "either" in listing.tools
 
 
 def test_an_output_schema_that_the_reviewer_took_out_of_the_lock_is_no_difference() -> None:

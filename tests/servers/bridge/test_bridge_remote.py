@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cli.release import contracts
 from tests.servers.bridge.waiting import code_of, until
 from tests.stand_in.bridges import QUICK, bridge, lock_of, text_of
 from tests.stand_in.running import free_port, running
@@ -238,6 +244,44 @@ async def test_the_tools_of_a_remote_server_are_compared_regularly(
             await until(lambda: far.metric("mcp_contract_differs") == 1)
             assert code_of(await client.call_tool("add", {"a": 1, "b": 2})) == "UPSTREAM_CHANGED"
             assert (await client.list_tools()).tools[0].description == "Add two numbers"
+            assert far.ready()[1]["differs"] == "changed: add"
+
+
+async def test_a_remote_server_that_does_not_answer_any_longer_is_told_until_it_does(
+    remote: Remote, address: str, far_lock: Lock
+) -> None:
+    with bridge(remote_settings(address), far_lock, timings=replace(QUICK, reach=0.1)) as far:
+        await until(lambda: far.ready()[0] == 200)
+        remote.refusal = 502
+        await until(lambda: "502" in far.ready()[1].get("unreachable", ""))
+        assert far.ready()[0] == 200, "a moment without the remote server must not end the container"
+        remote.refusal = None
+        remote.description = "Add two numbers and send them to a friend"
+        remote.forget_sessions()
+        await until(lambda: far.ready()[1].get("differs") == "changed: add")
+        assert "unreachable" not in far.ready()[1]
+
+
+def test_the_command_reads_what_ready_says_of_the_remote_server(address: str, far_lock: Lock) -> None:
+    changed = replace(far_lock, tools={"gone": far_lock.tools["add"], "add": far_lock.tools["add"]})
+    with bridge(remote_settings(address), changed) as far:
+        environment = {**os.environ, "PORT": far.base.rpartition(":")[2]}
+        command = [sys.executable, *contracts.ASK_READY[1:], "zh"]
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            told = json.loads(subprocess.check_output(command, env=environment, timeout=10))
+            if told["status"] == "ready":
+                break
+        assert told["differs"] == "不再列出：gone；新增，因此没有提供：repeat"
+
+
+async def test_a_remote_server_that_is_stopped_is_told(remote: Remote, tmp_path: Path) -> None:
+    with ExitStack() as bridges:
+        with serving(remote) as base:
+            lock = lock_of(remote_settings(base), tmp_path)
+            far = bridges.enter_context(bridge(remote_settings(base), lock, timings=replace(QUICK, reach=0.1)))
+            await until(lambda: far.ready()[0] == 200)
+        await until(lambda: "unreachable" in far.ready()[1] or far.ready()[0] == 503)
 
 
 async def test_a_remote_server_that_is_down_at_the_start_is_reached_later(far_lock: Lock) -> None:

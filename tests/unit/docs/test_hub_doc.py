@@ -37,7 +37,7 @@ def example(page: str) -> dict[str, GroupSettings]:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_example_of_other_names_can_be_written(page: str) -> None:
     (clock,) = written(page, "dyber:services").values()
-    names = ServiceSettings.model_validate(clock).names_at_the_hub
+    names = ServiceSettings.model_validate(clock).names_at_the_hub()
     assert names == {"get_current_time": "clock_get_current_time"}
 
 

@@ -30,7 +30,7 @@ from dyber_kit.bridge.supervisor import Supervisor, Timings
 from dyber_kit.bridge.transports.endpoints import Endpoint, StdioEndpoint
 from dyber_kit.language import tr
 from dyber_kit.observing.metrics import Metrics
-from dyber_kit.serving.app import ServiceApp, create_app
+from dyber_kit.serving.app import NotConfigured, ServiceApp, create_app
 from dyber_kit.settings import Settings
 
 #: Version of a service whose server has none: a remote one.
@@ -77,7 +77,7 @@ def build_app(
 
     async def ready() -> str | None:
         if children is None:
-            return tr("Required secrets are not set: {names}", names=", ".join(missing))
+            return NotConfigured(tr("Required secrets are not set: {names}", names=", ".join(missing)))
         return None if children.problem is None else str(children.problem)
 
     backend = Backend(children, missing, masker)
@@ -92,6 +92,7 @@ def build_app(
         suggestions=ForeignSuggestions(lock, backend),
         lifespan=_lifespan(children),
         ready=ready,
+        details=lambda: _details(children),
         settings=settings,
         metrics=metrics,
     )
@@ -120,6 +121,18 @@ def _children(bridge: BridgeSettings, make: Callable[[], Supervisor], timings: T
     if bridge.child == "session":
         return SessionChildren(make, bridge.max_children, bridge.max_in_flight, timings)
     return SharedChildren(make, bridge.max_children if bridge.child == "pool" else 1, bridge.max_in_flight)
+
+
+def _details(children: Children | None) -> dict[str, str]:
+    """Return what is the matter with the server although calls can be served, for /ready."""
+    found: dict[str, str] = {}
+    for lane in children.lanes if children else ():
+        supervisor = lane.supervisor
+        if supervisor.unreachable is not None:
+            found["unreachable"] = str(supervisor.unreachable)
+        if supervisor.differences.count:
+            found["differs"] = supervisor.differences.told()
+    return found
 
 
 def _lifespan(children: Children | None) -> Callable[[], AbstractAsyncContextManager[None]] | None:

@@ -2,7 +2,8 @@
 
 `python -m dyber_kit.bridge.contract` starts the server of DYBER_BRIDGE_FILE and prints the contract; `--write FILE` writes
 it to a file, `--check FILE` compares them, and `--era` prints which era of the protocol the server speaks. What the lock
-so far leaves out, in FILE or else in DYBER_LOCK_FILE, is left out again.
+so far leaves out, in FILE or else in DYBER_LOCK_FILE, is left out again. What was repaired or is not served is said in
+lines that begin with `# ` behind the printed contract, and with a FILE as errors.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import difflib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ from dyber_kit.language import tr
 from dyber_kit.observing.metrics import Metrics
 from dyber_kit.settings import Settings
 
+#: What a line with a note about the list begins with; the deployment knows it too (infra/services/contract.py).
+NOTE = "# "
 # A server that does not know the question may not answer it at all.
 _ERA_SECONDS = 10.0
 
@@ -157,14 +160,23 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, HandshakeError) as error:
         print(error, file=sys.stderr)
         return 2
+    is_printed = file is None
+    code = _deliver(render(contract), options.write, options.check)
+    for note in _notes(listing):
+        # Who reads the contract finds the notes after it; the contract ends with the line `}`.
+        print(f"{NOTE}{' '.join(note.split())}" if is_printed else note, file=sys.stdout if is_printed else sys.stderr)
+    return code
+
+
+def _notes(listing: Listing) -> Iterator[str]:
+    """Yield a sentence for everything in a list that was repaired, or is not served."""
     for name in listing.repaired:
-        print(tr("tool {name}: its input schema is none and was replaced", name=name), file=sys.stderr)
+        yield tr("tool {name}: its input schema is none and was replaced", name=name)
     for name, reason in listing.refused:
-        print(tr("tool {name} is not served: {reason}", name=name, reason=reason), file=sys.stderr)
+        yield tr("tool {name} is not served: {reason}", name=name, reason=reason)
     for kind, entries in listing.refused_offers.items():
         for name, reason in entries:
-            print(_not_served(kind, name, reason), file=sys.stderr)
-    return _deliver(render(contract), options.write, options.check)
+            yield _not_served(kind, name, reason)
 
 
 def _not_served(kind: OfferKind, name: str, reason: str) -> str:

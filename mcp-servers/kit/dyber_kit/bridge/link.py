@@ -201,11 +201,19 @@ class Link:
         """Return whether the server answers a small request in time; an error of the server is an answer too."""
         with anyio.move_on_after(seconds):
             try:
-                await self.request("ping" if self.era == "legacy" else "server/discover", {}, cancel=False)
+                await self.ping()
             except MCPError as error:
                 return error.error.code != CONNECTION_CLOSED
             return True
         return False
+
+    async def ping(self) -> None:
+        """Send a small request and wait for its answer.
+
+        Raises:
+            MCPError: The server answered with an error, or the connection has ended.
+        """
+        await self.request("ping" if self.era == "legacy" else "server/discover", {}, cancel=False)
 
     async def request(
         self,

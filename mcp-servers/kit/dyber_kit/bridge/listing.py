@@ -25,13 +25,15 @@ from dyber_kit.bridge.offers import (
 )
 from dyber_kit.bridge.settings import LeftOut, read_json
 from dyber_kit.contract import digest
-from dyber_kit.language import tr
+from dyber_kit.language import joined_names, joined_sentences, tr
 
 #: Names that every client and the gateway's scopes accept.
 TOOL_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 _HEADER_KEY = "x-mcp-header"
 _DEEPEST = 60
+# The health check reads the beginning of what names them.
+_MOST_NAMES = 10
 
 Visible = dict[str, Any]
 ItemKind = Literal["tools"] | OfferKind
@@ -120,7 +122,7 @@ def read_listing(listed: Sequence[Any]) -> Listing:
     """Return the usable tools of a list as a server gives it.
 
     An input schema that is missing or describes no object becomes that of any object. A tool whose name is not usable,
-    or was listed before, is refused; the others stay.
+    that was listed before, or that can only be called as a task, is refused; the others stay.
     """
     tools: dict[str, Visible] = {}
     repaired: list[str] = []
@@ -131,12 +133,20 @@ def read_listing(listed: Sequence[Any]) -> Listing:
             refused.append((_shown(name), tr("the name is not usable")))
         elif name in tools:
             refused.append((name, tr("the name is listed twice")))
+        elif _needs_task(item):
+            refused.append((name, tr("it can only be called as a task, which the bridge does not do")))
         else:
             visible, is_repaired = _visible(item)
             tools[name] = visible
             if is_repaired:
                 repaired.append(name)
     return Listing(tools, tuple(repaired), tuple(refused))
+
+
+def _needs_task(item: Mapping[str, Any]) -> bool:
+    """Return whether a tool answers no usual call, only one whose result is fetched later."""
+    execution = item.get("execution")
+    return isinstance(execution, dict) and execution.get("taskSupport") == "required"
 
 
 def _visible(item: Mapping[str, Any]) -> tuple[Visible, bool]:
@@ -267,6 +277,20 @@ class Differences:
     def count(self) -> int:
         """Return the number of all of them."""
         return len(self.changed) + len(self.missing) + len(self.added)
+
+    def told(self) -> str:
+        """Return the names of all of them as a sentence; empty without any."""
+        parts = (
+            (self.changed, tr("changed: {names}", names=_some(self.changed))),
+            (self.missing, tr("not listed any more: {names}", names=_some(self.missing))),
+            (self.added, tr("new, so not offered: {names}", names=_some(self.added))),
+        )
+        return joined_sentences(text for items, text in parts if items)
+
+
+def _some(items: Collection[Item]) -> str:
+    names = sorted(map(str, items))
+    return joined_names([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
 
 
 def compare(lock: Lock, listing: Listing) -> Differences:

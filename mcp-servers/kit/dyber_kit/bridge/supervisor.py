@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import anyio
 from mcp.shared.exceptions import MCPError
+from mcp.types import CONNECTION_CLOSED
 
 from dyber_kit.bridge.link import HandshakeError, Link
 from dyber_kit.bridge.listing import Differences, Listing, Lock, compare, read_all
@@ -41,6 +42,7 @@ class Timings:
         answer_small: How long a server that let a call's deadline pass may take to answer a small request.
         patience: How long a call waits for a server that is being started again.
         comparison: How often the tools of a remote server are compared with the lock.
+        reach: How often a remote server is asked whether it answers.
         idle: How long the child of a session stays without a call.
     """
 
@@ -52,6 +54,7 @@ class Timings:
     answer_small: float = 10.0
     patience: float = 3.0
     comparison: float = 3600.0
+    reach: float = 30.0
     idle: float = 600.0
 
 
@@ -87,6 +90,8 @@ class Supervisor:
         timings: Timings,
     ) -> None:
         self.differences = Differences()
+        #: Why the server did not tell its tools, or did not answer, when it was asked last; None when it did.
+        self.unreachable: Text | str | None = None
         self._endpoint = endpoint
         self._settings = settings
         self._lock = lock
@@ -294,19 +299,42 @@ class Supervisor:
         self._to_compare.set()
 
     async def _keep_comparing(self, link: Link) -> None:
-        """Compare the tools when the server says that they have changed; those of a remote server every hour too."""
-        interval = self._timings.comparison if self._settings.is_remote else float("inf")
+        """Compare the tools when the server says that they have changed.
+
+        Those of a remote server are compared every hour too; in between it is asked whether it answers.
+        """
+        is_remote = self._settings.is_remote
+        due = time.monotonic() + self._timings.comparison
         while True:
-            with anyio.move_on_after(interval):
+            interval = min(self._timings.reach, due - time.monotonic()) if is_remote else float("inf")
+            with anyio.move_on_after(max(0.0, interval)):
                 await self._to_compare.wait()
+            is_due = self._to_compare.is_set() or time.monotonic() >= due
             self._to_compare = anyio.Event()
+            if is_due:
+                due = time.monotonic() + self._timings.comparison
             try:
-                await self._compare(link)
-            except (HandshakeError, MCPError) as error:
+                with anyio.fail_after(self._settings.startup_seconds):
+                    await (self._compare(link) if is_due or self.unreachable else self._reach(link))
+                self.unreachable = None
+            except (HandshakeError, MCPError, TimeoutError) as error:
                 if isinstance(error, MCPError) and failure_in(error) is Failure.SESSION_ENDED:
                     self.renew(link)  # The tools are compared when it is connected again.
                     return
-                logger.warning("tools not compared", extra={"detail": self._masker.text(str(error))[:_LONGEST_REASON]})
+                self._note_silence(error)
+
+    async def _reach(self, link: Link) -> None:
+        """Raise MCPError unless the server answers a small request; an error of its own is an answer too."""
+        try:
+            await link.ping()
+        except MCPError as error:
+            if failure_in(error) not in (None, Failure.BUSY) or error.error.code == CONNECTION_CLOSED:
+                raise
+
+    def _note_silence(self, error: Exception) -> None:
+        detail = self._masker.text(str(error))[:_LONGEST_REASON]
+        logger.warning("tools not compared", extra={"detail": detail})
+        self.unreachable = tr_lazy("it does not answer") if isinstance(error, TimeoutError) else detail
 
     async def _compare(self, link: Link) -> None:
         listed = await link.list_all()
@@ -318,6 +346,7 @@ class Supervisor:
         listing = read_all(listed, self._settings.leave_out)
         self.differences = compare(self._lock, listing)
         self._metrics.differs(self.differences.count)
+        self.unreachable = None
         self._report(listing)
 
     def _report(self, listing: Listing) -> None:

@@ -20,6 +20,8 @@ from mcp.types import (
 
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.direct import CallContext, sdk_context
+from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.language import tr_lazy
 
 #: Key in the `_meta` of a content: its address, where that is not the one that was asked for. Callers do not see it.
 ADDRESS_META = "dyber/address"
@@ -34,6 +36,17 @@ class OfferedTool(Tool):
     async def run(self, arguments: Any, context: CallContext, convert_result: bool = False) -> Any:
         """Run the tool; see `dyber_kit.calling.tools.ServiceTool.run`."""
         return await super().run(arguments, sdk_context(context), convert_result)
+
+    def read_only_refusal(self) -> ServiceError:
+        """Return the error for a call of this tool, which writes, to a service in read-only mode."""
+        return ServiceError(
+            ErrorCode.READ_ONLY,
+            tr_lazy(
+                "{cause}; its tool {name}, which changes something on the platform, is left out",
+                cause=KINDS[ErrorCode.READ_ONLY].lazy_message,
+                name=self.name,
+            ),
+        )
 
     @property
     def all_parameters(self) -> dict[str, Any]:

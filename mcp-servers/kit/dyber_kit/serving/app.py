@@ -46,6 +46,10 @@ _GATEWAY_CHECKS_HOSTS = TransportSecuritySettings(enable_dns_rebinding_protectio
 Ready = Callable[[], Awaitable[str | None]]
 
 
+class NotConfigured(str):
+    """Says why calls cannot be served until the operator sets what is missing; no new start would help."""
+
+
 @dataclass(frozen=True)
 class ServiceApp:
     """Holds a finished ASGI application and the parts that a server needs to run it."""
@@ -134,7 +138,7 @@ def create_app(
         instructions=instructions,
         log_level="WARNING",
         tools=[built[declared.name] for declared in offered],
-        withheld=built.keys() - {declared.name for declared in offered},
+        withheld=[tool for name, tool in built.items() if name not in {declared.name for declared in offered}],
         require_scope=settings.require_scope,
         state_key=settings.state_key,
         prompts=list(built_prompts.values()),
@@ -243,7 +247,9 @@ def common_routes(
             return JSONResponse({"status": "draining", **service, "reason": tr("The service is stopping")}, 503)
         reason = await ready() if ready is not None else None
         if reason is not None:
-            return JSONResponse({"status": "unavailable", **service, **details(), "reason": reason}, 503)
+            # The health check reads the status: an engine must not wait for what only the operator can mend.
+            status = "not_configured" if isinstance(reason, NotConfigured) else "unavailable"
+            return JSONResponse({"status": status, **service, **details(), "reason": reason}, 503)
         return JSONResponse({"status": "ready", **service, **details()})
 
     async def show_metrics(_: Request) -> Response:

@@ -60,6 +60,8 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         require_id=lambda: "abc",
         deployment_id=lambda: "abc",
         settings=None,
+        missing_secrets=dict,
+        enabled_services=list,
         outputs=lambda: {"services": SERVICES},
     )
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from cli.commands.operation import status
 from cli.configuration.selection import SelectionError
 from cli.engine.usage import from_statistics
+from cli.inventory import notices
 from cli.inventory.health_report import ServiceHealth, as_json, last_error, report, usage
 from cli.inventory.members import Member, as_member, chosen, in_order
+from cli.inventory.notices import Concerns
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -45,6 +48,25 @@ def status_document(**changes: Any) -> dict[str, Any]:
 
 def health(result: list[Member], status: dict[str, Any] | None) -> ServiceHealth:
     return report(result, ["template"], status, {"template-1": (12.5, 2**20)}, {"template-1": "boom"}, NOW)[0]
+
+
+def test_a_service_that_is_down_as_it_lacks_a_secret_says_so() -> None:
+    report = [health([TEMPLATE], status_document(state=state)) for state in ("down", "up")]
+    table = status._status_table(report, {}, {"template": ("API_KEY",)}, {})
+    assert [str(cell) for cell in table.columns[1]._cells] == ["缺机密 API_KEY", "正常"]
+
+
+@pytest.mark.parametrize(
+    ("concerns", "words"),
+    [(Concerns(differs="add"), "正常，工具与契约不同"), (Concerns(unreachable="HTTP 502"), "正常，连不上背后的服务器")],
+)
+def test_a_service_whose_server_behind_is_not_as_it_should_be_says_so(concerns: Concerns, words: str) -> None:
+    behind = {"template": concerns}
+    table = status._status_table([health([TEMPLATE], status_document())], {}, {}, behind)
+    assert [str(cell) for cell in table.columns[1]._cells] == [words]
+    (line,) = notices.behind("test", behind)
+    assert (concerns.differs or concerns.unreachable) in line
+    assert ("tools diff template -s test" in line) == bool(concerns.differs)
 
 
 @pytest.mark.parametrize("state", ["up", "degraded", "down", "unknown"])

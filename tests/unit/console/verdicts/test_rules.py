@@ -123,6 +123,18 @@ def test_a_missing_secret_is_named_in_the_command() -> None:
     )
 
 
+def test_a_service_that_waits_for_its_secret_has_not_stopped() -> None:
+    waiting = replace(
+        WELL, secrets=("KEY", "OTHER"), missing_secrets=("KEY",), status=ServiceStatus("down", ready=0, total=1)
+    )
+    todo = only(todos(facts(waiting)))
+    assert (todo.rule, todo.grade, todo.state) == ("setting", Grade.WARN, "secret missing: KEY")
+    assert todo.commands == (
+        "./deploy.sh config set services.zhihu.secrets.KEY --secret -s prod",
+        "./deploy.sh -s prod",
+    )
+
+
 def test_the_worst_is_first() -> None:
     down = ServiceFacts("a", "A", ServiceStatus("down", ready=0, total=1))
     limited = ServiceFacts("b", "B", UP, failure=failure("RATE_LIMITED"))

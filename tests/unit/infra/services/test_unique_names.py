@@ -82,9 +82,36 @@ def test_what_the_problem_says_to_write_solves_it(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path)
     written = yaml.safe_load("\n".join(problem.instead))["dyber:services"]
     settings = {name: ServiceSettings.model_validate(value) for name, value in written.items()}
-    names = {name: value.names_at_the_hub for name, value in settings.items()}
+    names = {name: value.names_at_the_hub() for name, value in settings.items()}
     assert names["my-books"]["Search"] == "my_books_Search"
     assert problems(tmp_path, names=names) == []
+
+
+def test_many_tools_of_the_same_names_get_a_prefix_by_one_command(tmp_path: Path) -> None:
+    tools = {name: tool() for name in ("geo", "ip", "maps.route")}
+    write_service(tmp_path, "amap", 8003, tools)
+    write_service(tmp_path, "amap-maps", 8004, tools)
+    (problem,) = problems(tmp_path, "amap-maps")
+    assert "./deploy.sh config set services.amap-maps.toolPrefix amap_maps_ -s dev" in problem.text()
+    (written,) = yaml.safe_load("\n".join(problem.instead))["dyber:services"].values()
+    names = ServiceSettings.model_validate(written).names_at_the_hub(tools)
+    assert names == {"geo": "amap_maps_geo", "ip": "amap_maps_ip", "maps.route": "amap_maps_maps_route"}
+    assert problems(tmp_path, "amap-maps", {"amap-maps": names}) == []
+
+
+def test_a_name_of_a_tool_takes_precedence_over_the_prefix() -> None:
+    settings = ServiceSettings.model_validate(
+        {"toolPrefix": "x_", "tools": {"geo": {"name": "place"}, "ip": {"name": "ip"}, "way": {}}}
+    )
+    assert settings.names_at_the_hub(["geo", "ip", "way"]) == {"geo": "place", "way": "x_way"}
+
+
+def test_names_too_long_for_a_prefix_are_written_one_by_one(tmp_path: Path) -> None:
+    tools = {f"{'a' * 50}{number}": tool() for number in range(3)}
+    write_service(tmp_path, "notes", 8003, tools)
+    write_service(tmp_path, "books", 8004, tools)
+    (problem,) = problems(tmp_path)
+    assert (problem.message, problem.path[-1]) == ("tool_names_twice", "tools")
 
 
 def test_another_name_can_be_taken_too(tmp_path: Path) -> None:

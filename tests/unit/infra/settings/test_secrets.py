@@ -13,6 +13,7 @@ import yaml
 
 from infra.schema.problems import ConfigurationError
 from infra.services.catalog import ServiceSpec, declared_secrets, load_catalog
+from infra.services.source import Source
 from infra.settings import env_file
 from infra.settings.env_file import parse
 from infra.settings.stack import StackSettings, parse_settings, read_settings
@@ -56,6 +57,37 @@ def test_a_required_secret_that_is_missing_is_named_with_the_command_that_writes
     command = "./deploy.sh config set services.template.secrets.GITHUB_TOKEN --secret -s dev"
     assert command in message
     assert "API_KEY" not in message
+
+
+def foreign(**secrets: str) -> dict[str, ServiceSpec]:
+    """Return a catalog with only a program of others, which declares these secrets."""
+    source = Source.model_validate({"npm": "@amap/amap-maps-mcp-server@0.0.8", "command": "mcp-amap"})
+    spec = catalog(**secrets)["template"]
+    return {"template": spec.model_copy(update={"package": None, "source": source})}
+
+
+@pytest.mark.parametrize(("stack", "policy"), [("dev", None), ("test", None), ("prod", "advisory")])
+def test_a_foreign_service_is_deployed_without_a_required_secret(stack: str, policy: str | None) -> None:
+    chosen = StackSettings.model_validate({"stack": stack, "policy": policy})
+    specs = chosen.select(foreign(AMAP_KEY="required", OTHER="optional"))
+    assert chosen.missing_secrets(specs) == {"template": ("AMAP_KEY",)}
+    given = chosen.model_copy(update={"services": settings({"secrets": {"AMAP_KEY": VALUE}}).services})
+    assert given.missing_secrets(specs) == {}
+
+
+@pytest.mark.parametrize(("stack", "policy"), [("prod", None), ("dev", "mandatory")])
+def test_a_stack_with_mandatory_rules_refuses_a_foreign_service_without_its_secret(
+    stack: str, policy: str | None
+) -> None:
+    chosen = StackSettings.model_validate({"stack": stack, "policy": policy})
+    with pytest.raises(ConfigurationError, match=f"secrets.AMAP_KEY --secret -s {stack}"):
+        chosen.select(foreign(AMAP_KEY="required"))
+
+
+def test_a_misspelt_secret_of_a_foreign_service_stays_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean AMAP_KEY") as refused:
+        settings({"secrets": {"AMAP_KEZ": VALUE}}).select(foreign(AMAP_KEY="required"))
+    assert len(refused.value.problems) == 1
 
 
 def test_a_service_that_does_not_run_needs_no_secret() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from dyber_kit.bridge.link import Link
 from dyber_kit.bridge.listing import Item
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.offering.questions import FORWARDED_CAPABILITIES, cannot_be_asked, read_questions
-from dyber_kit.bridge.offering.results import MAX_ERROR_CHARS
+from dyber_kit.bridge.offering.results import MAX_ERROR_CHARS, too_long
 from dyber_kit.bridge.supervisor import Supervisor
 from dyber_kit.bridge.transports.failures import Failure, failure_in
 from dyber_kit.bridge.transports.stdio import TOO_LONG
@@ -46,12 +46,14 @@ class Wanted:
         item: The locked tool, prompt, resource or template that it is about.
         method: Method of the request.
         params: Its parameters; arguments fit the locked schema.
+        arguments: Names of all arguments that a caller may give.
         is_write: Whether it may change something, so that nobody may repeat a request whose outcome is unknown.
     """
 
     item: Item
     method: str
     params: dict[str, Any]
+    arguments: Sequence[str] = ()
     is_write: bool = False
 
 
@@ -257,14 +259,11 @@ class ForeignRequest:
                 return error
             return cannot_be_asked()
         if text == TOO_LONG:
-            return ServiceError(
-                ErrorCode.INVALID_ARGUMENT,
+            return too_long(
                 tr_lazy(
                     "The answer is too long and was not read: more than 16 MiB, or more than 1 MiB with very many values"
                 ),
-                tr_lazy(
-                    "Reduce the arguments for number or length (limit, comments, max_chars and so on), then try again"
-                ),
+                self._wanted.arguments,
             )
         if code in (INVALID_PARAMS, INVALID_REQUEST):
             return ServiceError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,9 @@ from pydantic import PrivateAttr
 from dyber_kit.bridge.listing import Item, Lock
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.offering.calls import Backend, Wanted
-from dyber_kit.bridge.offering.results import MAX_MEDIA_CHARS, json_chars, read_block
+from dyber_kit.bridge.offering.results import MAX_MEDIA_CHARS, json_chars, read_block, too_large
 from dyber_kit.bridge.offers import Offer
 from dyber_kit.calling.calls import Calls
-from dyber_kit.calling.cursors import too_large
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import joined_names, tr, tr_lazy
@@ -86,10 +85,12 @@ class ForeignPrompt(Prompt):
     ) -> list[Message] | InputRequiredResult:
         self._check(arguments)
         params: dict[str, Any] = {"name": self.name, "arguments": dict(arguments)}
-        answer = await self._backend.ask(Wanted(Item("prompts", self.name), "prompts/get", params), context)
+        names = tuple(argument.name for argument in self.arguments or ())
+        wanted = Wanted(Item("prompts", self.name), "prompts/get", params, names)
+        answer = await self._backend.ask(wanted, context)
         if isinstance(answer, InputRequiredResult):
             return answer
-        return read_messages(answer, self._backend.masker, self._max_answer_chars)
+        return read_messages(answer, self._backend.masker, self._max_answer_chars, wanted.arguments)
 
     def _check(self, arguments: Mapping[str, Any]) -> None:
         """Check the names of the arguments; their values are the server's to check.
@@ -114,8 +115,10 @@ class ForeignPrompt(Prompt):
             )
 
 
-def read_messages(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> list[Message]:
-    """Return the messages of a rendered prompt.
+def read_messages(
+    answer: Mapping[str, Any], masker: Masker, max_chars: int, arguments: Sequence[str] = ()
+) -> list[Message]:
+    """Return the messages of a prompt that was rendered with values for its `arguments`.
 
     Raises:
         ServiceError: UPSTREAM_CHANGED: the answer has no messages; INVALID_ARGUMENT: a message is too long.
@@ -134,6 +137,6 @@ def read_messages(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> 
             limit = MAX_MEDIA_CHARS if isinstance(block, ImageContent | AudioContent) else max_chars
             size = json_chars(block)
             if size > limit:
-                raise too_large(size, limit)
+                raise too_large(size, limit, arguments)
             messages.append(Message(block, role=role))
     return messages

@@ -17,10 +17,9 @@ from mcp.types import InputRequiredResult, Resource, ResourceTemplate
 from dyber_kit.bridge.listing import Item, Lock
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.offering.calls import Backend, Wanted
-from dyber_kit.bridge.offering.results import MAX_MEDIA_CHARS
+from dyber_kit.bridge.offering.results import MAX_MEDIA_CHARS, too_large
 from dyber_kit.bridge.offers import Offer
 from dyber_kit.calling.calls import Calls
-from dyber_kit.calling.cursors import too_large
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.calling.offered import ADDRESS_META, Contents
 from dyber_kit.errors import ErrorCode, ServiceError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp.types import (
@@ -18,8 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from dyber_kit.bridge.masking import Masker
-from dyber_kit.calling.cursors import too_large
-from dyber_kit.language import tr
+from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.language import Text, joined_names, tr, tr_lazy
 
 #: Largest picture or sound of a foreign server, in characters of Base64.
 MAX_MEDIA_CHARS = 4 * 2**20
@@ -32,13 +32,36 @@ _TEXT_KEYS = {"type", "text"}
 _CAMEL = {"mime_type": "mimeType", "structured_content": "structuredContent", "is_error": "isError"}
 
 
-def read_result(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> CallToolResult:
+def too_long(problem: Text, arguments: Sequence[str] = ()) -> ServiceError:
+    """Return the error for an answer that is too long, with the `arguments` that may ask for less."""
+    advice = (
+        tr_lazy(
+            "Ask for less if one of the arguments allows it ({names}); otherwise tell the user that the answer is too "
+            "long",
+            names=joined_names(arguments),
+        )
+        if arguments
+        else tr_lazy("Tell the user that the answer is too long; nothing here can ask for less")
+    )
+    return ServiceError(ErrorCode.INVALID_ARGUMENT, problem, advice)
+
+
+def too_large(size: int, max_chars: int, arguments: Sequence[str] = ()) -> ServiceError:
+    """Return the error for an answer of `size` characters that cannot be cut; `arguments` as for `too_long`."""
+    problem = tr_lazy("The result has {size} characters, more than the limit of {limit}", size=size, limit=max_chars)
+    return too_long(problem, arguments)
+
+
+def read_result(
+    answer: Mapping[str, Any], masker: Masker, max_chars: int, arguments: Sequence[str] = ()
+) -> CallToolResult:
     """Return the answer of a call, repaired where its meaning is certain, and shortened.
 
     Args:
         answer: The result as the server sent it.
         masker: Removes secrets.
         max_chars: Most characters of all texts together, and of the structure.
+        arguments: Names of the tool's arguments.
 
     Raises:
         ServiceError: INVALID_ARGUMENT: a structure, or a picture or sound, is larger than its limit.
@@ -46,8 +69,9 @@ def read_result(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> Ca
     given = {_CAMEL.get(name, name): value for name, value in answer.items()}
     is_error = given.get("isError") is True
     limit = min(MAX_ERROR_CHARS, max_chars) if is_error else max_chars
-    structure = _read_structure(given.get("structuredContent"), masker, limit, max_chars)
-    parts = _shortened_parts([read_block(masker.value(part)) for part in _parts(given.get("content"))], limit)
+    structure = _read_structure(given.get("structuredContent"), masker, limit, max_chars, arguments)
+    blocks = [read_block(masker.value(part)) for part in _parts(given.get("content"))]
+    parts = _shortened_parts(blocks, limit, arguments)
     meta = masker.value(given.get("_meta"))
     meta = (
         {name: value for name, value in meta.items() if not name.startswith(_PROTOCOL_META)}
@@ -62,7 +86,7 @@ def read_result(answer: Mapping[str, Any], masker: Masker, max_chars: int) -> Ca
     )
 
 
-def _read_structure(structure: Any, masker: Masker, text_limit: int, max_chars: int) -> Any:
+def _read_structure(structure: Any, masker: Masker, text_limit: int, max_chars: int, arguments: Sequence[str]) -> Any:
     """Return a structure without secrets; one that only wraps a text is shortened like the text.
 
     Raises:
@@ -75,7 +99,7 @@ def _read_structure(structure: Any, masker: Masker, text_limit: int, max_chars: 
         return {"result": _shortened(masker.text(structure["result"]), text_limit - len('{"result":""}'))}
     size = json_chars(structure)
     if size > max_chars:
-        raise too_large(size, max_chars)
+        raise too_large(size, max_chars, arguments)
     return masker.value(structure)
 
 
@@ -100,7 +124,7 @@ def read_block(part: Any) -> ContentBlock:
     return TextContent(type="text", text=to_json(part).decode())
 
 
-def _shortened_parts(parts: list[ContentBlock], max_chars: int) -> list[ContentBlock]:
+def _shortened_parts(parts: list[ContentBlock], max_chars: int, arguments: Sequence[str]) -> list[ContentBlock]:
     """Return the parts whose texts fit together; the rest of the texts becomes a note that says how much is missing.
 
     Raises:
@@ -111,7 +135,7 @@ def _shortened_parts(parts: list[ContentBlock], max_chars: int) -> list[ContentB
     for part in parts:
         if isinstance(part, ImageContent | AudioContent):
             if len(part.data) > MAX_MEDIA_CHARS:
-                raise too_large(len(part.data), MAX_MEDIA_CHARS)
+                raise too_large(len(part.data), MAX_MEDIA_CHARS, arguments)
             kept.append(part)
             continue
         size = _part_chars(part)

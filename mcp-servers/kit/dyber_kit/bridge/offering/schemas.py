@@ -11,23 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dyber_kit.calling.arguments.reading import ignored_argument, resembling_names
+from dyber_kit.calling.arguments.rules import allowed
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.language import joined_names, joined_sentences, tr, tr_lazy
+from dyber_kit.language import joined_sentences, tr, tr_lazy
 
 logger = logging.getLogger("dyber.bridge")
 
 _MAX_PROBLEMS = 5
 _LONGEST_PROBLEM = 200
-_BOUNDS = (
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-)
+# Rules about a range, and the types of the values that they are about: the first unless the schema says another.
+_BOUNDS = {
+    **dict.fromkeys(("minimum", "maximum"), ("number", "integer")),
+    **dict.fromkeys(("minLength", "maxLength"), ("string",)),
+    **dict.fromkeys(("minItems", "maxItems"), ("array",)),
+}
 # The child checks these itself: its regular expressions are those of another language, and can take very long.
 _NOT_CHECKED = ("pattern", "format", "contentEncoding", "contentMediaType")
 
@@ -150,9 +147,9 @@ def _rule(error: Any) -> str:
     if error.validator == "required":
         return tr("is missing")
     if error.validator == "type":
-        return tr("must be {types}", types=joined_names([expected] if isinstance(expected, str) else list(expected)))
+        return allowed({"anyOf": [{"type": kind} for kind in ([expected] if isinstance(expected, str) else expected)]})
     if error.validator == "enum":
-        return tr("must be one of: {values}", values=joined_names([json.dumps(value) for value in expected]))
+        return allowed({"enum": list(expected)})
     if error.validator == "const":
         return tr("must be {value}", value=json.dumps(expected, ensure_ascii=False))
     if error.validator in ("additionalProperties", "unevaluatedProperties") and expected is False:
@@ -160,9 +157,24 @@ def _rule(error: Any) -> str:
     if error.validator in ("anyOf", "oneOf"):
         return tr("fits none of the forms that the schema allows, or more than one")
     if error.validator in _BOUNDS:
-        return f"{error.validator} {expected}"
-    message: str = error.message
-    return message
+        return _range(error)
+    if error.validator == "exclusiveMinimum":
+        return tr("must be a number above {low}", low=expected)
+    if error.validator == "exclusiveMaximum":
+        return tr("must be a number below {high}", high=expected)
+    if error.validator == "multipleOf":
+        return tr("must be a multiple of {number}", number=expected)
+    if error.validator == "uniqueItems":
+        return tr("must not have the same value twice")
+    return tr("breaks the rule {rule} of its schema", rule=error.validator)
+
+
+def _range(error: Any) -> str:
+    """Return the whole range of a value that is outside of it."""
+    usual, *others = _BOUNDS[error.validator]
+    types = error.schema.get("type", ())
+    kind = next((other for other in others if other in types), usual)
+    return allowed({"type": kind, **{name: error.schema[name] for name in _BOUNDS if name in error.schema}})
 
 
 @dataclass(frozen=True)

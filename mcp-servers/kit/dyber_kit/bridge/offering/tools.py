@@ -21,7 +21,7 @@ from dyber_kit.calling.answers import add_warnings, failed
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.direct import CallContext, protocol_version
 from dyber_kit.calling.offered import OfferedTool
-from dyber_kit.errors import ErrorCode, ServiceError
+from dyber_kit.errors import KINDS, ErrorCode, ServiceError
 from dyber_kit.language import tr, tr_lazy
 
 
@@ -102,6 +102,25 @@ class ForeignTool(OfferedTool):
         """Return the locked schema of structures."""
         return self._parts.declaration.visible.get("outputSchema")
 
+    def read_only_refusal(self) -> ServiceError:
+        """Return the error for a call in read-only mode; the server may not have said whether the tool writes."""
+        hints = self._parts.declaration.visible.get("annotations", {})
+        if "readOnlyHint" in hints:
+            return super().read_only_refusal()
+        return ServiceError(
+            ErrorCode.READ_ONLY,
+            tr_lazy(
+                "{cause}; its tool {name} is left out, as the server behind it does not say whether it only reads",
+                cause=KINDS[ErrorCode.READ_ONLY].lazy_message,
+                name=self.name,
+            ),
+            tr_lazy(
+                "Ask the operator: if the tool only reads, write {name}: read below source.tools in the service's "
+                "service.yaml; if it writes and that is wanted, set DYBER_READ_ONLY=false; then deploy again",
+                name=self.name,
+            ),
+        )
+
     @classmethod
     def from_lock(cls, declaration: ForeignDeclaration, calls: Calls, max_answer_chars: int) -> ForeignTool:
         """Make the running tool of a locked one."""
@@ -151,11 +170,12 @@ async def _execute(parts: _Parts, given: Any, context: CallContext) -> CallToolR
     backend = parts.declaration.backend
     read = read_object(given, parts.schema, parts.arguments)
     params = {"name": parts.item.name, "arguments": read.arguments}
-    wanted = Wanted(parts.item, "tools/call", params, is_write=not parts.declaration.read_only)
+    names = tuple(parts.schema.get("properties") or ())
+    wanted = Wanted(parts.item, "tools/call", params, names, is_write=not parts.declaration.read_only)
     answer = await backend.ask(wanted, context)
     if isinstance(answer, InputRequiredResult):
         return answer
-    result = _checked(read_result(answer, backend.masker, parts.max_answer_chars), parts, context)
+    result = _checked(read_result(answer, backend.masker, parts.max_answer_chars, names), parts, context)
     add_warnings(result, read.warnings)
     return result
 

@@ -41,7 +41,7 @@ from dyber_kit.calling.arguments.reading import shown_name, similar
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.calling.offered import ADDRESS_META, OfferedResource, OfferedTool, Reference, Suggestions
 from dyber_kit.calling.scopes import CallerScope, applied_scope, current_scope, request_scope
-from dyber_kit.errors import KINDS, ErrorCode, ServiceError
+from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import Text, joined_names, tr, tr_lazy
 from dyber_kit.serving.mcp.aliases import use_called_tool
 from dyber_kit.serving.mcp.spans import use_spans_of_kit
@@ -68,7 +68,7 @@ class KitServer(MCPServer):
     Args:
         name: Name of the service.
         tools: All its tools; none is added later.
-        withheld: Names of tools that are left out because the service is read-only.
+        withheld: Tools that are left out because the service is read-only.
         require_scope: Whether a request without a scope may use nothing.
         prompts: Its prompts.
         resources: Its resources and templates; the first whose address matches is read.
@@ -82,7 +82,7 @@ class KitServer(MCPServer):
         name: str,
         *,
         tools: Sequence[OfferedTool],
-        withheld: Iterable[str] = (),
+        withheld: Iterable[OfferedTool] = (),
         require_scope: bool = False,
         prompts: Sequence[OfferedPrompt] = (),
         resources: Sequence[OfferedResource] = (),
@@ -94,7 +94,7 @@ class KitServer(MCPServer):
         super().__init__(name, tools=list(tools), request_state_security=security, **options)
         self._read_only = {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
         self._service_tools = {tool.name: tool for tool in tools}
-        self._withheld = frozenset(withheld)
+        self._withheld = {tool.name: tool for tool in withheld}
         self._require_scope = require_scope
         # Before everything else, so that spans, questions and answers know a tool by one name.
         use_spans_of_kit(self.middleware)
@@ -229,14 +229,7 @@ class KitServer(MCPServer):
 
     def _unknown(self, name: str) -> ServiceError:
         if name in self._withheld and current_scope.get().allows_tool(name, read_only=False):
-            return ServiceError(
-                ErrorCode.READ_ONLY,
-                tr_lazy(
-                    "{cause}; its tool {name}, which changes something on the platform, is left out",
-                    cause=KINDS[ErrorCode.READ_ONLY].lazy_message,
-                    name=name,
-                ),
-            )
+            return self._withheld[name].read_only_refusal()
         known = [tool for tool in self._read_only if self._allows(tool)]
         return ServiceError(
             ErrorCode.INVALID_ARGUMENT,

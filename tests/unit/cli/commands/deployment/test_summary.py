@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cli.commands.deployment import deploy
+from cli.inventory import notices
 from cli.previews.tool_lists import ListedTool, ToolList
 
 BASE = "http://127.0.0.1"
@@ -51,6 +52,16 @@ def test_the_address_of_the_search_is_told_where_it_is_on(capsys: pytest.Capture
     search = f"{BASE}/search/mcp"
     assert f"工具搜索: {search}" in printed(capsys, hub={**HUB, "search": search})[0]
     assert not [line for line in printed(capsys, hub=HUB)[0] if "/search/" in line]
+
+
+def test_a_service_that_lacks_a_secret_is_named_with_the_command_that_sets_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warnings = notices.missing_secrets("test", {"amap": ("AMAP_MAPS_API_KEY",)})
+    deploy._summary("test", OUTPUTS, {}, 5.0, warnings=warnings)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "amap 缺机密 AMAP_MAPS_API_KEY" in shown
+    assert "./deploy.sh config set services.amap.secrets.AMAP_MAPS_API_KEY --secret -s test" in shown
 
 
 def test_lists_that_are_too_large_for_a_program_are_told_once_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:

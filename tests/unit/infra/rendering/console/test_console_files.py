@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.rendering.console.files import console_files
+from dyber_console.intake.files import read_deployment
+
+from infra.rendering.console.files import NOW, console_files
 from infra.services.catalog import load_catalog
 from infra.services.contract import listed_contract
 from infra.settings.stack import StackSettings
@@ -29,6 +31,15 @@ def test_a_service_has_its_description_and_the_hash_of_its_contract() -> None:
     entry = files["deployment.json"]["services"]["github"]
     assert entry["description"].startswith("GitHub")
     assert entry["contract"] == files["contracts/github.json"]["sha256"]
+
+
+def test_a_service_that_lacks_a_required_secret_says_which() -> None:
+    spec = load_catalog(ROOT / "mcp-servers")["github"].model_copy(update={"secrets": {"GITHUB_TOKEN": "required"}})
+    settings = StackSettings(stack="dev")
+    files = console_files(settings, [spec], {"github": "registry/github@sha256:ab"})
+    assert json.loads(files["deployment.json"])["services"]["github"]["missing_secrets"] == ["GITHUB_TOKEN"]
+    read = read_deployment(files["deployment.json"].replace(NOW, "2026-11-30T00:00:00Z"))
+    assert read.services["github"].missing_secrets == ("GITHUB_TOKEN",)
 
 
 def test_the_stack_says_how_it_differs_from_the_defaults_without_secrets() -> None:
