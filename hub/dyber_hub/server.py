@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from dyber_kit.calling.calls import Calls
@@ -12,7 +12,6 @@ from dyber_kit.errors import ERROR_META, ServiceError
 from dyber_kit.serving.mcp.spans import use_spans_of_kit
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
-from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INVALID_PARAMS,
@@ -30,7 +29,7 @@ from mcp.types import (
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from dyber_hub.catalogue import Item, Service
+from dyber_hub.catalogue import Item
 from dyber_hub.forwarding.failures import Failure
 from dyber_hub.forwarding.gateway import Caller, Gateway
 from dyber_hub.lists.instructions import instructions
@@ -152,26 +151,16 @@ class HubServer(Server[Any]):
         """Return what the address can do for a caller who may use all of it."""
         return self._capabilities(ALL_SERVICES, protocol_version in MODERN_PROTOCOL_VERSIONS)
 
-    def create_initialization_options(
-        self,
-        notification_options: NotificationOptions | None = None,
-        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
-        extensions: dict[str, dict[str, Any]] | None = None,
-    ) -> InitializationOptions:
-        """Return what clients of 2025-11-25 and before are told about the address; it is the same for all of them."""
-        options = super().create_initialization_options(notification_options, experimental_capabilities, extensions)
-        return options.model_copy(update={"instructions": self.about(self.view.services)})
-
-    def about(self, services: Sequence[Service]) -> str:
-        """Return what agents are told about the address, of which they may use these services."""
-        return instructions(self.view, services)
+    def about(self, scope: HubScope) -> str:
+        """Return what agents of a caller are told about the address."""
+        return instructions(self.view, self.view.visible_services(scope), scope)
 
     async def _discover(self, ctx: Context, params: RequestParams | None) -> DiscoverResult:
         scope = self.scope_of(ctx)
         return DiscoverResult(
             supported_versions=list(MODERN_PROTOCOL_VERSIONS),
             capabilities=self._capabilities(scope, is_modern=True),
-            instructions=self.about(self.view.visible_services(scope)),
+            instructions=self.about(scope),
             ttl_ms=FRESH_TTL_MS,
             cache_scope="private",
         )
@@ -198,12 +187,19 @@ class HubServer(Server[Any]):
         """
         if ctx.request_id is None:
             return await call_next(ctx)
+        if ctx.method == "initialize":
+            return await self._initialize(ctx, call_next)
         if ctx.method in LIST_METHODS:
             return decoded(self._lists.answer(ctx.method, ctx.params, ctx.protocol_version, self.scope_of(ctx)))
         forward = self._forwarded.get(ctx.method)
         if forward is None:
             return await call_next(ctx)
         return await forward(ctx, dict(ctx.params or {}), self.scope_of(ctx))
+
+    async def _initialize(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Answer a client of 2025-11-25 or before; the SDK's answer is the same for every caller but for this text."""
+        result = await call_next(ctx)
+        return {**result, "instructions": self.about(self.scope_of(ctx))} if isinstance(result, dict) else result
 
     async def _call_tool(self, ctx: Context, params: Item, scope: HubScope) -> Item:
         name = text_in(params, "name")

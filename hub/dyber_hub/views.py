@@ -17,7 +17,8 @@ HUB = "hub"
 HUB_NAME = "dyber"
 HUB_TITLE = "DyberPet"
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_]")
+#: What could be the name of a tool in a text.
+NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_]")
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ def _group_tool(selected: GroupTool, tool: Tool, exposed: Mapping[str, str]) -> 
 
 def _with_names(text: str, exposed: Mapping[str, str]) -> str:
     """Return a description in which the canonical names of tools are those that the group shows."""
-    return _NAME.sub(lambda name: exposed.get(name[0], name[0]), text)
+    return NAME.sub(lambda name: exposed.get(name[0], name[0]), text)
 
 
 def _fixed_beginning(pattern: str) -> str:
