@@ -6,9 +6,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from dyber_kit.calling.arguments.reading import shown_name
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.errors import ERROR_META, ServiceError
+from dyber_kit.language import joined_names
 from dyber_kit.serving.mcp.spans import use_spans_of_kit
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
@@ -34,13 +36,13 @@ from dyber_hub.forwarding.failures import Failure
 from dyber_hub.forwarding.gateway import Caller, Gateway
 from dyber_hub.lists.instructions import instructions
 from dyber_hub.lists.listing import FRESH_TTL_MS, LIST_METHODS, Lists, decoded
+from dyber_hub.nearest import nearest_names
 from dyber_hub.scopes import ALL_SERVICES, NO_SERVICE, HubScope, request_hub_scope
 from dyber_hub.texts import tr
 from dyber_hub.views import ShownTool, View
 
 #: Error code of an unknown resource for clients of 2025-11-25 and before; later ones get INVALID_PARAMS.
 _LEGACY_RESOURCE_NOT_FOUND = -32002
-_LONGEST_NAME = 200
 
 Context = ServerRequestContext[Any, Any]
 Listen = Callable[[Context, SubscriptionsListenRequestParams], Awaitable[SubscriptionsListenResult]]
@@ -205,15 +207,25 @@ class HubServer(Server[Any]):
         name = text_in(params, "name")
         shown = self.view.tool(name, scope)
         if shown is None:
-            raise unknown_tool(name)
+            raise unknown_tool(name, self.view.spellings(scope))
         return await self.call(shown, params, ctx)
 
     async def _get_prompt(self, ctx: Context, params: Item, scope: HubScope) -> Item:
         name = text_in(params, "name")
         offer = self.view.contents.prompts.get(name)
         if offer is None or not offer.allowed(scope):
-            raise MCPError(INVALID_PARAMS, tr("Unknown prompt: {name}", name=name[:_LONGEST_NAME]))
+            raise self._unknown_prompt(name, scope)
         return await self._forward(offer.service, name, params, ctx)
+
+    def _unknown_prompt(self, name: str, scope: HubScope) -> MCPError:
+        prompts = {known: known for known, offer in self.view.contents.prompts.items() if offer.allowed(scope)}
+        nearest = nearest_names(name, prompts)
+        if not nearest:
+            return MCPError(INVALID_PARAMS, tr("Unknown prompt: {name}", name=shown_name(name)))
+        return MCPError(
+            INVALID_PARAMS,
+            tr("Unknown prompt: {name}; the nearest: {names}", name=shown_name(name), names=joined_names(nearest)),
+        )
 
     async def _read_resource(self, ctx: Context, params: Item, scope: HubScope) -> Item:
         uri = text_in(params, "uri")
@@ -320,9 +332,22 @@ def text_in(params: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def unknown_tool(name: str) -> MCPError:
-    """Return the answer to a call of a tool that does not exist for the caller."""
-    return MCPError(INVALID_PARAMS, tr("Unknown tool: {name}", name=name[:_LONGEST_NAME]))
+def unknown_tool(name: str, spellings: Mapping[str, str]) -> MCPError:
+    """Return the answer to a call of a tool that does not exist for the caller.
+
+    Args:
+        name: What the caller called.
+        spellings: The tools that the caller may call, as for `nearest_names`; no other is named.
+    """
+    nearest = nearest_names(name, spellings)
+    if not nearest:
+        return MCPError(
+            INVALID_PARAMS, tr("Unknown tool: {name}; use a name from the list of tools", name=shown_name(name))
+        )
+    return MCPError(
+        INVALID_PARAMS,
+        tr("Unknown tool: {name}; the nearest: {names}", name=shown_name(name), names=joined_names(nearest)),
+    )
 
 
 def _invalid() -> MCPError:

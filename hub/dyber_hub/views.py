@@ -154,6 +154,11 @@ class View:
         """Return the tools that exist for a caller."""
         return [shown for shown in self.contents.tools.values() if shown.allowed(scope)]
 
+    def spellings(self, scope: HubScope) -> dict[str, str]:
+        """Return the names of the tools that exist for a caller, by these names and by those in their services."""
+        tools = self.tools(scope)
+        return {tool.tool.name: tool.name for tool in tools} | {tool.name: tool.name for tool in tools}
+
     def has_anything(self, scope: HubScope) -> bool:
         """Return whether the caller may use anything at this address, as far as is known."""
         if any(service.tools is None for service in self.visible_services(scope)):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from dyber_kit.calling.arguments.reading import shown_name
 from dyber_kit.calling.calls import Calls
 from dyber_kit.errors import ServiceError
+from dyber_kit.language import joined_names
 from mcp.server.context import CallNext, HandlerResult
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import mcp_param_headers, x_mcp_header_map
@@ -22,7 +24,7 @@ from dyber_hub.scopes import HubScope
 from dyber_hub.search.declarations import CALL_TOOL, ENTRIES, FIND_TOOLS, LIST_SERVICES
 from dyber_hub.search.inner_calls import inner_call, unwrapped
 from dyber_hub.search.tool_search import ToolSearch, failure
-from dyber_hub.server import Context, HubServer, for_era, text_in, unknown_tool
+from dyber_hub.server import Context, HubServer, for_era, text_in
 from dyber_hub.texts import tr
 from dyber_hub.views import View
 
@@ -101,7 +103,7 @@ class SearchServer(HubServer):
         if name in self._local:
             return await self._call_local(name, given, ctx, scope)
         if name != CALL_TOOL:
-            raise unknown_tool(name)
+            raise self._not_of_this_address(name, scope)
         try:
             inner = inner_call(given)
             shown = self.view.tool(inner.name, scope)
@@ -117,6 +119,17 @@ class SearchServer(HubServer):
         if inner.name in self._local:
             return await self._call_local(inner.name, arguments, ctx, scope)
         return for_era(await self.search.unknown_tool(inner.name, scope), ctx.protocol_version)
+
+    def _not_of_this_address(self, name: str, scope: HubScope) -> MCPError:
+        """Return the answer to a call of a tool that the address does not list."""
+        if self.view.tool(name, scope) is not None:
+            return MCPError(INVALID_PARAMS, tr("{name} is called with call_tool at this address", name=name))
+        problem = tr(
+            "Unknown tool: {name}; this address has {names}; look for other tools with find_tools",
+            name=shown_name(name),
+            names=joined_names((FIND_TOOLS, CALL_TOOL, LIST_SERVICES)),
+        )
+        return MCPError(INVALID_PARAMS, problem)
 
     async def _call_local(self, name: str, given: Any, ctx: Context, scope: HubScope) -> Item:
         return await self.counted(name, lambda: self._local[name](given, scope), ctx)
