@@ -11,7 +11,7 @@ import anyio.to_thread
 from dyber_kit.calling.answers import WARNINGS_META, failed
 from dyber_kit.calling.arguments.reading import read_arguments, shown_name
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.language import joined_names
+from dyber_kit.language import joined_names, joined_sentences
 
 from dyber_hub.catalogue import Item, Service
 from dyber_hub.nearest import MOST_NEAREST, nearest_names
@@ -63,10 +63,18 @@ class ToolSearch:
         if not names:
             return self._nothing_fits(scope, read.warnings)
         listed, left_out = _fitting(_described(admitted[name]) for name in names)
-        answer: Item = {"tools": listed, "left_out": left_out}
+        notes = []
+        if not index.fits(read.checked.query, names):
+            notes.append(
+                tr(
+                    "No tool fits well; these only come near. Try other words, in Chinese or English, or see what there is "
+                    "with list_services"
+                )
+            )
         if left_out:
-            answer["note"] = tr("Some tools did not fit into this answer; ask for fewer (limit), or for one service")
-        return _answer(answer, read.warnings)
+            notes.append(tr("Some tools did not fit into this answer; ask for fewer (limit), or for one service"))
+        note = {"note": joined_sentences(notes)} if notes else {}
+        return _answer({**note, "tools": listed, "left_out": left_out}, read.warnings)
 
     async def list_services(self, given: Any, scope: HubScope) -> Item:
         """Return the services of which the caller may use anything, with the number of tools and the state of each."""
