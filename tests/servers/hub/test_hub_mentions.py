@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -105,6 +106,20 @@ def test_the_text_of_a_group_is_fitted_too() -> None:
     assert instructions(view, view.services, caller) == (
         "Be kind. Read with read_note.\n\n## notes (notes)\nread_note shows them"
     )
+
+
+async def test_chinese_sentences_follow_each_other_without_a_space_and_english_ones_with_one(gateway, gateway_url):
+    pet = {**hub_services.PET, "instructions": None}
+    catalogue = replace(hub_services.catalogue(groups=(pet,)), search=True)
+    with serving_hub(gateway, gateway_url, catalogue) as hub:
+        for path in ("", PET, "/search", f"{PET}/search"):
+            sent = message("server/discover")
+            for language, ends in (("zh", r"[。：]\S"), ("en", r"[.:] [A-Zf]")):
+                headers = headers_of("all", **{"accept-language": language})
+                answer = answer_in(await post(hub.base, sent, headers=headers, path=path))
+                opening = answer["result"]["instructions"].split("\n")[0]
+                assert re.search(ends, opening), opening
+                assert language == "en" or not re.search("[。：] ", opening), opening
 
 
 @pytest.mark.parametrize("path", ["", PET, "/search", f"{PET}/search"])
