@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from dyber_kit.calling.arguments.reading import shown_name
 from dyber_kit.calling.calls import Calls
 from dyber_kit.calling.declared import protocol_error
 from dyber_kit.errors import ERROR_META, ServiceError
+from dyber_kit.language import joined_names
 from dyber_kit.serving.mcp.spans import use_spans_of_kit
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
-from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INVALID_PARAMS,
@@ -30,18 +31,18 @@ from mcp.types import (
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from dyber_hub.catalogue import Item, Service
+from dyber_hub.catalogue import Item
 from dyber_hub.forwarding.failures import Failure
 from dyber_hub.forwarding.gateway import Caller, Gateway
 from dyber_hub.lists.instructions import instructions
 from dyber_hub.lists.listing import FRESH_TTL_MS, LIST_METHODS, Lists, decoded
+from dyber_hub.nearest import nearest_names
 from dyber_hub.scopes import ALL_SERVICES, NO_SERVICE, HubScope, request_hub_scope
 from dyber_hub.texts import tr
 from dyber_hub.views import ShownTool, View
 
 #: Error code of an unknown resource for clients of 2025-11-25 and before; later ones get INVALID_PARAMS.
 _LEGACY_RESOURCE_NOT_FOUND = -32002
-_LONGEST_NAME = 200
 
 Context = ServerRequestContext[Any, Any]
 Listen = Callable[[Context, SubscriptionsListenRequestParams], Awaitable[SubscriptionsListenResult]]
@@ -152,26 +153,16 @@ class HubServer(Server[Any]):
         """Return what the address can do for a caller who may use all of it."""
         return self._capabilities(ALL_SERVICES, protocol_version in MODERN_PROTOCOL_VERSIONS)
 
-    def create_initialization_options(
-        self,
-        notification_options: NotificationOptions | None = None,
-        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
-        extensions: dict[str, dict[str, Any]] | None = None,
-    ) -> InitializationOptions:
-        """Return what clients of 2025-11-25 and before are told about the address; it is the same for all of them."""
-        options = super().create_initialization_options(notification_options, experimental_capabilities, extensions)
-        return options.model_copy(update={"instructions": self.about(self.view.services)})
-
-    def about(self, services: Sequence[Service]) -> str:
-        """Return what agents are told about the address, of which they may use these services."""
-        return instructions(self.view, services)
+    def about(self, scope: HubScope) -> str:
+        """Return what agents of a caller are told about the address."""
+        return instructions(self.view, self.view.visible_services(scope), scope)
 
     async def _discover(self, ctx: Context, params: RequestParams | None) -> DiscoverResult:
         scope = self.scope_of(ctx)
         return DiscoverResult(
             supported_versions=list(MODERN_PROTOCOL_VERSIONS),
             capabilities=self._capabilities(scope, is_modern=True),
-            instructions=self.about(self.view.visible_services(scope)),
+            instructions=self.about(scope),
             ttl_ms=FRESH_TTL_MS,
             cache_scope="private",
         )
@@ -198,6 +189,8 @@ class HubServer(Server[Any]):
         """
         if ctx.request_id is None:
             return await call_next(ctx)
+        if ctx.method == "initialize":
+            return await self._initialize(ctx, call_next)
         if ctx.method in LIST_METHODS:
             return decoded(self._lists.answer(ctx.method, ctx.params, ctx.protocol_version, self.scope_of(ctx)))
         forward = self._forwarded.get(ctx.method)
@@ -205,19 +198,34 @@ class HubServer(Server[Any]):
             return await call_next(ctx)
         return await forward(ctx, dict(ctx.params or {}), self.scope_of(ctx))
 
+    async def _initialize(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Answer a client of 2025-11-25 or before; the SDK's answer is the same for every caller but for this text."""
+        result = await call_next(ctx)
+        return {**result, "instructions": self.about(self.scope_of(ctx))} if isinstance(result, dict) else result
+
     async def _call_tool(self, ctx: Context, params: Item, scope: HubScope) -> Item:
         name = text_in(params, "name")
         shown = self.view.tool(name, scope)
         if shown is None:
-            raise unknown_tool(name)
+            raise unknown_tool(name, self.view.spellings(scope))
         return await self.call(shown, params, ctx)
 
     async def _get_prompt(self, ctx: Context, params: Item, scope: HubScope) -> Item:
         name = text_in(params, "name")
         offer = self.view.contents.prompts.get(name)
         if offer is None or not offer.allowed(scope):
-            raise MCPError(INVALID_PARAMS, tr("Unknown prompt: {name}", name=name[:_LONGEST_NAME]))
+            raise self._unknown_prompt(name, scope)
         return await self._forward(offer.service, name, params, ctx)
+
+    def _unknown_prompt(self, name: str, scope: HubScope) -> MCPError:
+        prompts = {known: known for known, offer in self.view.contents.prompts.items() if offer.allowed(scope)}
+        nearest = nearest_names(name, prompts)
+        if not nearest:
+            return MCPError(INVALID_PARAMS, tr("Unknown prompt: {name}", name=shown_name(name)))
+        return MCPError(
+            INVALID_PARAMS,
+            tr("Unknown prompt: {name}; the nearest: {names}", name=shown_name(name), names=joined_names(nearest)),
+        )
 
     async def _read_resource(self, ctx: Context, params: Item, scope: HubScope) -> Item:
         uri = text_in(params, "uri")
@@ -324,9 +332,22 @@ def text_in(params: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def unknown_tool(name: str) -> MCPError:
-    """Return the answer to a call of a tool that does not exist for the caller."""
-    return MCPError(INVALID_PARAMS, tr("Unknown tool: {name}", name=name[:_LONGEST_NAME]))
+def unknown_tool(name: str, spellings: Mapping[str, str]) -> MCPError:
+    """Return the answer to a call of a tool that does not exist for the caller.
+
+    Args:
+        name: What the caller called.
+        spellings: The tools that the caller may call, as for `nearest_names`; no other is named.
+    """
+    nearest = nearest_names(name, spellings)
+    if not nearest:
+        return MCPError(
+            INVALID_PARAMS, tr("Unknown tool: {name}; use a name from the list of tools", name=shown_name(name))
+        )
+    return MCPError(
+        INVALID_PARAMS,
+        tr("Unknown tool: {name}; the nearest: {names}", name=shown_name(name), names=joined_names(nearest)),
+    )
 
 
 def _invalid() -> MCPError:

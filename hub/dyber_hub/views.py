@@ -17,7 +17,8 @@ HUB = "hub"
 HUB_NAME = "dyber"
 HUB_TITLE = "DyberPet"
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_]")
+#: What could be the name of a tool in a text.
+NAME = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_]")
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,11 @@ class View:
         """Return the tools that exist for a caller."""
         return [shown for shown in self.contents.tools.values() if shown.allowed(scope)]
 
+    def spellings(self, scope: HubScope) -> dict[str, str]:
+        """Return the names of the tools that exist for a caller, by these names and by those in their services."""
+        tools = self.tools(scope)
+        return {tool.tool.name: tool.name for tool in tools} | {tool.name: tool.name for tool in tools}
+
     def has_anything(self, scope: HubScope) -> bool:
         """Return whether the caller may use anything at this address, as far as is known."""
         if any(service.tools is None for service in self.visible_services(scope)):
@@ -253,7 +259,7 @@ def _group_tool(selected: GroupTool, tool: Tool, exposed: Mapping[str, str]) -> 
 
 def _with_names(text: str, exposed: Mapping[str, str]) -> str:
     """Return a description in which the canonical names of tools are those that the group shows."""
-    return _NAME.sub(lambda name: exposed.get(name[0], name[0]), text)
+    return NAME.sub(lambda name: exposed.get(name[0], name[0]), text)
 
 
 def _fixed_beginning(pattern: str) -> str:

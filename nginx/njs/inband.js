@@ -5,7 +5,9 @@ import mcp from 'njs/mcp.js';
 const REFUSALS = ngx.shared.refusals;
 // The most that the line and the headers of a request can have: Nginx's default, large_client_header_buffers.
 const LARGEST_HEADERS = 32768;
-const META = 'cn.dyberpet/error';
+// The key of every error of a service, a hub or the gateway; and one that some clients know only.
+const META = 'dyber/error';
+const OLD_META = 'cn.dyberpet/error';
 const INTERNAL_ERROR = -32603;
 
 // Returns the request that the body contains; null if the body is large or none, or its id cannot be repeated exactly.
@@ -73,12 +75,16 @@ async function answer(r) {
         send(r, failure.sent_status, seconds, plain);
         return;
     }
-    const texts = failure.begun && !neverSent(v) ? failure.begun : failure.call;
+    const begun = failure.begun && !neverSent(v);
+    const texts = begun ? failure.begun : failure.call;
     const text = [texts.zh, texts.en].map((part) => filled(part, v.service, seconds)).join('\n');
-    const meta = {};
-    meta[META] = {
-        code: v.gateway_error, retry_after_seconds: seconds, service: v.service, request_id: v.gateway_request_id,
+    const details = {
+        code: v.gateway_error, retryable: !begun && v.gateway_error !== 'service_timeout', retry_after_seconds: seconds,
+        service: v.service, request_id: v.gateway_request_id,
     };
+    const meta = {};
+    meta[META] = details;
+    meta[OLD_META] = details;
     if (method === mcp.CALL) {
         const result = { content: [{ type: 'text', text }], isError: true, _meta: meta };
         if (v.http_mcp_protocol_version === mcp.MODERN) {
@@ -87,7 +93,9 @@ async function answer(r) {
         send(r, 200, seconds, { jsonrpc: '2.0', id: message.id, result });
         return;
     }
-    const error = { code: INTERNAL_ERROR, message: text, data: meta[META] };
+    // Without a key, some clients find them too.
+    const data = Object.assign({}, details, meta);
+    const error = { code: INTERNAL_ERROR, message: text, data };
     send(r, failure.sent_status, seconds, { jsonrpc: '2.0', id: message.id, error });
 }
 

@@ -41,8 +41,8 @@ config:
     xiaohongshu: {{enabled: false}}
     template: {{maxCallSeconds: 5}}
 """
-ECHO = "Send a text back unchanged."
-CHANGED = "Send a text back, just as it came."
+ECHO = "原样返回文字和字数。"
+CHANGED = "收到什么文字就返回什么。"
 
 
 @pytest.fixture(scope="module")

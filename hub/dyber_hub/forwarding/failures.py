@@ -10,13 +10,15 @@ import json
 from enum import StrEnum
 from typing import Any
 
+from dyber_kit.errors import ERROR_META
 from dyber_kit.language import Text, using_language
 from dyber_kit.serving.mcp.exchanges import UnavailableError
 
 from dyber_hub.catalogue import Item
 from dyber_hub.texts import tr_lazy
 
-#: Key in the `_meta` of a failed answer with code, retry_after_seconds, service and request_id.
+#: Key in the `_meta` of a failed answer with the same as ERROR_META, by which the errors of services are found too; some
+#: clients know this one only.
 FAILURE_META = "cn.dyberpet/error"
 #: Seconds to wait when nothing better is known.
 RETRY_SECONDS = 5
@@ -94,14 +96,14 @@ class Failure(Exception):
     @property
     def details(self) -> Item:
         """Return the failure for programs."""
-        return {
-            FAILURE_META: {
-                "code": str(self.reason),
-                "retry_after_seconds": self.retry_after,
-                "service": self.service,
-                "request_id": self.request_id,
-            }
+        details: Item = {
+            "code": str(self.reason),
+            "retryable": self.reason not in _MAY_HAVE_RUN,
+            "retry_after_seconds": self.retry_after,
+            "service": self.service,
+            "request_id": self.request_id,
         }
+        return {ERROR_META: details, FAILURE_META: details}
 
     def result(self) -> Item:
         """Return the failure as the result of a call of a tool."""

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from dyber_hub.search.words import index_words, named_tools, query_words
+from dyber_hub.search.words import index_words, named_tools, query_words, telling_words
 from dyber_hub.views import ShownTool
 
 _TABLE = """
@@ -27,6 +27,7 @@ _QUERY = """
     ORDER BY bm25(tools, 8.0, 8.0, 3.0, 1.0), rowid
     LIMIT ?
 """
+_HAS_ANY = "SELECT EXISTS (SELECT 1 FROM tools WHERE tools MATCH ? AND +rowid IN (SELECT value FROM json_each(?)))"
 # Schemas may contain themselves only by reference; these bounds are for schemas of foreign servers.
 _DEEPEST, _MOST_PARAMETERS = 8, 500
 
@@ -68,15 +69,32 @@ class SearchIndex:
         words = query_words(query)
         if not words:
             return []
-        wanted = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
-        positions = [self._positions[name] for name in admitted if name in self._positions]
-        rows = self._database.execute(_QUERY, (wanted, json.dumps(positions), most))
+        rows = self._database.execute(_QUERY, (_any_of(words), self._rows(admitted), most))
         named = [name for name in self._named(query) if name in admitted]
         return list(dict.fromkeys([*named, *(self._names[position] for (position,) in rows)]))[:most]
+
+    def fits(self, query: str, found: Collection[str]) -> bool:
+        """Return whether any of the tools found for a question has a word of it that says what the question is about.
+
+        Chinese questions find tools by single characters too, which alone say little: 天气预报 has 天 in common with 天数.
+        """
+        words = telling_words(query)
+        if not words:
+            return True
+        (fits,) = self._database.execute(_HAS_ANY, (_any_of(words), self._rows(found))).fetchone()
+        return bool(fits)
+
+    def _rows(self, names: Collection[str]) -> str:
+        return json.dumps([self._positions[name] for name in names if name in self._positions])
 
     def _named(self, query: str) -> list[str]:
         words = (word.casefold() for word in named_tools(query))
         return [self._folded[word] for word in words if word in self._folded]
+
+
+def _any_of(words: Sequence[str]) -> str:
+    """Return the query of SQLite for rows with any of these words."""
+    return " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
 
 
 def _columns(tool: ShownTool, service_title: str) -> tuple[str, str, str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -12,9 +11,10 @@ import anyio.to_thread
 from dyber_kit.calling.answers import WARNINGS_META, failed
 from dyber_kit.calling.arguments.reading import read_arguments, shown_name
 from dyber_kit.errors import ErrorCode, ServiceError
-from dyber_kit.language import joined_names
+from dyber_kit.language import joined_names, joined_sentences
 
 from dyber_hub.catalogue import Item, Service
+from dyber_hub.nearest import MOST_NEAREST, nearest_names
 from dyber_hub.scopes import HubScope
 from dyber_hub.search.declarations import FindTools, ListServices, schema_of
 from dyber_hub.search.index import SearchIndex
@@ -27,8 +27,6 @@ MAX_ANSWER_CHARS = 24_000
 _SHOWN_FIELDS = ("title", "description", "inputSchema", "annotations")
 # Room for what an answer has beside its tools: their count, a note.
 _FRAME_CHARS = 1_000
-_MOST_NEAREST = 3
-_LONGEST_COMPARED, _MIN_SIMILARITY = 128, 0.6
 _FIND_SCHEMA, _LIST_SCHEMA = schema_of(FindTools), schema_of(ListServices)
 
 
@@ -65,10 +63,18 @@ class ToolSearch:
         if not names:
             return self._nothing_fits(scope, read.warnings)
         listed, left_out = _fitting(_described(admitted[name]) for name in names)
-        answer: Item = {"tools": listed, "left_out": left_out}
+        notes = []
+        if not index.fits(read.checked.query, names):
+            notes.append(
+                tr(
+                    "No tool fits well; these only come near. Try other words, in Chinese or English, or see what there is "
+                    "with list_services"
+                )
+            )
         if left_out:
-            answer["note"] = tr("Some tools did not fit into this answer; ask for fewer (limit), or for one service")
-        return _answer(answer, read.warnings)
+            notes.append(tr("Some tools did not fit into this answer; ask for fewer (limit), or for one service"))
+        note = {"note": joined_sentences(notes)} if notes else {}
+        return _answer({**note, "tools": listed, "left_out": left_out}, read.warnings)
 
     async def list_services(self, given: Any, scope: HubScope) -> Item:
         """Return the services of which the caller may use anything, with the number of tools and the state of each."""
@@ -81,8 +87,7 @@ class ToolSearch:
 
     async def unknown_tool(self, name: str, scope: HubScope) -> Item:
         """Return the answer to a call of a tool that does not exist for the caller, with the nearest names."""
-        admitted = [tool.name for tool in self._view.tools(scope)]
-        nearest = await self._nearest(name, admitted)
+        nearest = await self._nearest(name, scope)
         next_step = (
             tr_lazy("The nearest are {names}; look for others with find_tools", names=joined_names(nearest))
             if nearest
@@ -104,13 +109,11 @@ class ToolSearch:
                     before.close()
             return self._index
 
-    async def _nearest(self, name: str, admitted: list[str]) -> list[str]:
-        """Return the admitted names that are spelt like a name, then those of tools that its words describe."""
-        folded = {known.casefold(): known for known in admitted}
-        written = name.casefold()[:_LONGEST_COMPARED]
-        alike = difflib.get_close_matches(written, list(folded), _MOST_NEAREST, _MIN_SIMILARITY)
-        described = (await self._current_index()).find(name, admitted, _MOST_NEAREST)
-        return list(dict.fromkeys([*(folded[known] for known in alike), *described]))[:_MOST_NEAREST]
+    async def _nearest(self, name: str, scope: HubScope) -> list[str]:
+        """Return the names that are spelt like a name, then those of tools that its words describe."""
+        spellings = self._view.spellings(scope)
+        described = (await self._current_index()).find(name, set(spellings.values()), MOST_NEAREST)
+        return list(dict.fromkeys([*nearest_names(name, spellings), *described]))[:MOST_NEAREST]
 
     def _chosen(self, wanted: str, scope: HubScope) -> set[str]:
         """Return the names of the services to look in: all that the caller may use, or the one that it names.

@@ -38,6 +38,9 @@ _STOP_CHARACTERS = frozenset(
     "的了吗呢吧啊在是有和与或就都也还把被给让对从到为我你他她它们这那哪个些什么怎样请想要能会可以用"
 )
 
+# A pair with one of these is no word, but the end of one and the beginning of another.
+_BETWEEN_WORDS = frozenset("的了吗呢吧啊着这那个一")
+
 
 def index_words(text: str) -> list[str]:
     """Return the words of a text in its index, in order."""
@@ -50,6 +53,15 @@ def query_words(query: str) -> list[str]:
     words = dict.fromkeys(index_words(_FILLERS.sub(" ", query)))
     telling = [word for word in words if word not in _STOP_WORDS and word not in _STOP_CHARACTERS]
     return (telling or list(dict.fromkeys(index_words(query))))[:_MOST_WORDS]
+
+
+def telling_words(query: str) -> list[str]:
+    """Return the words of which a tool that fits a query has at least one; none when the query is too short for that.
+
+    Single characters, single letters and numbers are in texts about anything.
+    """
+    words = [word for word in query_words(query) if len(word) > 1 and not word.isdecimal()]
+    return [word for word in words if word not in _STOP_WORDS and not _BETWEEN_WORDS.intersection(word)]
 
 
 def named_tools(query: str) -> list[str]:

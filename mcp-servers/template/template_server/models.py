@@ -1,7 +1,10 @@
 """Defines the answers of the tools and the data of the upstream.
 
-Docstrings and descriptions of answers are part of the contract that agents read.
+Docstrings and descriptions of answers are part of the contract that agents read, and Chinese as the tools.
 """
+
+# Their Chinese sentences do not end in ".".
+# ruff: noqa: D400, D415
 
 from __future__ import annotations
 
@@ -9,49 +12,49 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Echo(BaseModel):
-    """An echoed text."""
+    """送回的文字"""
 
-    text: str = Field(description="The text as received")
-    length: int = Field(description="Number of characters")
+    text: str = Field(description="收到的文字")
+    length: int = Field(description="字数")
 
 
 class Countdown(BaseModel):
-    """A finished countdown."""
+    """数完的倒计时"""
 
-    steps: int = Field(description="Steps counted")
-    seconds: float = Field(description="Time it took, in seconds")
+    steps: int = Field(description="数了几步")
+    seconds: float = Field(description="用时，秒")
 
 
 class EntrySummary(BaseModel):
-    """One entry in a list of results."""
+    """结果里的一条"""
 
-    id: str = Field(description="Pass it to template_get")
+    id: str = Field(description="交给 template_get")
     title: str
-    published: str | None = Field(description="UTC time, or null when unknown")
-    summary: str = Field(description="The first 200 characters")
+    published: str | None = Field(description="UTC 时间；不知道时为 null")
+    summary: str = Field(description="开头 200 字")
 
 
 class SearchResult(BaseModel):
-    """Entries that match, newest first as the feed has them."""
+    """匹配的条目，按来源的顺序"""
 
-    source: str = Field(description="Title of the feed")
+    source: str = Field(description="来源的标题")
     items: list[EntrySummary]
-    count: int = Field(description="Number of items here")
-    next_cursor: str | None = Field(description="Pass it back for the next page; null on the last one")
-    complete: bool = Field(description="False when the feed goes on beyond what was searched")
+    count: int = Field(description="这里的条数")
+    next_cursor: str | None = Field(description="翻到下一页时传回；最后一页为 null")
+    complete: bool = Field(description="来源还有没搜到的部分时为 false")
 
 
 class Entry(BaseModel):
-    """One entry in full."""
+    """一条的全文"""
 
     id: str
     title: str
     url: str | None
-    published: str | None = Field(description="UTC time, or null when unknown")
+    published: str | None = Field(description="UTC 时间；不知道时为 null")
     authors: list[str]
     tags: list[str]
     text: str
-    truncated: bool = Field(description="The text goes on")
+    truncated: bool = Field(description="正文没有读完")
 
 
 class FeedPage(BaseModel):

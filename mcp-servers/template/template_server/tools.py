@@ -1,5 +1,8 @@
 """Declares the MCP tools; agents read the docstrings of the tools."""
 
+# Agents read the docstrings of the tools, whose Chinese sentences do not end in ".".
+# ruff: noqa: D400, D415
+
 from __future__ import annotations
 
 import asyncio
@@ -19,19 +22,19 @@ from template_server.texts import tr
 
 @tool(title="回声", read_only=True, open_world=False)
 async def template_echo(
-    text: Annotated[str, Field(description="Text to send back", min_length=1, max_length=2000)],
+    text: Annotated[str, Field(description="要送回的文字", min_length=1, max_length=2000)],
 ) -> Echo:
-    """Send a text back unchanged. Use it to check that a connection works. Returns the text and its length."""
+    """原样返回文字和字数。用来检查连接是否正常。"""
     return Echo(text=text, length=len(text))
 
 
 @tool(title="倒计时", read_only=True, open_world=False)
 async def template_countdown(
     ctx: Context,
-    steps: Annotated[int, Field(description="How many steps to count", ge=1, le=20)] = 3,
-    interval_ms: Annotated[int, Field(description="Pause before each step, in milliseconds", ge=0, le=2000)] = 200,
+    steps: Annotated[int, Field(description="数几步", ge=1, le=20)] = 3,
+    interval_ms: Annotated[int, Field(description="每步之前停多久，毫秒", ge=0, le=2000)] = 200,
 ) -> Countdown:
-    """Count down and report progress at each step. Use it to check progress and cancellation. At most 40 seconds."""
+    """倒计时，每步报告进度，最多 40 秒。用来检查进度和取消。"""
     started = time.perf_counter()
     for step in range(1, steps + 1):
         await asyncio.sleep(interval_ms / 1000)
@@ -44,24 +47,21 @@ def all_tools(reader: FeedReader) -> list[ToolDeclaration]:
 
     @tool(title="搜索条目", read_only=True, open_world=True)
     async def template_search(
-        query: Annotated[str, Field(description="Words to look for; empty lists everything", max_length=100)] = "",
-        limit: Annotated[int, Field(description="Most entries to return", ge=1, le=20)] = 10,
+        query: Annotated[str, Field(description="要找的词；留空列出全部", max_length=100)] = "",
+        limit: Annotated[int, Field(description="条数", ge=1, le=20)] = 10,
         cursor: Annotated[
-            str, Field(description="next_cursor of the answer before, with the same query", max_length=MAX_CURSOR_CHARS)
+            str, Field(description="上一次回答的 next_cursor，query 不变", max_length=MAX_CURSOR_CHARS)
         ] = "",
     ) -> SearchResult:
-        """Search the entries of the configured feed. Returns title, time, summary and the id of each entry.
-
-        An empty list means that nothing matches; every other reason is an error.
-        """
+        """在设置的来源里搜索条目：每条的 id、标题、时间和摘要。空列表就是没有匹配的，其他原因都是错误。"""
         return await reader.search(query.strip(), limit, cursor)
 
     @tool(title="读取条目", read_only=True, open_world=True)
     async def template_get(
-        entry_id: Annotated[str, Field(description="id of a search result", min_length=1, max_length=1000)],
-        max_chars: Annotated[int, Field(description="Cut the text after this many", ge=100, le=15000)] = 4000,
+        entry_id: Annotated[str, Field(description="搜索结果里的 id", min_length=1, max_length=1000)],
+        max_chars: Annotated[int, Field(description="最多字数", ge=100, le=15000)] = 4000,
     ) -> Entry:
-        """Read one entry of the configured feed: text, authors, tags and address."""
+        """读来源里的一个条目：正文、作者、标签和地址。id 来自 template_search。"""
         return await reader.get(entry_id, max_chars)
 
     return [

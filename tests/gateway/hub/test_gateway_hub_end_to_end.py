@@ -133,14 +133,12 @@ async def test_19_a_modern_call_without_its_method_is_refused(stack: WholeStack)
 
 @pytest.mark.parametrize("modern", [True, False])
 async def test_20_denied_and_unknown_tools_get_the_same_bytes(stack: WholeStack, modern: bool) -> None:
-    answers = [
-        await call(stack, name, client="reader", modern=modern, text="a")
-        for name in ("alpha_write", "no_such_to1", "beta_clear_")
-    ]
+    # The names resemble those that the caller may use equally much, so that the nearest are the same.
+    names = ("alpha_write", "alpha_wrote", "alpha_writh")
+    answers = [await call(stack, name, client="reader", modern=modern, text="a") for name in names]
     for answer in answers:
         assert answer.status_code == (400 if modern else 200)
         assert answer_in(answer)["error"]["code"] == INVALID_PARAMS
-    names = ("alpha_write", "no_such_to1", "beta_clear_")
     assert len({answer.text.replace(name, "?") for answer, name in zip(answers, names, strict=True)}) == 1
     assert hub_services.written == []
 
@@ -149,7 +147,7 @@ async def test_20_denied_and_unknown_tools_get_the_same_bytes(stack: WholeStack,
 async def test_20_denied_and_unknown_tools_go_the_same_way(stack: WholeStack, modern: bool) -> None:
     """No service is asked about either, and the gateway and the hub do the same for both."""
     ways = []
-    for name in ("alpha_write", "no_such_to1"):
+    for name in ("alpha_write", "alpha_wrote"):
         request_id = f"hub-alike-{name}-{modern}"
         headers = {"X-Request-Id": request_id}
         await call(stack, name, client="reader", modern=modern, headers=headers, text="a")

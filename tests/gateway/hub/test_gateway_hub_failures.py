@@ -57,6 +57,7 @@ def test_11_a_call_of_a_stopped_service_is_a_result_that_is_an_error(
     assert details["service"] == "absent"
     assert details["request_id"] == answer.headers["X-Request-Id"]
     assert details["retry_after_seconds"] > 0
+    assert details["retryable"] is True
     assert answer.headers["Content-Type"] == "application/json"
     for part in ("absent", f"{details['retry_after_seconds']} 秒", f"{details['retry_after_seconds']} s", "没有执行"):
         assert part in text(answer)
@@ -131,6 +132,8 @@ def test_11_prompts_and_resources_get_a_protocol_error(gateway: GatewayUnderTest
     error = answer.json()["error"]
     assert (answer.status, answer.json()["id"], error["code"]) == (503, 1, -32603)
     assert int(answer.headers["Retry-After"]) == error["data"]["retry_after_seconds"] > 0
+    assert error["data"]["dyber/error"] == error["data"]["cn.dyberpet/error"]
+    assert error["data"]["dyber/error"]["service"] == "absent"
     assert "absent" in error["message"]
 
 
@@ -229,6 +232,7 @@ def impatient(bare: GatewayUnderTest) -> Iterator[GatewayUnderTest]:
 def test_12_a_service_that_hangs_is_told_after_its_limit(impatient: GatewayUnderTest, era: str) -> None:
     answer = CALLS[era](impatient, "hung_read")
     assert (failure(answer)["code"], failure(answer)["service"]) == ("service_timeout", "hung")
+    assert failure(answer)["retryable"] is False
     assert "可能仍在执行" in text(answer)
     assert reached(CALLS[era](impatient, "alpha_search")) == "alpha"
 
@@ -247,7 +251,7 @@ def test_44_a_call_beyond_the_rate_is_told_inside_its_result(bare: GatewayUnderT
         answers = [call(bare, "alpha_search") for _ in range(6)]
         refused = next(answer for answer in answers if b"isError" in answer.body)
         assert failure(refused) == {
-            "code": "rate_limited", "retry_after_seconds": 1, "service": "alpha",
+            "code": "rate_limited", "retryable": True, "retry_after_seconds": 1, "service": "alpha",
             "request_id": refused.headers["X-Request-Id"],
         }  # fmt: skip
 

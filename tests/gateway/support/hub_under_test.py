@@ -124,5 +124,6 @@ def failure(answer: Answer) -> dict[str, Any]:
     result = answer.json()["result"]
     assert result["isError"] is True
     assert "structuredContent" not in result
-    details: dict[str, Any] = result["_meta"]["cn.dyberpet/error"]
+    details: dict[str, Any] = result["_meta"]["dyber/error"]
+    assert result["_meta"]["cn.dyberpet/error"] == details
     return details

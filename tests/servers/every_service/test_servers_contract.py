@@ -229,12 +229,12 @@ def test_the_command_reports_a_changed_description(tmp_path, capsys):
     kept = tmp_path / "tools.lock.json"
     assert main(["template_server", "--write", str(kept)]) == 0
     assert main(["template_server", "--check", str(kept)]) == 0
-    kept.write_text(kept.read_text(encoding="utf-8").replace("Send a text back", "Do something else"), encoding="utf-8")
+    kept.write_text(kept.read_text(encoding="utf-8").replace("原样返回文字", "做别的事"), encoding="utf-8")
     capsys.readouterr()
     assert main(["template_server", "--check", str(kept)]) == 1
     difference = capsys.readouterr().out
-    assert '-      "description": "Do something else' in difference
-    assert '+      "description": "Send a text back' in difference
+    assert '-      "description": "做别的事' in difference
+    assert '+      "description": "原样返回文字' in difference
 
 
 def test_the_command_reports_a_changed_prompt(tmp_path, capsys, monkeypatch):

@@ -89,13 +89,47 @@ async def test_case_21_a_tool_is_listed_if_and_only_if_it_can_be_called(hub, gat
 @pytest.mark.parametrize(("era", "accept"), WAYS)
 async def test_case_20_unknown_and_denied_tools_and_those_of_other_groups_are_answered_alike(hub, gateway, era, accept):
     texts = set()
-    for path, name in ((HUB, "no_such_tool"), (HUB, "beta_clear"), (PET, "gamma_echo"), (PET, "alpha_echo")):
-        async with asking(hub.base, era, accept, "alpha=all beta=tools:beta_echo", path) as ask:
+    # The names resemble the names that the caller may use equally much: gamma_echo is denied, and gammu_echo is nothing.
+    for path, name in ((HUB, "gammu_echo"), (HUB, "gamma_echo"), (PET, "gammu_echo"), (PET, "gamma_echo")):
+        async with asking(hub.base, era, accept, "alpha=tools:alpha_number beta=tools:beta_echo", path) as ask:
             answer = await ask("tools/call", name=name, arguments={})
             assert answer["error"]["code"] == -32602
             texts.add(json.dumps(answer).replace(name, "NAME"))
     assert len(texts) == 1
     assert gateway.calls() == []
+
+
+@pytest.mark.parametrize(("era", "accept"), WAYS)
+@pytest.mark.parametrize(
+    ("path", "scope", "name", "named"),
+    [
+        (HUB, "all", "alpha_ech", ["alpha_echo"]),
+        (HUB, "all", "ALPHA_ECHO", ["alpha_echo"]),
+        (HUB, "alpha=tools:alpha_wait", "alpha_write", ["alpha_wait"]),
+        (HUB, "gamma=all", "alpha_write", []),
+        (HUB, "all", "x", []),
+        (PET, "all", "alpha_echo", ["say"]),
+        (PET, "all", "alpha_writ", ["keep"]),
+        (PET, "beta=all", "alpha_write", []),
+    ],
+)
+async def test_the_answer_to_an_unknown_name_has_the_nearest_ones(hub, gateway, era, accept, path, scope, name, named):
+    async with asking(hub.base, era, accept, scope, path) as ask:
+        error = (await ask("tools/call", name=name, arguments={}))["error"]
+        listed = {tool["name"] for tool in (await ask("tools/list", 2))["result"]["tools"]}
+    problem, _, next_step = error["message"].partition("；")
+    assert (error["code"], problem) == (-32602, f"没有名为 {name} 的工具")
+    suggested = next_step.removeprefix("最接近的是 ").split("、") if named else []
+    assert suggested[: len(named)] == named and set(suggested) <= listed and len(suggested) <= 3
+    assert named or next_step == "请用工具清单里的名字"
+    assert gateway.calls() == []
+
+
+async def test_an_unknown_prompt_is_answered_with_the_nearest(hub):
+    sent = message("prompts/get", name="alpha_greeting")
+    for scope, named in (("all", "；最接近的是 alpha_greet"), ("beta=all", "")):
+        error = answer_in(await post(hub.base, sent, headers=headers_of(scope)))["error"]
+        assert error["message"] == f"没有名为 alpha_greeting 的提示词{named}"
 
 
 async def test_an_unknown_tool_has_the_status_of_its_era(hub):

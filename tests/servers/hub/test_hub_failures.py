@@ -21,7 +21,8 @@ def failure_of(answer: dict[str, Any]) -> dict[str, Any]:
     result = answer["result"]
     assert result["isError"] is True
     assert "structuredContent" not in result
-    failure = result["_meta"]["cn.dyberpet/error"]
+    failure = result["_meta"]["dyber/error"]
+    assert result["_meta"]["cn.dyberpet/error"] == failure
     chinese, english = result["content"][0]["text"].split("\n")
     for text in (chinese, english):
         assert failure["service"] in text
@@ -50,8 +51,13 @@ async def test_a_refusal_of_the_gateway_becomes_words_with_its_seconds(hub, gate
     sent = message("tools/call", name="beta_echo", arguments={"text": "a"})
     response = await post(hub.base, sent, headers=headers_of("all", **{"X-Request-Id": "request-2"}))
     assert response.status_code == 200
-    failure = {"code": code, "retry_after_seconds": seconds, "service": "beta", "request_id": "request-2"}
-    assert failure_of(answer_in(response)) == failure
+    assert failure_of(answer_in(response)) == {
+        "code": code,
+        "retryable": code != "service_timeout",
+        "retry_after_seconds": seconds,
+        "service": "beta",
+        "request_id": "request-2",
+    }
 
 
 async def test_after_a_timeout_the_text_says_that_the_call_may_have_been_carried_out(hub, gateway):
@@ -71,7 +77,8 @@ async def test_requests_without_room_for_words_get_an_error_and_the_time_to_wait
         response = await post(hub.base, message(method, modern=modern, **params), modern=modern)
         assert (response.status_code, response.headers["retry-after"]) == (503, "11")
         assert answer_in(response)["error"]["code"] == -32603
-        assert answer_in(response)["error"]["data"]["cn.dyberpet/error"]["service"] == "alpha"
+        for key in ("dyber/error", "cn.dyberpet/error"):
+            assert answer_in(response)["error"]["data"][key]["service"] == "alpha"
 
 
 @pytest.mark.parametrize("modern", [True, False])

@@ -172,7 +172,7 @@ def test_a_tool_with_the_name_of_another_services_tool_is_left_out_and_logged_on
 def test_short_instructions_leave_their_room_to_the_long_ones() -> None:
     long, short = service("long", instructions="L" * 5000), service("short", instructions="S" * 50)
     view = View(LiveCatalogue(catalogue(long, short, groups=())))
-    text = instructions(view, view.services)
+    text = instructions(view, view.services, ALL_SERVICES)
     assert text.count("S") >= 50
     assert text.count("L") > 1000
     assert MAX_CHARS - 20 < len(text) <= MAX_CHARS
@@ -184,7 +184,7 @@ def test_instructions_are_never_longer_than_clients_show(opening: int, services:
     group = {**PET, "services": [], "tools": [], "instructions": "x" * opening}
     offered = [service(f"service-{number}", description="about it") for number in range(services)]
     view = View((live := LiveCatalogue(catalogue(service("one"), *offered, groups=(group,)))), live.groups["pet"])
-    text = instructions(view, list(live.services.values())[:services])
+    text = instructions(view, list(live.services.values())[:services], ALL_SERVICES)
     assert len(text) <= MAX_CHARS
     assert text.startswith("x" * min(opening, MAX_CHARS - 3))
 

@@ -114,8 +114,20 @@ async def test_case_49_a_hidden_tool_is_answered_as_one_that_does_not_exist(hub,
         assert result["content"][0]["text"].count("alpha_write") == (inner == "alpha_write")
     for name in ("alpha_write", "alpha_wrote", "alpha_echo"):
         error = (await ask(hub, "tools/call", name=name, arguments={}, scope="alpha=read", modern=modern))["error"]
-        assert error["code"] == -32602 and name in error["message"]
+        assert error["code"] == -32602 and name in error["message"] and "call_tool" in error["message"]
     assert len(gateway.calls()) == before and hub_services.written == []
+
+
+@pytest.mark.parametrize("modern", [True, False])
+async def test_a_tool_that_is_called_without_call_tool_is_answered_with_how_to_call_it(hub, modern):
+    async def problem(name: str) -> str:
+        answer = await ask(hub, "tools/call", name=name, arguments={}, scope="alpha=read", modern=modern)
+        return str(answer["error"]["message"])
+
+    assert await problem("alpha_echo") == "在这个地址，alpha_echo 要用 call_tool 调用"
+    assert await problem("alpha_write") == (
+        "没有名为 alpha_write 的工具；这个地址只有 find_tools、call_tool、list_services，别的工具用 find_tools 找"
+    )
 
 
 async def test_a_service_gets_the_call_as_if_its_tool_had_been_called_directly(hub, gateway):

@@ -42,8 +42,8 @@ QUESTIONS = {
     "latest releases of a github repository": ["github_list_releases"],
     "search code": ["github_search_code"],
     "GitHub commit 历史": ["github_list_commits"],
-    "send text back to check the connection": ["template_echo"],
-    "read an entry of the feed": ["template_get"],
+    "原样返回一段文字，看连接通不通": ["template_echo"],
+    "读来源里的一个条目": ["template_get"],
     "countdown with progress": ["template_countdown"],
     "douyin user videos": ["douyin_list_user_videos"],
     "weibo comments": ["weibo_get_comments"],
@@ -52,6 +52,15 @@ QUESTIONS = {
     "xiaohongshu user profile": ["xhs_get_user"],
     "zhihu hot list": ["zhihu_list_hot"],
 }
+#: Short and loose questions about the same services.
+LOOSE_QUESTIONS = """热搜|登录|评论|搜索视频|收藏笔记|关注用户|知乎文章全文|仓库有哪些分支|合并请求|读取文件内容|弹幕|点赞|粉丝最多的博主
+视频详情|分享链接解析|今天有什么新闻热点|最近大家都在聊什么|帮我看看这条微博下面怎么骂的|查一下这个up主有多少粉丝|GitHub 上最火的项目
+CI 为什么挂了|小红书 穿搭 攻略|list branches|login status|hot topics today|rate limit|who wrote this answer|检查进度|echo
+star a repository|find the bug reports about memory leak in a repo|download release assets|analyze comments sentiment"""
+#: Questions about what these services have nothing of; some find tools, but only by single characters.
+FOREIGN_QUESTIONS = """天气预报|查快递|发一封邮件|翻译成英文|股票价格|汇率换算|附近的餐厅|设一个闹钟|写一首诗|画一只猫|地图导航|日历安排
+计算圆周率|查火车票|银行余额|执行 SQL|发短信|weather forecast|book a flight to Paris|translate this sentence to French|nearby restaurants
+set an alarm|calendar events tomorrow|docker containers"""
 #: How many questions the index answers right, measured: with the first tool, and among the first five.
 FIRST, AMONG_FIVE = 29, 33
 
@@ -92,10 +101,25 @@ def test_questions_about_the_real_services_are_answered_as_well_as_measured(real
     )
 
 
+def fits(index: SearchIndex, question: str) -> bool:
+    return index.fits(question, index.find(question, real_names(), 8))
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, *LOOSE_QUESTIONS.replace("\n", "|").split("|"), "热", "2024"])
+def test_what_the_services_have_something_of_fits(real: SearchIndex, question: str) -> None:
+    assert fits(real, question)
+
+
+@pytest.mark.parametrize("question", FOREIGN_QUESTIONS.replace("\n", "|").split("|"))
+def test_what_the_services_have_nothing_of_does_not_fit(real: SearchIndex, question: str) -> None:
+    assert not fits(real, question)
+
+
 @pytest.mark.parametrize("name", real_names())
 def test_every_tool_is_the_first_for_its_own_name(real: SearchIndex, name: str) -> None:
     assert real.find(name, real_names(), 1) == [name]
     assert real.find(f"怎么用 {name.upper()}？", real_names(), 1) == [name]
+    assert real.fits(name, [name])
     assert name not in real.find(name, [other for other in real_names() if other != name], 20)
 
 

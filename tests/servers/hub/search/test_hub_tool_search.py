@@ -103,6 +103,16 @@ async def test_a_question_that_no_tool_fits_is_answered_with_the_services(real: 
     assert [service["name"] for service in answer["services"]] == ["template", "weibo"]
 
 
+async def test_tools_that_only_come_near_are_called_so(real: ToolSearch) -> None:
+    answer = content(await real.find_tools({"query": "天气预报"}, ALL_SERVICES))
+    assert answer["tools"] and next(iter(answer)) == "note"
+    assert answer["note"].startswith("没有很合适的工具") and "list_services" in answer["note"]
+    assert "note" not in content(await real.find_tools({"query": "微博热搜"}, ALL_SERVICES))
+    with using_language("en"):
+        answer = content(await real.find_tools({"query": "天气预报"}, ALL_SERVICES))
+    assert answer["note"].startswith("No tool fits well")
+
+
 async def test_texts_are_in_the_callers_language(real: ToolSearch) -> None:
     with using_language("en"):
         answer = content(await real.find_tools({"query": ""}, ALL_SERVICES))

@@ -4,56 +4,59 @@ Docstrings and descriptions of answers are part of the contract that agents read
 agents need, whatever else the platform sends.
 """
 
+# Their Chinese sentences do not end in ".".
+# ruff: noqa: D400, D415
+
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class ItemSummary(BaseModel):
-    """One item in a list of results."""
+    """结果里的一条"""
 
-    id: str = Field(description="Pass it to sample_api_get")
+    id: str = Field(description="交给 sample_api_get")
     title: str
     author: str | None
-    updated: str | None = Field(description="UTC time, or null when unknown")
-    summary: str = Field(description="The first 100 characters")
+    updated: str | None = Field(description="UTC 时间；不知道时为 null")
+    summary: str = Field(description="开头 100 字")
 
 
 class ItemList(BaseModel):
-    """Items that match, in the platform's order."""
+    """匹配的条目，按平台的顺序"""
 
     items: list[ItemSummary]
-    count: int = Field(description="Number of items here")
-    next_cursor: str | None = Field(description="Pass it back for the next page; null on the last one")
+    count: int = Field(description="这里的条数")
+    next_cursor: str | None = Field(description="翻到下一页时传回；最后一页为 null")
 
 
 class Item(BaseModel):
-    """One item in full."""
+    """一条的全文"""
 
     id: str
     title: str
     author: str | None
-    updated: str | None = Field(description="UTC time, or null when unknown")
+    updated: str | None = Field(description="UTC 时间；不知道时为 null")
     url: str | None
     text: str
-    truncated: bool = Field(description="The text goes on")
+    truncated: bool = Field(description="正文没有读完")
 
 
 class Limit(BaseModel):
-    """A rate limit as the platform last stated it."""
+    """平台最近一次说的限额"""
 
     name: str
-    limit: int | None = Field(description="Requests per window")
-    remaining: int | None = Field(description="Requests left")
+    limit: int | None = Field(description="每个时段的请求数")
+    remaining: int | None = Field(description="还剩的请求数")
     resets_in_seconds: int | None
 
 
 class Status(BaseModel):
-    """Whether the service can ask the platform."""
+    """服务能否访问平台"""
 
-    configured: bool = Field(description="The platform's address is set")
+    configured: bool = Field(description="设置了平台的地址")
     token_set: bool
-    limits: list[Limit] = Field(description="Empty before the first request, and for platforms that state none")
+    limits: list[Limit] = Field(description="第一次请求之前，或平台不说限额时，为空")
     next_step: str | None
 
 

@@ -3,6 +3,9 @@
 Docstrings and descriptions of answers are part of the contract that agents read.
 """
 
+# Their Chinese sentences do not end in ".".
+# ruff: noqa: D400, D415
+
 from __future__ import annotations
 
 from dyber_kit.website.login_answers import LoginQrCode, LoginState
@@ -10,30 +13,30 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Post(BaseModel):
-    """One post."""
+    """一个帖子"""
 
     id: str
     author: str | None
     text: str
-    likes: int | None = Field(description="Null when the page shows no number")
-    published: str | None = Field(description="UTC time, or null when unknown")
+    likes: int | None = Field(description="页面没有写数时为 null")
+    published: str | None = Field(description="UTC 时间；不知道时为 null")
 
 
 class PostList(BaseModel):
-    """Posts, newest first."""
+    """帖子，新的在前"""
 
     items: list[Post]
-    count: int = Field(description="Number of items here")
-    complete: bool = Field(description="False when the website has more posts")
-    truncated: bool = Field(False, description="Items were left out because the answer was too long")
+    count: int = Field(description="这里的条数")
+    complete: bool = Field(description="网站还有更多帖子时为 false")
+    truncated: bool = Field(False, description="回答太长，略去了一些")
 
 
 class LoginStatus(LoginState):
-    """Whether an account is logged in, and what a QR code waits for."""
+    """账号是否登录，二维码在等什么"""
 
 
 class LoginCode(LoginQrCode):
-    """A QR code that logs an account in; its picture and drawing are separate parts of the result."""
+    """登录用的二维码；图片和字符画是结果里单独的部分"""
 
 
 class WirePost(BaseModel):
