@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from dyber_console.intake.live import STATUS_STALE
 from dyber_console.language import tr, tr_plural
@@ -74,14 +75,9 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
     if service.changed_tools:
         yield _changed_tools(service)
     lost = [account for account in service.accounts if account.logged_in is False and account.was_in]
-    failure = service.failure if service.failure and not service.failure.is_over else None
-    code = failure.call.outcome if failure else ""
-    if lost or code in ("LOGIN_REQUIRED", "LOGIN_EXPIRED"):
-        yield _login(facts, service)
-    elif code in _BY_CODE:
-        todo = _BY_CODE[code](facts, service)
-        if todo is not None:
-            yield todo
+    found = [_login(facts, service)] if lost else _failure_todos(facts, service)
+    if found:
+        yield min(found, key=lambda todo: todo.grade)
     if status is not None and 0 < status.ready < status.total:
         yield Todo(
             Grade.WARN,
@@ -105,6 +101,18 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
             tr("It did not answer several calls in a row. The gateway tries again every few seconds; nothing to do."),
             service.name,
         )
+
+
+def _failure_todos(facts: Facts, service: ServiceFacts) -> list[Todo]:
+    """Return what follows from the failures of a service that still hold, the newest first."""
+    known = [service.failure, *service.other_failures]
+    lasting = [failure for failure in known if failure is not None and not failure.is_over]
+    found = [
+        _BY_CODE[failure.call.outcome](facts, replace(service, failure=failure))
+        for failure in lasting
+        if failure.call.outcome in _BY_CODE
+    ]
+    return [todo for todo in found if todo is not None]
 
 
 def _down(facts: Facts, service: ServiceFacts) -> Todo:
@@ -272,6 +280,8 @@ def _waiting(facts: Facts, service: ServiceFacts) -> Todo | None:
 
 
 _BY_CODE: dict[str, Callable[[Facts, ServiceFacts], Todo | None]] = {
+    "LOGIN_REQUIRED": _login,
+    "LOGIN_EXPIRED": _login,
     "CAPTCHA_REQUIRED": _captcha,
     "NOT_CONFIGURED": _setting,
     "UPSTREAM_CHANGED": _upstream,

@@ -9,8 +9,8 @@ import pytest
 from dyber_console.intake.live import ServiceStatus
 from dyber_console.intake.otlp_export import ExportState
 from dyber_console.language import using_language
+from dyber_console.records.failures import Failure
 from dyber_console.records.model import Call
-from dyber_console.records.usage import Failure
 from dyber_console.verdicts.facts import Account, End, Facts, ServiceFacts
 from dyber_console.verdicts.rules import Grade, Todo, is_lost, service_grade, todos
 
@@ -192,3 +192,14 @@ def test_a_part_that_ran_out_of_memory_is_named_with_its_setting() -> None:
 def test_without_a_known_limit_the_logs_are_named() -> None:
     todo = only(todos(facts(replace(WELL, end=replace(KILLED, memory_mib=None)))))
     assert todo.commands == ("./deploy.sh logs zhihu --tail 50 -s prod",)
+
+
+def test_a_newer_failure_that_is_nobodys_task_hides_no_older_one() -> None:
+    older = (failure("UPSTREAM_UNREACHABLE", 40, ago=600),)
+    todo = only(todos(facts(replace(WELL, failure=failure("INTERNAL"), other_failures=older))))
+    assert (todo.rule, "40 calls" in todo.why) == ("failing", True)
+
+
+def test_of_several_failures_that_hold_the_worst_counts() -> None:
+    older = (failure("LOGIN_EXPIRED", ago=600),)
+    assert only(todos(facts(replace(WELL, failure=failure("BUSY"), other_failures=older)))).rule == "login"
