@@ -102,7 +102,9 @@ def settled_until(db: sqlite3.Connection, after: int, now: float) -> int:
 
 def _has_told(db: sqlite3.Connection, call: Call) -> bool:
     spans = db.execute(
-        "SELECT 1 FROM spans WHERE trace_id = ? AND service = ? AND outcome > '' LIMIT 1", (call.trace_id, call.service)
+        "SELECT 1 FROM spans WHERE trace_id = ? AND service = ? "
+        "AND (outcome > '' OR json_extract(details, '$.\"mcp.method.name\"') > '') LIMIT 1",
+        (call.trace_id, call.service),
     )
     return spans.fetchone() is not None
 
