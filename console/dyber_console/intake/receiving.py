@@ -67,8 +67,12 @@ class Receiver:
         self.dropped += max(0, len(spans) - room)
 
     def take_logs(self, lines: Sequence[LogLine]) -> None:
-        """Take lines of services' logs; of very many only the last are kept, and none of services that do not exist."""
-        known = [replace(line, at=self._near(line.at)) for line in lines if self._is_known(line.service)]
+        """Take lines of services' logs; of very many only the last are kept, and none of services that do not exist.
+
+        The product's own polling is left out, as it would push out everything else.
+        """
+        wanted = [line for line in lines if self._is_known(line.service) and not line.is_polling]
+        known = [replace(line, at=self._near(line.at)) for line in wanted]
         self._lines = newest([*self._lines, *known], logs.SHOWN)
 
     def _is_known(self, service: str) -> bool:

@@ -293,3 +293,9 @@ def test_a_usage_that_did_not_change_is_kept_and_another_is_not(store: Store) ->
     after = day.services(NOW)
     assert after["zhihu"] is before["zhihu"]
     assert (before["posts"].count, after["posts"].count) == (1, 2)
+
+
+def test_of_request_ids_only_those_with_a_call_are_recorded(store: Store) -> None:
+    store.add_calls([call(1), call(2, is_call=False)])
+    assert calls.recorded(store, {"request-1", "request-2", "request-3"}) == {"request-1", "request-2"}
+    assert calls.recorded(store, set()) == set()
