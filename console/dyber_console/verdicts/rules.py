@@ -126,10 +126,15 @@ def _down(facts: Facts, service: ServiceFacts) -> Todo:
         "down",
         tr("{service} has stopped", service=service.short),
         tr("stopped"),
-        tr("{since}no replica answers, and the gateway refuses its calls. See what it said last:", since=since),
+        tr("{since}no replica answers, so that its calls fail. Start it again, then see what it said:", since=since),
         service.name,
-        (f"./deploy.sh logs {service.name} --tail 50 -s {facts.stack}",),
+        _again(facts, service.name),
     )
+
+
+def _again(facts: Facts, name: str) -> tuple[str, ...]:
+    """Return the commands that start a part, also one that hangs, and show what it said."""
+    return (f"./deploy.sh restart {name} -s {facts.stack}", f"./deploy.sh logs {name} --tail 50 -s {facts.stack}")
 
 
 def _grave_findings(service: ServiceFacts) -> Todo:
@@ -310,8 +315,8 @@ def _deployment_todos(facts: Facts) -> Iterator[Todo]:
             "hub",
             tr("The hub has stopped"),
             "",
-            tr("Clients that use one address for all tools get no lists. See what it said last:"),
-            commands=(f"./deploy.sh logs hub --tail 50 -s {facts.stack}",),
+            tr("Clients that use one address for all tools get no lists. Start it again, then see what it said:"),
+            commands=_again(facts, "hub"),
             page="overview",
         )
     titles = part_titles()

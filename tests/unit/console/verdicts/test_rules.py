@@ -61,12 +61,14 @@ def test_a_service_without_replicas_has_stopped_whatever_else_is_the_matter() ->
     down = replace(WELL, status=ServiceStatus("down", ready=0, total=1), failure=failure("LOGIN_EXPIRED"))
     todo = only(todos(facts(down)))
     assert (todo.rule, todo.grade) == ("down", Grade.BAD)
-    assert "logs zhihu" in todo.commands[0]
+    assert todo.commands == ("./deploy.sh restart zhihu -s prod", "./deploy.sh logs zhihu --tail 50 -s prod")
+    assert "refuses" not in todo.why
 
 
 def test_a_hub_without_replicas_has_stopped() -> None:
     todo = only(todos(facts(WELL, hub=ServiceStatus("down", ready=0, total=1))))
     assert (todo.rule, todo.grade) == ("hub", Grade.BAD)
+    assert todo.commands[0] == "./deploy.sh restart hub -s prod"
     assert todos(facts(WELL, hub=ServiceStatus("up", ready=1, total=1))) == []
 
 
