@@ -41,7 +41,7 @@ _TRACE_BYTES, _SPAN_BYTES = 16, 8
 #: Attributes that pages show; all others are dropped, as arguments and answers are not stored.
 _SHOWN = (
     "http.response.status_code", "server.address", "http.request.method", "cache.hit", "queue", "error.type",
-    "mcp.method.name",
+    "mcp.method.name", "dyber.settings",
 )  # fmt: skip
 _KINDS = {SentSpan.SPAN_KIND_SERVER: "server", SentSpan.SPAN_KIND_CLIENT: "client"}
 #: A call inside another, whose outcome is not that of the request.

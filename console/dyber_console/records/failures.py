@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ _SHARED = frozenset(
 #: Outcomes that the platform must have answered for, though the call failed, and the codes that they end.
 _ANSWERED = ("NOT_FOUND", "ACCESS_RESTRICTED")
 _ENDED_BY_ANSWERS = frozenset({"UPSTREAM_UNREACHABLE", "NOT_CONFIGURED", "TIMEOUT"})
+_SETTING = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 #: The index that has few rows for a service's failures, as most calls succeed.
 _BY_OUTCOME = "INDEXED BY calls_by_outcome"
 
@@ -43,12 +45,14 @@ class Failure:
         count: How often the same outcome came since it was over last.
         since: When it came first since then, in seconds since 1970.
         is_over: Whether a later call showed that it does not hold any more.
+        settings: The settings that the service said it lacks.
     """
 
     call: Call
     count: int
     since: float
     is_over: bool
+    settings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -97,7 +101,18 @@ def _failure(store: Store, service: str, kind: _Kind) -> Failure:
         f"AND tool IN ({marks}) AND id > ?",
         (service, kind.outcome, *kind.tools, end),
     ).fetchone()
-    return Failure(call, count, since, False)
+    settings = _settings(store, call) if kind.outcome == "NOT_CONFIGURED" else ()
+    return Failure(call, count, since, False, settings)
+
+
+def _settings(store: Store, call: Call) -> tuple[str, ...]:
+    """Return the names in the call's span; of names that no setting can have, none."""
+    row = store.db.execute(
+        "SELECT json_extract(details, '$.\"dyber.settings\"') FROM spans WHERE trace_id = ? AND service = ? "
+        "AND outcome = ? ORDER BY 1 DESC LIMIT 1",
+        (call.trace_id, call.service, call.outcome),
+    ).fetchone()
+    return tuple(name for name in str(row[0] or "").split() if _SETTING.fullmatch(name)) if row else ()
 
 
 def _end(store: Store, service: str, kind: _Kind) -> int:

@@ -219,9 +219,12 @@ def _captcha(facts: Facts, service: ServiceFacts) -> Todo:
 
 
 def _setting(facts: Facts, service: ServiceFacts) -> Todo:
+    lacking = service.failure.settings if service.failure else ()
     commands = tuple(
         f"./deploy.sh config set services.{service.name}.secrets.{name} --secret -s {facts.stack}"
-        for name in service.secrets
+        if name in service.secrets
+        else f"./deploy.sh config set services.{service.name}.environment.{name} <{tr('VALUE')}> -s {facts.stack}"
+        for name in lacking or service.secrets
     )
     return Todo(
         Grade.WARN,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from dyber_console.records.failures import failures
-from dyber_console.records.model import Call
+from dyber_console.records.model import Call, Span
 from dyber_console.records.store import Store
 
 NOW = 1_795_873_267.0
@@ -23,7 +23,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def record(store: Store, *calls: tuple[str, str], is_call: bool = True) -> None:
     """Record calls of a service in this order, each by its tool and its outcome."""
     store.add_calls(
-        Call(NOW, "request", "", "phone", "zhihu", tool, outcome, 0.5, is_call=is_call) for tool, outcome in calls
+        Call(NOW, "request", "trace", "phone", "zhihu", tool, outcome, 0.5, is_call=is_call) for tool, outcome in calls
     )
 
 
@@ -91,3 +91,11 @@ def test_failures_are_counted_since_they_were_over_last(store: Store) -> None:
 def test_mistakes_of_callers_are_no_failures_of_the_service(store: Store, outcome: str) -> None:
     record(store, ("search", outcome))
     assert failures(store, "zhihu") == []
+
+
+def test_the_settings_that_a_service_lacks_are_those_of_the_calls_span(store: Store) -> None:
+    record(store, ("search", "NOT_CONFIGURED"))
+    told = {"dyber.settings": "FEED_URL $(id) feed TOKEN"}
+    store.add_spans([Span("trace", "2", "1", "zhihu", "call", NOW, 0.4, True, "search", "NOT_CONFIGURED", told)])
+    (failure,) = failures(store, "zhihu")
+    assert failure.settings == ("FEED_URL", "TOKEN")

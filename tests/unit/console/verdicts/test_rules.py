@@ -125,6 +125,16 @@ def test_a_missing_secret_is_named_in_the_command() -> None:
     )
 
 
+def test_of_several_settings_those_that_the_service_lacks_are_named() -> None:
+    lacks = replace(failure("NOT_CONFIGURED"), settings=("ZHIHU_FEED_URL", "ZHIHU_TOKEN"))
+    lacking = replace(WELL, secrets=("OTHER_TOKEN", "ZHIHU_TOKEN"), failure=lacks)
+    assert only(todos(facts(lacking))).commands == (
+        "./deploy.sh config set services.zhihu.environment.ZHIHU_FEED_URL <VALUE> -s prod",
+        "./deploy.sh config set services.zhihu.secrets.ZHIHU_TOKEN --secret -s prod",
+        "./deploy.sh -s prod",
+    )
+
+
 def test_the_worst_is_first() -> None:
     down = ServiceFacts("a", "A", ServiceStatus("down", ready=0, total=1))
     limited = ServiceFacts("b", "B", UP, failure=failure("RATE_LIMITED"))
