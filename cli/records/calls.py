@@ -52,7 +52,11 @@ class Query:
 
 
 def read(container: str, query: Query) -> Iterator[dict[str, Any]]:
-    """Yield the newest calls of a query, the oldest first. Raises EngineError."""
+    """Yield the newest calls of a query, the oldest first.
+
+    Without any, yield an object whose `known` has, by condition with a name that no call has, the names that there are.
+    Raises EngineError.
+    """
     return _calls(container, query.arguments())
 
 
@@ -70,7 +74,7 @@ def follow(container: str, query: Query) -> Iterator[dict[str, Any]]:
 def _calls(container: str, arguments: list[str], *, with_places: bool = False) -> Iterator[dict[str, Any]]:
     for line in processes.lines(container, [*_PROGRAM, *arguments], seconds=_SILENT_SECONDS):
         content = json.loads(line)
-        if with_places or "id" in content:
+        if with_places or "id" in content or "known" in content:
             yield content
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dyber_console.intake.deployment import Deployment
 from dyber_console.intake.files import Event
 from dyber_console.records import changes, usage
+from dyber_console.records.changes import StateChange
+from dyber_console.records.failures import UNANSWERED, Failure, failures
 from dyber_console.state import Console
 from dyber_console.tools import contracts
 from dyber_console.verdicts.facts import Account, End, Facts, ServiceFacts
@@ -57,13 +61,17 @@ def _service(console: Console, name: str, end: End | None) -> ServiceFacts:
     deployed = console.files.deployment.services.get(name)
     status = console.live.services.get(name)
     last = changes.last_state(console.store, name)
+    accounts = tuple(account(console, name, each) for each in changes.accounts(console.store, name))
+    found = [_judged(failure, last, accounts) for failure in failures(console.store, name)]
+    ranked = sorted(found, key=lambda failure: failure.is_over)
     return ServiceFacts(
         name=name,
         title=deployed.title if deployed else name,
         status=status,
         down_since=last.at if last and last.state == "down" else None,
-        failure=usage.newest_failure(console.store, name),
-        accounts=tuple(account(console, name, each) for each in changes.accounts(console.store, name)),
+        failure=ranked[0] if ranked else None,
+        other_failures=tuple(failure for failure in ranked[1:] if not failure.is_over),
+        accounts=accounts,
         qr_login=console.logins.login_tools(name) is not None,
         secrets=deployed.secrets if deployed else (),
         missing_secrets=deployed.missing_secrets if deployed else (),
@@ -74,6 +82,15 @@ def _service(console: Console, name: str, end: End | None) -> ServiceFacts:
         digest=deployed.digest if deployed else None,
         end=end,
     )
+
+
+def _judged(failure: Failure, last: StateChange | None, accounts: tuple[Account, ...]) -> Failure:
+    """Return a failure, which is over also if the service answers again, or its account was logged in, since then."""
+    outcome, at = failure.call.outcome, failure.call.at
+    was_away = outcome in (*UNANSWERED, "service_timeout")
+    came_up = was_away and last is not None and last.state == "up" and last.at > at
+    logged_in = outcome.startswith("LOGIN_") and any(each.logged_in and (each.since or 0) > at for each in accounts)
+    return replace(failure, is_over=True) if came_up or logged_in else failure
 
 
 def _end(event: Event) -> End:

@@ -192,7 +192,7 @@ def test_copying_a_command_says_so(console: RunningConsole, visit: Callable[...,
     opened.open("")
     opened.page.locator(".todo .copy").first.click()
     expect(opened.page.locator("#announce")).to_have_text("Copied")
-    assert opened.page.evaluate("navigator.clipboard.readText()") == "./deploy.sh logs clips --tail 50 -s prod"
+    assert opened.page.evaluate("navigator.clipboard.readText()") == "./deploy.sh restart clips -s prod"
 
 
 def test_everything_can_be_read_filtered_and_tried_without_scripts(

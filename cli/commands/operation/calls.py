@@ -23,6 +23,13 @@ from messages import mark, tr
 commands = typer.Typer()
 _STYLES = {"ok": "green", "failed": "red", "refused": "yellow", "cancelled": "dim"}
 _WORDS = {"ok": mark("ok"), "cancelled": mark("cancelled")}
+#: What is said of a name that no recorded call has.
+_UNKNOWN = {
+    "service": mark("No call of the service {value} is recorded, but calls of: {names}"),
+    "tool": mark("No call of the tool {value} is recorded, but calls of: {names}"),
+    "client": mark("No call by the client {value} is recorded, but calls by: {names}"),
+    "outcome": mark("No call has the outcome {value}; besides ok, failed, refused and cancelled there are: {names}"),
+}
 #: The least width of each column, so that rows that come later are below those before.
 _WIDTHS = (14, 8, 12, 12, 20, 2)
 
@@ -73,10 +80,13 @@ def calls(
     container = console_container(deployment, outputs, stack)
     found = recorded.follow(container, query) if follow else recorded.read(container, query)
     if not as_json:
-        _show(found, has_end=not follow)
+        _show(found, query, has_end=not follow)
         return
     try:
         for call in found:
+            if "known" in call:
+                _hint(query, call["known"])
+                continue
             sys.stdout.write(json.dumps(call, ensure_ascii=False) + "\n")
             if follow:
                 sys.stdout.flush()
@@ -84,13 +94,24 @@ def calls(
         _end_quietly(follow)
 
 
-def _show(found: Iterable[dict[str, Any]], *, has_end: bool) -> None:
+def _hint(query: Query, known: dict[str, list[str]]) -> None:
+    """Say which names there are in place of those that no call has."""
+    for condition, names in known.items():
+        if condition in _UNKNOWN and names:
+            value, shown = getattr(query, condition), tr(", ").join(map(_harmless, names))
+            err.print(tr(_UNKNOWN[condition], value=value, names=shown), style="yellow")
+
+
+def _show(found: Iterable[dict[str, Any]], query: Query, *, has_end: bool) -> None:
     header = tuple(Text(name, style="bold") for name in
                    (tr("time"), tr("seconds"), tr("outcome"), tr("client"), tr("service"), tr("tool")))  # fmt: skip
     if has_end:
-        rows = [_row(call) for call in found]
+        content = list(found)
+        rows = [_row(call) for call in content if "known" not in call]
         if not rows:
             err.print(tr("No such calls are recorded; calls are kept for 24 hours."), style="dim")
+            for each in content:
+                _hint(query, each["known"])
             return
         widths = [max(cell_len(row[column].plain) for row in (header, *rows)) for column in range(len(header))]
         for row in (header, *rows):

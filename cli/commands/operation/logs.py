@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -22,6 +24,10 @@ from cli.terminal.usage import examples
 from messages import language, tr
 
 commands = typer.Typer()
+_POLLING = '"client":"_hub"'
+_FAILED = re.compile(r'"status":[45]')
+#: Lines that are read for each that is shown, as most may be about polling, and the least to read.
+_POLLING_PER_LINE, _LEAST_READ = 50, 2000
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
 
 
@@ -32,6 +38,9 @@ def logs(
     service: Annotated[str | None, typer.Argument(help=tr("A service or a container"), show_default=False)] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help=tr("Keep showing new lines"))] = False,
     tail: Annotated[int, typer.Option(min=0, help=tr("Number of last lines of each container"))] = 100,
+    polling: Annotated[
+        bool, typer.Option("--polling", help=tr("Show also that the hub asked services for their lists and states"))
+    ] = False,
     stack: StackOption = "dev",
 ) -> None:
     """Show the logs of a service, or of all containers."""
@@ -48,7 +57,7 @@ def logs(
         for number, member in enumerate(existing):
             prefix = "" if len(existing) == 1 else f"{_label(member):<{width}} | "
             colour = _COLOURS[number % len(_COLOURS)]
-            streams.append(_stream(member, prefix, colour, follow=follow, tail=tail, lock=lock))
+            streams.append(_stream(member, prefix, colour, follow=follow, tail=tail, polling=polling, lock=lock))
             if not follow:
                 streams[-1][1].join()
         for _, reader in streams:
@@ -100,16 +109,22 @@ def _docker_exec(container: str, arguments: Sequence[str], *, has_terminal: bool
     return ["docker", "exec", *terminal, "--env", f"DYBER_LANGUAGE={language()}", container, *(command or ["sh"])]
 
 
+def _is_polling(line: str) -> bool:
+    """Return whether a line says no more than that the hub asked a service in its own name, and got an answer."""
+    return _POLLING in line and '"level":"INFO"' in line and _FAILED.search(line) is None
+
+
 def _label(member: Member) -> str:
     return member.service if member.replica == 1 else f"{member.service}-{member.replica}"
 
 
 def _stream(
-    member: Member, prefix: str, colour: str, *, follow: bool, tail: int, lock: threading.Lock
+    member: Member, prefix: str, colour: str, *, follow: bool, tail: int, polling: bool, lock: threading.Lock
 ) -> tuple[subprocess.Popen[str], threading.Thread]:
     """Start copying a container's log to stdout line by line; return the process and the thread that do it."""
     # A program can be ended at any moment while it waits for lines; a request of the SDK cannot.
-    command = ["docker", "logs", "--tail", str(tail), *(["--follow"] if follow else []), member.id]
+    read = tail if polling or follow else max(tail * _POLLING_PER_LINE, _LEAST_READ) if tail else 0
+    command = ["docker", "logs", "--tail", str(read), *(["--follow"] if follow else []), member.id]
     try:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
@@ -119,7 +134,8 @@ def _stream(
 
     def copy() -> None:
         assert process.stdout is not None
-        for line in process.stdout:
+        shown = (line for line in process.stdout if polling or not _is_polling(line))
+        for line in shown if follow else deque(shown, tail):
             with lock:
                 out.print(Text.assemble((prefix, colour), line.rstrip("\n")))
 

@@ -47,7 +47,10 @@ def _call(entry: dict[str, Any]) -> Call | None:
     method, via = _text(entry, "mcp_method"), _text(entry, "via")
     status = int(entry["status"])
     # Of a list or another request, the name is none of a tool.
-    tool = _text(entry, "tool") if "tool" in entry else _text(entry, "mcp_name")
+    tool = _text(entry, "tool")
+    # A name that the gateway does not know may be wrong, but it is what was called.
+    if not tool and (method == "tools/call" or "tool" not in entry):
+        tool = _text(entry, "mcp_name")
     tool = tool if method in ("", "tools/call") else ""
     return Call(
         at=_ended(entry) - seconds,

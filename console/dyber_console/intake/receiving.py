@@ -18,7 +18,7 @@ from dyber_console.intake.repeating import Failures
 from dyber_console.records import logs
 from dyber_console.records.logs import LogLine
 from dyber_console.records.model import Call, Span
-from dyber_console.records.store import Store
+from dyber_console.records.store import HUB, Store
 
 _WRITE_SECONDS = 0.5
 _FILES_SECONDS = 5.0
@@ -27,8 +27,6 @@ _TIDY_SECONDS = 60.0
 _MOST_WAITING = 20_000
 #: How far the times that services send may be from the console's clock.
 _CLOCKS_SECONDS = 3600.0
-#: Name of the hub in its log.
-_HUB = "hub"
 
 logger = logging.getLogger("dyber_console")
 
@@ -69,13 +67,17 @@ class Receiver:
         self.dropped += max(0, len(spans) - room)
 
     def take_logs(self, lines: Sequence[LogLine]) -> None:
-        """Take lines of services' logs; of very many only the last are kept, and none of services that do not exist."""
-        known = [replace(line, at=self._near(line.at)) for line in lines if self._is_known(line.service)]
+        """Take lines of services' logs; of very many only the last are kept, and none of services that do not exist.
+
+        The product's own polling is left out, as it would push out everything else.
+        """
+        wanted = [line for line in lines if self._is_known(line.service) and not line.is_polling]
+        known = [replace(line, at=self._near(line.at)) for line in wanted]
         self._lines = newest([*self._lines, *known], logs.SHOWN)
 
     def _is_known(self, service: str) -> bool:
         live = self._live
-        return live.status_at is None or service in live.services or (service == _HUB and live.hub is not None)
+        return live.status_at is None or service in live.services or (service == HUB and live.hub is not None)
 
     def _near(self, at: float) -> float:
         """Return a time that a service sent, or the nearest to it that is at most an hour from now."""

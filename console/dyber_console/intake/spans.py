@@ -41,11 +41,13 @@ _TRACE_BYTES, _SPAN_BYTES = 16, 8
 #: Attributes that pages show; all others are dropped, as arguments and answers are not stored.
 _SHOWN = (
     "http.response.status_code", "server.address", "http.request.method", "cache.hit", "queue", "error.type",
-    "mcp.method.name",
+    "mcp.method.name", "dyber.settings",
 )  # fmt: skip
 _KINDS = {SentSpan.SPAN_KIND_SERVER: "server", SentSpan.SPAN_KIND_CLIENT: "client"}
 #: A call inside another, whose outcome is not that of the request.
 _INNER_CALL = "execute_tool "
+#: How a call ended that was refused before a tool ran, by the code of JSON-RPC.
+_REFUSALS = {"-32602": "unknown_tool", "-32603": "INTERNAL"}
 #: What a service's name has at its end in its spans.
 _SUFFIX = "-mcp"
 
@@ -173,7 +175,8 @@ def _sent_spans(export: ExportTraceServiceRequest) -> Iterator[tuple[SentSpan, s
 def _span(sent: SentSpan, service: str) -> Span:
     attributes = _attributes(sent.attributes)
     tool = attributes.get("gen_ai.tool.name") or attributes.get("mcp.tool", "")
-    is_call = bool(tool) and "mcp.outcome" in attributes and not sent.name.startswith(_INNER_CALL)
+    outcome = "" if sent.name.startswith(_INNER_CALL) else _outcome(attributes)
+    is_call = bool(tool and outcome)
     details = {name: attributes[name] for name in _SHOWN if name in attributes}
     if sent.kind in _KINDS:
         details["kind"] = _KINDS[sent.kind]
@@ -187,9 +190,17 @@ def _span(sent: SentSpan, service: str) -> Span:
         seconds=max(0, sent.end_time_unix_nano - sent.start_time_unix_nano) / _NANOSECONDS,
         failed=sent.status.code == Status.STATUS_CODE_ERROR,
         tool=tool if is_call else "",
-        outcome=attributes["mcp.outcome"] if is_call else "",
+        outcome=outcome if is_call else "",
         details=details,
     )
+
+
+def _outcome(attributes: dict[str, str]) -> str:
+    """Return how a call ended: as its tool said, or by the code with which it was refused before; "" if unknown."""
+    code = attributes.get("rpc.response.status_code")
+    if "mcp.outcome" in attributes or code is None or attributes.get("mcp.method.name") != "tools/call":
+        return attributes.get("mcp.outcome", "")
+    return _REFUSALS.get(code, "protocol_error")
 
 
 def _attributes(sent: Sequence[KeyValue]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from dyber_console.verdicts.times import local
 RESULTS = {"ok": Result.OK, "failed": Result.FAILED, "refused": Result.REFUSED, "cancelled": Result.CANCELLED}
 SLOWER = (1, 5, 30)
 _LONGEST = 128
+_MOST_SIMILAR = 12
 #: Seconds without a line of the access log after which it is missed, if the gateway answers.
 _SILENT_SECONDS = 600.0
 
@@ -55,6 +56,8 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
         call: str = "",
     ) -> Response:
         session_of(console, request)
+        similar = _similar(console.day.names("tool"), tool.strip()[:_LONGEST])
+        tool = similar[0] if len(similar) == 1 else tool
         chosen = _filter(service, tool, client, outcome, slower, before)
         page = calls.page(console.store, chosen)
         counted = _counted(console, chosen)
@@ -78,6 +81,7 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
             title_of=lambda name: gathering.title(console, name),
             older=_older(chosen, outcome, page),
             silent_since=_silent_since(console),
+            similar=[(name, address(replace(chosen, tool=name, before=None), outcome)) for name in similar],
             **_detail(console, picked),
         )
 
@@ -105,6 +109,13 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
         )
 
     return router
+
+
+def _similar(names: list[str], wanted: str) -> list[str]:
+    """Return the tools with a text in their names, at most a few; none for the whole name of a tool."""
+    if not wanted or wanted in names:
+        return []
+    return [name for name in names if wanted.lower() in name.lower()][:_MOST_SIMILAR]
 
 
 def _counted(console: Console, chosen: Filter) -> calls.Summary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -127,7 +127,7 @@ def routes(console: Console, renderer: Renderer) -> APIRouter:
             started=console.live.started(name),
             marks=_marks(entry, counted),
             lasted=_lasted(console, name, _chosen_account(entry, account)),
-            log=logs.recent(console.store, name, level),
+            log=_log(console, name, level),
             log_counts=logs.counts(console.store, name),
             level=level if level in logs.LEVELS else "",
             follow=bool(follow),
@@ -249,6 +249,13 @@ def _lasted(console: Console, name: str, account: Account | None) -> list[float]
     known = changes.logins(console.store, name, account.name)
     pairs = itertools.pairwise(known)
     return [later.at - earlier.at for later, earlier in pairs if earlier.logged_in and not later.logged_in][:3]
+
+
+def _log(console: Console, name: str, level: str) -> list[logs.LogLine]:
+    """Return the last lines of a service; those of requests that are not recorded lead to no call."""
+    lines = logs.recent(console.store, name, level)
+    known = calls.recorded(console.store, {line.request_id for line in lines if line.request_id})
+    return [line if line.request_id in known else replace(line, request_id="") for line in lines]
 
 
 def _refused(console: Console, name: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -157,6 +158,13 @@ def by_request(store: Store, request_id: str) -> Call | None:
     row = store.db.execute("SELECT * FROM calls WHERE request_id = ? ORDER BY id DESC LIMIT 1", (request_id,))
     found = row.fetchone()
     return call_of(found) if found else None
+
+
+def recorded(store: Store, request_ids: Collection[str]) -> set[str]:
+    """Return those of the request ids for which there is a call."""
+    marks = ",".join("?" * len(request_ids))
+    rows = store.db.execute(f"SELECT DISTINCT request_id FROM calls WHERE request_id IN ({marks})", (*request_ids,))
+    return {row[0] for row in rows}
 
 
 def by_trace(store: Store, trace_id: str, service: str) -> Call | None:

@@ -3,6 +3,8 @@
 The command `./deploy.sh calls` runs this program in the console's container, so it imports little and needs no running
 console. A line has `id`, `at` (UTC), `client`, `service`, `tool`, `outcome` (`ok`, `cancelled` or a code), `result`
 (ok, failed, refused, cancelled), `seconds`, `status`, `tries`, `request_id` and `remote`; what is not known is null.
+Without any call, a line with nothing but `known` says by condition which names there are in place of one that no call
+has.
 While it follows, lines with nothing but `after` say after which id to go on, with the argument of this name.
 """
 
@@ -29,6 +31,7 @@ SETTLING_SECONDS = 7.0
 #: Seconds between two looks for new calls, and between two lines that show that the program still runs.
 _POLL_SECONDS = 0.5
 _ALIVE_SECONDS = 10.0
+_MOST_NAMES = 30
 _RESULTS = {result.name.lower(): result for result in Result}
 
 
@@ -102,7 +105,9 @@ def settled_until(db: sqlite3.Connection, after: int, now: float) -> int:
 
 def _has_told(db: sqlite3.Connection, call: Call) -> bool:
     spans = db.execute(
-        "SELECT 1 FROM spans WHERE trace_id = ? AND service = ? AND outcome > '' LIMIT 1", (call.trace_id, call.service)
+        "SELECT 1 FROM spans WHERE trace_id = ? AND service = ? "
+        "AND (outcome > '' OR json_extract(details, '$.\"mcp.method.name\"') > '') LIMIT 1",
+        (call.trace_id, call.service),
     )
     return spans.fetchone() is not None
 
@@ -127,6 +132,20 @@ def following(db: sqlite3.Connection, wanted: Wanted, after: int, seconds: float
             yield after
         time.sleep(_POLL_SECONDS)
     yield after
+
+
+def known_names(db: sqlite3.Connection, wanted: Wanted) -> dict[str, list[str]]:
+    """Return, for each condition with a name that no call has, the names that calls have; similar ones if there are."""
+    outcome = "" if wanted.outcome in _RESULTS else wanted.outcome
+    known = {}
+    for column, name in {**vars(wanted), "outcome": outcome}.items():
+        if column in ("service", "tool", "client", "outcome") and name:
+            rows = db.execute(f"SELECT DISTINCT {column} FROM calls WHERE is_call = 1 AND {column} > '' ORDER BY 1")
+            names = [row[0] for row in rows]
+            if name not in names:
+                similar = [each for each in names if name.lower() in each.lower()]
+                known[column] = (similar or names)[:_MOST_NAMES]
+    return known
 
 
 def line(call: Call) -> str:
@@ -172,8 +191,11 @@ def main(given: Sequence[str] | None = None) -> int:
         after = chosen.after
         if after is None:
             after = settled_until(db, 0, time.time()) if chosen.follow else None
-            for call in newest(db, wanted, chosen.limit, after):
+            calls = newest(db, wanted, chosen.limit, after)
+            for call in calls:
                 print(line(call))
+            if not calls and (known := known_names(db, wanted)):
+                print(json.dumps({"known": known}, ensure_ascii=False))
         if chosen.follow:
             for found in following(db, wanted, after or 0, chosen.follow):
                 print(json.dumps({"after": found}) if isinstance(found, int) else line(found), flush=True)

@@ -14,6 +14,8 @@ SHOWN = 200
 #: Lines of a service that are kept, and of those that warn, which many others would push out.
 _KEPT = 400
 _KEPT_WARNINGS = 200
+#: The client that the hub is where it asks in its own name.
+_HUB_CLIENT = "_hub"
 #: The levels of which lines are chosen, with the lowest number of OTLP that they have.
 LEVELS = {"warning": 13, "error": 17}
 
@@ -36,6 +38,12 @@ class LogLine:
     message: str
     request_id: str = ""
     fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_polling(self) -> bool:
+        """Return whether it says no more than that the hub asked for a list or a state again, and got it."""
+        status = self.fields.get("status", "")
+        return self.fields.get("client") == _HUB_CLIENT and self.look == "info" and not status.startswith(("4", "5"))
 
     @property
     def look(self) -> str:

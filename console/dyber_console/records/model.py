@@ -126,6 +126,12 @@ class Span:
     outcome: str = ""
     details: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_other_request(self) -> bool:
+        """Return whether it is the span of a request that calls no tool, such as a list or a handshake."""
+        method = self.details.get("mcp.method.name", "")
+        return self.details.get("kind") == "server" and method not in ("", "tools/call")
+
 
 def half_hour(at: float) -> int:
     """Return the number of the half hour in which a time lies, counted since 1970."""

@@ -22,6 +22,15 @@ _DROPPED_SHARE = 20
 #: How far the clocks of the gateway and of a service may differ when a span is joined to its call, in seconds.
 _CLOCKS_SECONDS = 2.0
 
+#: Name of the hub as a service, and how the paths begin under which it passes calls on.
+HUB = "hub"
+_RELAYED = "/services/"
+#: Spans of requests that call no tool (`Span.is_other_request`).
+_OTHER_REQUEST = (
+    "(json_extract(details, '$.kind') = 'server' "
+    "AND json_extract(details, '$.\"mcp.method.name\"') NOT IN ('', 'tools/call'))"
+)
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, half INTEGER NOT NULL, request_id TEXT NOT NULL,
@@ -33,7 +42,8 @@ CREATE INDEX IF NOT EXISTS calls_by_trace ON calls (trace_id);
 CREATE INDEX IF NOT EXISTS calls_by_time ON calls (at);
 CREATE INDEX IF NOT EXISTS calls_by_client ON calls (client, id);
 CREATE INDEX IF NOT EXISTS calls_by_tool ON calls (tool, id);
-CREATE INDEX IF NOT EXISTS calls_by_result ON calls (service, is_call, result, id);
+DROP INDEX IF EXISTS calls_by_result;
+CREATE INDEX IF NOT EXISTS calls_by_outcome ON calls (service, is_call, outcome, tool, id);
 CREATE INDEX IF NOT EXISTS calls_by_service ON calls (service, id);
 DROP INDEX IF EXISTS calls_summary;
 CREATE INDEX IF NOT EXISTS calls_counted ON calls (is_call, half, result, bucket, service, client, tool, seconds);
@@ -109,20 +119,27 @@ class Store:
             for call in calls:
                 identifier = self.db.execute(_INSERT_CALL, _call_row(call)).lastrowid
                 self._note_change(half_hour(call.at))
-                rows = self.db.execute(
-                    "SELECT parent_id, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ? "
-                    "AND outcome != ''",
-                    (call.trace_id, call.service),
-                ).fetchall()
-                if call.span_id:
-                    rows = [row for row in rows if row["parent_id"] == call.span_id]
-                else:
-                    rows = [row for row in rows if _is_during(row["start"], call.at, call.seconds)]
-                for row in rows:
-                    self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
+                for row in self._spans_of(call):
+                    if row["outcome"]:
+                        self._set_outcome(int(identifier or 0), row["tool"], row["outcome"], call.outcome)
+                    else:
+                        self._set_other_request(int(identifier or 0))
+                if call.service == HUB or call.path.startswith(_RELAYED):
+                    self._leave_out_passed_on(call.trace_id)
                 count += 1
         self.version += count
         return count
+
+    def _spans_of(self, call: Call) -> list[sqlite3.Row]:
+        """Return the spans that say what a request was, and how it ended."""
+        rows = self.db.execute(
+            f"SELECT parent_id, start, tool, outcome FROM spans WHERE trace_id = ? AND service = ? "
+            f"AND (outcome != '' OR {_OTHER_REQUEST})",
+            (call.trace_id, call.service),
+        ).fetchall()
+        if call.span_id:
+            return [row for row in rows if row["parent_id"] == call.span_id]
+        return [row for row in rows if row["outcome"] and _is_during(row["start"], call.at, call.seconds)]
 
     def add_spans(self, spans: Iterable[Span]) -> int:
         """Record spans, and give the calls of their traces the tool and the outcome; return how many."""
@@ -136,7 +153,7 @@ class Store:
                         span.failed, span.tool, span.outcome, json.dumps(span.details, ensure_ascii=False),
                     ),
                 )  # fmt: skip
-                if span.outcome:
+                if span.outcome or span.is_other_request:
                     self._join(span)
                 count += 1
         self.version += count
@@ -153,11 +170,16 @@ class Store:
             (span.trace_id, span.service),
         ).fetchall()
         above = [row for row in rows if span.parent_id and row["span_id"] == span.parent_id]
+        if span.is_other_request:
+            for row in above:
+                self._set_other_request(row["id"])
+            return
         unnamed = [row for row in rows if not row["span_id"]]
         during = above or [row for row in unnamed if _is_during(span.start, row["at"], row["seconds"])]
         if during:
             nearest = min(during, key=lambda row: abs(row["at"] - span.start))
             self._set_outcome(nearest["id"], span.tool, span.outcome, nearest["outcome"])
+            self._leave_out_passed_on(span.trace_id)
 
     def _set_outcome(self, identifier: int, tool: str, outcome: str, logged: str) -> None:
         # What the gateway saw fail did not reach the caller, whatever the service says.
@@ -167,6 +189,28 @@ class Store:
             (tool, final, result_of(final), identifier),
         ).fetchone()
         self._note_change(row[0])
+
+    def _set_other_request(self, identifier: int) -> None:
+        """Count a request no longer as a call, unless the log says that it is one."""
+        row = self.db.execute(
+            "UPDATE calls SET is_call = 0, tool = '' WHERE id = ? AND is_call = 1 "
+            "AND json_extract(details, '$.mcp_method') = '' RETURNING half",
+            (identifier,),
+        ).fetchone()
+        if row is not None:
+            self._note_change(row[0])
+
+    def _leave_out_passed_on(self, trace_id: str) -> None:
+        """Count calls that the hub passed on only once: as those of the services."""
+        rows = self.db.execute(
+            "UPDATE calls AS outer SET is_call = 0 WHERE trace_id = ? AND service = ? AND is_call = 1 AND EXISTS ("
+            "SELECT 1 FROM calls AS inner WHERE inner.trace_id = outer.trace_id AND inner.is_call = 1 "
+            "AND json_extract(inner.details, '$.path') LIKE ? AND outer.tool IN ('', 'call_tool', inner.tool) "
+            "AND inner.at BETWEEN outer.at - ? AND outer.at + outer.seconds + ?) RETURNING half",
+            (trace_id, HUB, f"{_RELAYED}%", _CLOCKS_SECONDS, _CLOCKS_SECONDS),
+        ).fetchall()
+        for row in rows:
+            self._note_change(row[0])
 
     def roll_up(self, now: float, halves: int = 2) -> None:
         """Sum the calls of the last half hours, the current one included, for the pages that look back 30 days."""

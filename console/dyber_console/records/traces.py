@@ -20,7 +20,7 @@ _MOST_CALLS = 50
 _AROUND = 2.0
 _FIRST_BIT = 1 << 63
 #: Outcomes in small letters that are not the gateway's.
-_NO_FAILURES = ("ok", "cancelled", "tool_error", "protocol_error")
+_NO_FAILURES = ("ok", "cancelled", "tool_error", "protocol_error", "unknown_tool")
 
 
 def gateway_spans(call: Call) -> list[Span]:

@@ -7,15 +7,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from dyber_console.records.calls import call_of
 from dyber_console.records.model import HALF_HOUR, Call, Durations, Result, half_hour, percentile
 from dyber_console.records.store import Store
 
 #: Half hours of the last day, the current one included.
 DAY = 48
 _BAD = (Result.FAILED, Result.REFUSED)
-#: The index that has few rows for a service's failures, as most calls succeed.
-_BY_RESULT = "INDEXED BY calls_by_result"
 #: Outcomes of calls that the gateway could not pass on.
 _LOST = ("service_down", "circuit_open", "service_timeout", "overloaded")
 
@@ -106,48 +103,6 @@ def long_range(store: Store, now: float, service: str, days: int) -> Usage:
     for place, counts in counted.items():
         usage.durations[place] = Durations(counts)
     return usage
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Holds the newest failure of a service.
-
-    Attributes:
-        call: The newest call that failed.
-        count: How often the same outcome came since the last success.
-        since: When it came first since the last success, in seconds since 1970.
-        is_over: Whether a call succeeded after it.
-    """
-
-    call: Call
-    count: int
-    since: float
-    is_over: bool
-
-
-def newest_failure(store: Store, service: str) -> Failure | None:
-    """Return the newest failure of a service in the last day, or None."""
-    row = store.db.execute(
-        f"SELECT * FROM calls {_BY_RESULT} WHERE service = ? AND is_call = 1 AND result IN (1, 2) AND outcome NOT IN "
-        "('unauthorized', 'forbidden', 'foreign_origin', 'unknown_host', 'INVALID_ARGUMENT', 'NOT_FOUND', "
-        "'CONFIRMATION_REQUIRED', 'protocol_error') ORDER BY id DESC LIMIT 1",
-        (service,),
-    ).fetchone()
-    if row is None:
-        return None
-    call = call_of(row)
-    success = store.db.execute(
-        f"SELECT COALESCE(MAX(id), 0) FROM calls {_BY_RESULT} WHERE service = ? AND is_call = 1 AND result = 0",
-        (service,),
-    ).fetchone()[0]
-    if success > call.id:
-        return Failure(call, 0, call.at, True)
-    count, since = store.db.execute(
-        f"SELECT COUNT(*), MIN(at) FROM calls {_BY_RESULT} WHERE service = ? AND is_call = 1 AND result IN (1, 2) "
-        "AND outcome = ? AND id > ?",
-        (service, call.outcome, success),
-    ).fetchone()
-    return Failure(call, count, since, False)
 
 
 @dataclass(frozen=True)

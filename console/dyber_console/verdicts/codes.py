@@ -21,8 +21,16 @@ def meaning(code: str) -> Meaning:
     known = _MEANINGS.get(code)
     if known is not None:
         return known()
+    status = code.removeprefix("http_")
+    if code.startswith("http_4"):
+        return Meaning(
+            tr("The service could not accept the client's request: HTTP status {status}", status=status),
+            tr("Correct what the client sends, or update the client"),
+        )
     if code.startswith("http_"):
-        return Meaning(tr("The service answered with HTTP status {status}", status=code.removeprefix("http_")))
+        return Meaning(
+            tr("The service answered with HTTP status {status}", status=status), tr("Look at the service's log")
+        )
     return Meaning(tr("The service reported a failure that the console does not know"))
 
 
@@ -36,6 +44,10 @@ _MEANINGS: dict[str, Callable[[], Meaning]] = {
     "cancelled": lambda: Meaning(tr("The caller cancelled")),
     "tool_error": lambda: Meaning(tr("The tool answered with an error of its own")),
     "protocol_error": lambda: Meaning(tr("The request does not follow the protocol"), tr("Update the client")),
+    "unknown_tool": lambda: Meaning(
+        tr("There is no such tool, or its arguments are malformed"),
+        tr("Check the tool's name; let the client read the list of tools again"),
+    ),
     "timeout": lambda: Meaning(tr("The console waited too long for the answer"), tr("Ask for less")),
     "answer_too_long": lambda: Meaning(tr("The answer is too long for the console"), tr("Ask for less")),
     # Codes of services.

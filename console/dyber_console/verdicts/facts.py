@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dyber_console.intake.live import ServiceStatus
 from dyber_console.intake.otlp_export import ExportState
-from dyber_console.records.usage import Failure
+from dyber_console.records.failures import Failure
 
 _ADDITION = re.compile(r"[（(][^（(]*[)）]\s*$")
 _SHORT = 28
@@ -55,7 +55,8 @@ class ServiceFacts:
         title: Its name for people.
         status: What the gateway said last; None for a service that it does not know.
         down_since: Since when no replica is ready, or None.
-        failure: The newest failure of its calls.
+        failure: The newest failure of its calls that still holds; without one, the newest that is over.
+        other_failures: Failures of other kinds that still hold, the newest first.
         qr_login: Whether it has tools for a login by QR code.
         secrets: The secrets that it declares.
         missing_secrets: Those that it requires and that its deployment did not give.
@@ -71,6 +72,7 @@ class ServiceFacts:
     status: ServiceStatus | None = None
     down_since: float | None = None
     failure: Failure | None = None
+    other_failures: tuple[Failure, ...] = ()
     accounts: tuple[Account, ...] = ()
     qr_login: bool = False
     secrets: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from dyber_console.intake.live import STATUS_STALE
 from dyber_console.language import tr, tr_plural
@@ -74,14 +75,9 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
     if service.changed_tools:
         yield _changed_tools(service)
     lost = [account for account in service.accounts if account.logged_in is False and account.was_in]
-    failure = service.failure if service.failure and not service.failure.is_over else None
-    code = failure.call.outcome if failure else ""
-    if lost or code in ("LOGIN_REQUIRED", "LOGIN_EXPIRED"):
-        yield _login(facts, service)
-    elif code in _BY_CODE:
-        todo = _BY_CODE[code](facts, service)
-        if todo is not None:
-            yield todo
+    found = [_login(facts, service)] if lost else _failure_todos(facts, service)
+    if found:
+        yield min(found, key=lambda todo: todo.grade)
     if status is not None and 0 < status.ready < status.total:
         yield Todo(
             Grade.WARN,
@@ -107,6 +103,18 @@ def _service_todos(facts: Facts, service: ServiceFacts) -> Iterator[Todo]:
         )
 
 
+def _failure_todos(facts: Facts, service: ServiceFacts) -> list[Todo]:
+    """Return what follows from the failures of a service that still hold, the newest first."""
+    known = [service.failure, *service.other_failures]
+    lasting = [failure for failure in known if failure is not None and not failure.is_over]
+    found = [
+        _BY_CODE[failure.call.outcome](facts, replace(service, failure=failure))
+        for failure in lasting
+        if failure.call.outcome in _BY_CODE
+    ]
+    return [todo for todo in found if todo is not None]
+
+
 def _down(facts: Facts, service: ServiceFacts) -> Todo:
     end = service.end
     if end is not None and lacks_memory(facts, end, service.memory_mib):
@@ -118,10 +126,15 @@ def _down(facts: Facts, service: ServiceFacts) -> Todo:
         "down",
         tr("{service} has stopped", service=service.short),
         tr("stopped"),
-        tr("{since}no replica answers, and the gateway refuses its calls. See what it said last:", since=since),
+        tr("{since}no replica answers, so that its calls fail. Start it again, then see what it said:", since=since),
         service.name,
-        (f"./deploy.sh logs {service.name} --tail 50 -s {facts.stack}",),
+        _again(facts, service.name),
     )
+
+
+def _again(facts: Facts, name: str) -> tuple[str, ...]:
+    """Return the commands that start a part, also one that hangs, and show what it said."""
+    return (f"./deploy.sh restart {name} -s {facts.stack}", f"./deploy.sh logs {name} --tail 50 -s {facts.stack}")
 
 
 def _grave_findings(service: ServiceFacts) -> Todo:
@@ -225,7 +238,16 @@ def _set_secrets(facts: Facts, service: str, names: Iterable[str]) -> tuple[str,
 
 
 def _setting(facts: Facts, service: ServiceFacts) -> Todo:
-    commands = _set_secrets(facts, service.name, service.secrets)
+    lacking = service.failure.settings if service.failure else ()
+    commands = tuple(
+        command
+        for name in lacking or service.secrets
+        for command in (
+            _set_secrets(facts, service.name, [name])
+            if name in service.secrets
+            else [f"./deploy.sh config set services.{service.name}.environment.{name} <{tr('VALUE')}> -s {facts.stack}"]
+        )
+    )
     return Todo(
         Grade.WARN,
         "setting",
@@ -288,6 +310,8 @@ def _waiting(facts: Facts, service: ServiceFacts) -> Todo | None:
 
 
 _BY_CODE: dict[str, Callable[[Facts, ServiceFacts], Todo | None]] = {
+    "LOGIN_REQUIRED": _login,
+    "LOGIN_EXPIRED": _login,
     "CAPTCHA_REQUIRED": _captcha,
     "NOT_CONFIGURED": _setting,
     "UPSTREAM_CHANGED": _upstream,
@@ -316,8 +340,8 @@ def _deployment_todos(facts: Facts) -> Iterator[Todo]:
             "hub",
             tr("The hub has stopped"),
             "",
-            tr("Clients that use one address for all tools get no lists. See what it said last:"),
-            commands=(f"./deploy.sh logs hub --tail 50 -s {facts.stack}",),
+            tr("Clients that use one address for all tools get no lists. Start it again, then see what it said:"),
+            commands=_again(facts, "hub"),
             page="overview",
         )
     titles = part_titles()

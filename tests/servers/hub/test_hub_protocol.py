@@ -228,9 +228,9 @@ async def test_the_hub_is_ready_once_every_service_was_asked(hub, gateway, gatew
     assert (waiting.status_code, waiting.json()["status"]) == (503, "unavailable")
 
 
-def written_hub(folder: Any) -> dict[str, str]:
+def written_hub(folder: Any, *, search: bool = False) -> dict[str, str]:
     entries = [hub_services.entry(build()) for build in hub_services.SERVICES.values()]
-    (folder / "hub.json").write_text(json.dumps({"services": entries, "groups": [], "search": False}))
+    (folder / "hub.json").write_text(json.dumps({"services": entries, "groups": [], "search": search}))
     (folder / "token").write_text(f"{TOKEN}\n")
     return {"DYBER_HUB_FILE": str(folder / "hub.json"), "DYBER_HUB_TOKEN_FILE": str(folder / "token")}
 

@@ -37,3 +37,20 @@ async def test_a_call_through_the_hub_is_a_chain_of_spans_down_to_the_service(
     assert values(request.attributes)["mcp.outcome"] == "ok"
     (passed,) = gateway.calls()
     assert passed.headers["traceparent"] == f"00-{TRACE}-{passed_on.span_id.hex()}-01"
+
+
+@pytest.mark.parametrize(
+    ("named", "arguments"), [("nonsense", {}), ("find_tools", {"limit": 5}), ("", {})], ids=["unknown", "local", "none"]
+)
+async def test_what_the_hub_itself_refuses_has_its_code(gateway, gateway_url, tmp_path, collector, named, arguments):
+    environment = {**written_hub(tmp_path, search=True), "DYBER_GATEWAY_URL": gateway_url}
+    headers = headers_of("all", traceparent=f"00-{TRACE}-{CALLER}-01")
+    sent = message("tools/call", modern=True, name="call_tool", arguments={"name": named, "arguments": arguments})
+    with process("dyber_hub", OTEL_EXPORTER_OTLP_ENDPOINT=collector.base, **environment) as (child, base):
+        answer = answer_in(await post(base, sent, path="/search", headers=headers))
+        assert answer["result"]["isError"]
+        child.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(child.communicate, None, 30)
+    (request,) = collector.spans
+    assert values(request.attributes)["mcp.outcome"] == "INVALID_ARGUMENT"
+    assert not gateway.calls()

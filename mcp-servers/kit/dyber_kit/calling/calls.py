@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,9 @@ logger = logging.getLogger("dyber.calls")
 
 Result = TypeVar("Result")
 
+#: Names of environment variables, and how many of them are recorded of an error.
+_SETTING = re.compile(r"(?<![A-Za-z0-9_./-])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Za-z0-9_/-])")
+_MOST_SETTINGS = 4
 _NO_SESSION = nullcontext()
 
 
@@ -73,6 +77,7 @@ class Calls:
                 return result
             except ServiceError as error:
                 outcome = str(error.code)
+                _note_settings(span, error)
                 raise
             except MCPError:
                 outcome = "protocol_error"
@@ -103,6 +108,14 @@ def _note_outcome(span: tracing.Span, outcome: str) -> None:
     span.set_attribute("mcp.outcome", outcome)
     if outcome not in ("ok", "cancelled"):
         span.fail(outcome)
+
+
+def _note_settings(span: tracing.Span, error: ServiceError) -> None:
+    """Record the names of the settings that a service lacks, as its error has them; nothing else of its texts."""
+    if error.code is ErrorCode.NOT_CONFIGURED and span.is_recorded:
+        names = dict.fromkeys(_SETTING.findall(f"{error.message} {error.next_step}"))
+        if names:
+            span.set_attribute("dyber.settings", " ".join(list(names)[:_MOST_SETTINGS]))
 
 
 def _is_tool_error(result: object) -> bool:

@@ -149,6 +149,7 @@ async def test_the_span_of_a_failed_call_has_its_code_and_no_text(collector):
     await call_then_stop(collector.base, "template_search", {"query": "PRIVATE-WORDS"})
     call = collector.named("tools/call template_search")
     assert values(call.attributes)["mcp.outcome"] == "NOT_CONFIGURED"
+    assert values(call.attributes)["dyber.settings"] == "TEMPLATE_UPSTREAM_URL"
     assert values(call.attributes)["error.type"] == "tool_error"
     assert (call.status.code, call.status.message) == (Status.STATUS_CODE_ERROR, "")
     assert not call.events

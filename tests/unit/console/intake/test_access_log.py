@@ -143,3 +143,11 @@ def test_half_a_surrogate_pair_is_replaced_as_it_cannot_be_stored() -> None:
     call = call_from_line(json.dumps({**ENTRY, "mcp_name": "\ud83d"}))
     assert call is not None
     assert call.tool == "?"
+
+
+def test_a_name_that_the_gateway_does_not_know_is_shown_as_the_caller_wrote_it() -> None:
+    unknown = call_from_line(line(tool="", mcp_name="nonsense", via="", service="hub", path="/mcp", status=400))
+    assert unknown is not None
+    assert (unknown.tool, unknown.is_call, unknown.outcome) == ("nonsense", True, "http_400")
+    read = call_from_line(line(tool="", mcp_method="resources/read", mcp_name="zhihu://a"))
+    assert read is not None and (read.tool, read.is_call) == ("", False)

@@ -133,3 +133,10 @@ def test_lines_of_services_that_do_not_exist_are_ignored(store: Store, live: Liv
     receiver.take_logs([LogLine(NOW, name, 9, "INFO", "line") for name in ("notes", "hub", "made-up")])
     receiver.write()
     assert {row[0] for row in store.db.execute("SELECT service FROM logs")} == {"notes", "hub"}
+
+
+def test_what_the_hub_asks_again_and_again_pushes_out_no_lines(store: Store, receiver: Receiver) -> None:
+    polling = [LogLine(NOW, "notes", 9, "INFO", "request", "r-1", {"client": "_hub", "status": "200"})] * 500
+    receiver.take_logs([LogLine(NOW, "notes", 9, "INFO", "line"), *polling])
+    receiver.write()
+    assert [line.message for line in logs.recent(store, "notes")] == ["line"]

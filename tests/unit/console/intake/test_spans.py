@@ -109,6 +109,25 @@ def request_span(name: str, **attributes: str) -> bytes:
         ("execute_tool zhihu_read", {"gen_ai__tool__name": "zhihu_read", "mcp__outcome": "ok"}, ("", "")),
         ("prompts/get zhihu_greet", {"gen_ai__prompt__name": "zhihu_greet", "mcp__outcome": "ok"}, ("", "")),
         ("tools/list", {}, ("", "")),
+        (
+            "tools/call nonsense",
+            {
+                "mcp__method__name": "tools/call",
+                "gen_ai__tool__name": "nonsense",
+                "rpc__response__status_code": "-32602",
+            },
+            ("nonsense", "unknown_tool"),
+        ),
+        (
+            "tools/call zhihu_read",
+            {
+                "mcp__method__name": "tools/call",
+                "gen_ai__tool__name": "zhihu_read",
+                "rpc__response__status_code": "-32022",
+            },
+            ("zhihu_read", "protocol_error"),
+        ),
+        ("tools/list", {"mcp__method__name": "tools/list", "rpc__response__status_code": "-32602"}, ("", "")),
     ],
 )
 async def test_the_tool_of_a_request_is_read_by_the_conventions_for_mcp(

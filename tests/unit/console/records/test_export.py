@@ -136,3 +136,20 @@ def test_records_that_are_missing_are_named(
     assert export.main([]) == 1
     assert str(tmp_path / FILE_NAME) in capsys.readouterr().err
     assert not (tmp_path / FILE_NAME).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "known"),
+    [
+        (["--service=nope"], {"service": ["posts", "zhihu"]}),
+        (["--tool=SEARCH"], {"tool": ["zhihu_search"]}),
+        (["--tool=nope", "--client=pho"], {"tool": ["posts_hot", "zhihu_search"], "client": ["phone"]}),
+        (["--outcome=nope"], {"outcome": ["BUSY", "ok"]}),
+    ],
+)
+def test_for_a_name_that_no_call_has_those_that_there_are_are_told(
+    store: Store, capsys: pytest.CaptureFixture[str], arguments: list[str], known: dict[str, list[str]]
+) -> None:
+    store.add_calls([call(1), call(2, service="posts", tool="posts_hot", outcome="BUSY")])
+    assert printed(capsys, *arguments) == [{"known": known}]
+    assert printed(capsys, "--outcome=refused") == printed(capsys, "--service=zhihu", "--tool=posts_hot") == []

@@ -44,3 +44,17 @@ def test_many_lines_push_out_neither_other_services_nor_warnings(store: Store) -
     assert [each.at for each in logs.recent(store, "notes", "warning")] == [1]
     assert len(logs.recent(store, "notes")) == logs.SHOWN
     assert len(logs.recent(store, "posts")) == 1
+
+
+@pytest.mark.parametrize(
+    ("severity", "fields", "is_polling"),
+    [
+        (9, {"client": "_hub", "path": "/mcp", "status": "200"}, True),
+        (9, {"client": "_hub", "path": "/mcp", "status": "503"}, False),
+        (13, {"client": "_hub"}, False),
+        (9, {"client": "phone", "path": "/mcp", "status": "200"}, False),
+        (9, {}, False),
+    ],
+)
+def test_what_the_hub_asks_in_its_own_name_is_polling(severity: int, fields: dict[str, str], is_polling: bool) -> None:
+    assert LogLine(1, "notes", severity, "INFO", "request", "r-1", fields).is_polling is is_polling

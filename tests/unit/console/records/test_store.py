@@ -103,6 +103,57 @@ def test_a_request_that_no_header_called_a_call_becomes_one_by_its_span(store: S
     assert len(calls.page(store, Filter())) == 1
 
 
+@pytest.mark.parametrize("span_first", [True, False])
+@pytest.mark.parametrize("method", ["initialize", "tools/list", "notifications/initialized"])
+def test_a_request_whose_span_is_of_something_else_is_no_call(store: Store, method: str, span_first: bool) -> None:
+    about = {"kind": "server", "mcp.method.name": method}
+    request = span(tool="", outcome="", name=method, details=about)
+    if span_first:
+        store.add_spans([request])
+    store.add_calls([call(tool="", span_id="01"), call(1, trace_id=f"{0:032x}", tool="zhihu_search", span_id="05")])
+    if not span_first:
+        store.add_spans([request])
+    assert [found.request_id for found in calls.page(store, Filter())] == ["request-1"]
+    assert Day(store).whole(NOW).count == Summaries(store).of(Filter(service="zhihu")).count == 1
+    assert calls.by_request(store, "request-0") is not None
+
+
+def test_the_log_of_a_call_is_believed_more_than_its_span(store: Store) -> None:
+    store.add_calls([call(span_id="01", mcp_method="tools/call")])
+    store.add_spans([span(tool="", outcome="", details={"kind": "server", "mcp.method.name": "tools/list"})])
+    assert len(calls.page(store, Filter())) == 1
+
+
+def by_hub(**changes: object) -> Call:
+    return call(1, NOW - 60.01, trace_id="a", service="hub", path="/search/mcp", seconds=0.6, **changes)
+
+
+def to_service(**changes: object) -> Call:
+    return call(2, trace_id="a", path="/services/zhihu/mcp", via="hub", **changes)
+
+
+@pytest.mark.parametrize("hub_first", [True, False])
+@pytest.mark.parametrize("tool", ["", "call_tool", "zhihu_search"])
+def test_a_call_that_the_hub_passed_on_counts_once(store: Store, hub_first: bool, tool: str) -> None:
+    both = [by_hub(tool=tool), to_service()]
+    store.add_calls(both if hub_first else both[::-1])
+    assert [found.service for found in calls.page(store, Filter())] == ["zhihu"]
+    store.add_spans([span(trace_id="a", service="hub", parent_id="", tool=tool, outcome="ok")])
+    assert [found.service for found in calls.page(store, Filter())] == ["zhihu"]
+
+
+def test_a_call_that_its_span_alone_names_counts_once_too(store: Store) -> None:
+    store.add_calls([to_service(tool="", is_call=False, span_id="01"), by_hub(tool="call_tool")])
+    assert [found.service for found in calls.page(store, Filter())] == ["hub"]
+    store.add_spans([span(trace_id="a", parent_id="01")])
+    assert [found.service for found in calls.page(store, Filter())] == ["zhihu"]
+
+
+def test_what_the_hub_answers_itself_stays_a_call_of_its_own(store: Store) -> None:
+    store.add_calls([to_service(), by_hub(tool="find_tools")])
+    assert len(calls.page(store, Filter())) == 2
+
+
 def test_filters_and_pages_leave_out_no_call(store: Store) -> None:
     store.add_calls([call(number, outcome="ok" if number % 3 else "BUSY") for number in range(130)])
     chosen, seen = Filter(result=Result.OK), []
@@ -242,3 +293,9 @@ def test_a_usage_that_did_not_change_is_kept_and_another_is_not(store: Store) ->
     after = day.services(NOW)
     assert after["zhihu"] is before["zhihu"]
     assert (before["posts"].count, after["posts"].count) == (1, 2)
+
+
+def test_of_request_ids_only_those_with_a_call_are_recorded(store: Store) -> None:
+    store.add_calls([call(1), call(2, is_call=False)])
+    assert calls.recorded(store, {"request-1", "request-2", "request-3"}) == {"request-1", "request-2"}
+    assert calls.recorded(store, set()) == set()

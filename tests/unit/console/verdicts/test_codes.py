@@ -23,3 +23,11 @@ def test_an_unknown_code_has_one_too(language: Language) -> None:
     with using_language(language):
         assert meaning("SOMETHING_NEW").sentence
         assert "418" in meaning("http_418").sentence
+
+
+def test_a_request_that_the_service_cannot_accept_is_the_clients_to_correct() -> None:
+    with using_language("zh"):
+        assert meaning("http_400").sentence == "客户端发来的请求无法处理（HTTP 状态 400）"
+        assert "客户端" in meaning("http_400").next_step
+        assert meaning("http_500").sentence.startswith("服务以")
+        assert meaning("http_500").next_step

@@ -9,8 +9,8 @@ import pytest
 from dyber_console.intake.live import ServiceStatus
 from dyber_console.intake.otlp_export import ExportState
 from dyber_console.language import using_language
+from dyber_console.records.failures import Failure
 from dyber_console.records.model import Call
-from dyber_console.records.usage import Failure
 from dyber_console.verdicts.facts import Account, End, Facts, ServiceFacts
 from dyber_console.verdicts.rules import Grade, Todo, is_lost, service_grade, todos
 
@@ -61,12 +61,14 @@ def test_a_service_without_replicas_has_stopped_whatever_else_is_the_matter() ->
     down = replace(WELL, status=ServiceStatus("down", ready=0, total=1), failure=failure("LOGIN_EXPIRED"))
     todo = only(todos(facts(down)))
     assert (todo.rule, todo.grade) == ("down", Grade.BAD)
-    assert "logs zhihu" in todo.commands[0]
+    assert todo.commands == ("./deploy.sh restart zhihu -s prod", "./deploy.sh logs zhihu --tail 50 -s prod")
+    assert "refuses" not in todo.why
 
 
 def test_a_hub_without_replicas_has_stopped() -> None:
     todo = only(todos(facts(WELL, hub=ServiceStatus("down", ready=0, total=1))))
     assert (todo.rule, todo.grade) == ("hub", Grade.BAD)
+    assert todo.commands[0] == "./deploy.sh restart hub -s prod"
     assert todos(facts(WELL, hub=ServiceStatus("up", ready=1, total=1))) == []
 
 
@@ -131,6 +133,16 @@ def test_a_service_that_waits_for_its_secret_has_not_stopped() -> None:
     assert (todo.rule, todo.grade, todo.state) == ("setting", Grade.WARN, "secret missing: KEY")
     assert todo.commands == (
         "./deploy.sh config set services.zhihu.secrets.KEY --secret -s prod",
+        "./deploy.sh -s prod",
+    )
+
+
+def test_of_several_settings_those_that_the_service_lacks_are_named() -> None:
+    lacks = replace(failure("NOT_CONFIGURED"), settings=("ZHIHU_FEED_URL", "ZHIHU_TOKEN"))
+    lacking = replace(WELL, secrets=("OTHER_TOKEN", "ZHIHU_TOKEN"), failure=lacks)
+    assert only(todos(facts(lacking))).commands == (
+        "./deploy.sh config set services.zhihu.environment.ZHIHU_FEED_URL <VALUE> -s prod",
+        "./deploy.sh config set services.zhihu.secrets.ZHIHU_TOKEN --secret -s prod",
         "./deploy.sh -s prod",
     )
 
@@ -204,3 +216,14 @@ def test_a_part_that_ran_out_of_memory_is_named_with_its_setting() -> None:
 def test_without_a_known_limit_the_logs_are_named() -> None:
     todo = only(todos(facts(replace(WELL, end=replace(KILLED, memory_mib=None)))))
     assert todo.commands == ("./deploy.sh logs zhihu --tail 50 -s prod",)
+
+
+def test_a_newer_failure_that_is_nobodys_task_hides_no_older_one() -> None:
+    older = (failure("UPSTREAM_UNREACHABLE", 40, ago=600),)
+    todo = only(todos(facts(replace(WELL, failure=failure("INTERNAL"), other_failures=older))))
+    assert (todo.rule, "40 calls" in todo.why) == ("failing", True)
+
+
+def test_of_several_failures_that_hold_the_worst_counts() -> None:
+    older = (failure("LOGIN_EXPIRED", ago=600),)
+    assert only(todos(facts(replace(WELL, failure=failure("BUSY"), other_failures=older)))).rule == "login"

@@ -17,6 +17,7 @@ from mcp.types import INVALID_PARAMS, CallToolResult
 from pydantic import ValidationError
 
 from dyber_kit.calling.legacy_sessions import current_session
+from dyber_kit.errors import ERROR_META, KINDS
 from dyber_kit.observing import tracing
 from dyber_kit.observing.tracing import Attributes, Kind, Span
 from dyber_kit.serving.mcp.aliases import called_tool
@@ -67,13 +68,15 @@ def client_span(method: str, params: Mapping[str, Any], version: str) -> Abstrac
 
 
 def note_result(span: Span, method: str, result: object) -> None:
-    """Mark a span as failed when the result of its request says so."""
+    """Mark a span as failed when the result of its request says so, and note the code that it has."""
     if method != "tools/call":
         return
     is_error = (
         result.get("isError") if isinstance(result, dict) else isinstance(result, CallToolResult) and result.is_error
     )
     if is_error is True:
+        if span.kind is Kind.SERVER and span.attributes.get("mcp.outcome", "tool_error") == "tool_error":
+            span.set_attribute("mcp.outcome", _code_of(result))
         span.fail("tool_error")
 
 
@@ -82,6 +85,14 @@ def note_refusal(span: Span, error: MCPError | ValidationError) -> None:
     code = str(error.error.code if isinstance(error, MCPError) else INVALID_PARAMS)
     span.set_attribute("rpc.response.status_code", code)
     span.fail(code)
+
+
+def _code_of(result: object) -> str:
+    """Return the code of a failed answer; `tool_error` without one."""
+    meta = result.get("_meta") if isinstance(result, dict) else None
+    details = meta.get(ERROR_META) if isinstance(meta, dict) else None
+    code = details.get("code") if isinstance(details, dict) else None
+    return code if isinstance(code, str) and code in KINDS else "tool_error"
 
 
 async def _record_errors(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

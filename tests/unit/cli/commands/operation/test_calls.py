@@ -120,3 +120,16 @@ def test_ctrl_c_before_the_end_of_a_list_is_an_interruption(recorded: Callable[.
     recorded(CALL, then=KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         calls.calls(as_json=True, stack="dev")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_names_that_no_call_has_are_told_with_those_that_there_are(
+    recorded: Callable[..., list[Query]], capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    recorded({"known": {"service": ["posts", "zhi\x1bhu"], "outcome": ["BUSY"], "new": ["x"]}})
+    calls.calls(service="nope", outcome="nah", as_json=as_json, stack="dev")
+    printed = capsys.readouterr()
+    told = " ".join(printed.err.split())
+    assert printed.out == ""
+    assert "No call of the service nope is recorded, but calls of: posts, zhiU+001Bhu" in told
+    assert "No call has the outcome nah" in told and "BUSY" in told
