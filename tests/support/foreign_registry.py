@@ -60,6 +60,7 @@ class FakeRegistry:
         secrets: The secrets with which remote servers were asked.
         published: By version, when it was published; without it, it is old.
         locked_before: The moments until which new packages may have been published, for each lock that was written.
+        notes: What a listing says of tools that are repaired or not served.
     """
 
     versions: dict[str, list[str]] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class FakeRegistry:
     secrets: list[dict[str, str]] = field(default_factory=list)
     published: dict[str, datetime] = field(default_factory=dict)
     locked_before: list[datetime | None] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put this registry in the place of the real ones."""
@@ -157,7 +159,7 @@ class FakeRegistry:
         assert spec.source
         reference = spec.source.reference
         text = lock_text(spec.name, self.tools.get(reference, {"forecast": tool()}), self.others.get(reference, {}))
-        return Listed(text, parse_contract(text, spec.name))
+        return Listed(text, parse_contract(text, spec.name), self.notes)
 
     def _start(self, spec: ServiceSpec, secrets: Mapping[str, SecretStr]) -> None:
         self.secrets.append({name: value.get_secret_value() for name, value in secrets.items()})

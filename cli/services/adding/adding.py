@@ -153,7 +153,7 @@ class Adder(Workshop):
             findings(folder, contract, self._catalog, details),
             details,
             size_of(made.image),
-            (*made.remarks, *not_looked_into(source, details)),
+            (*made.remarks, *made.listed.notes, *not_looked_into(source, details)),
         )
 
 

@@ -15,7 +15,7 @@ from cli.system.errors import StackError
 from infra.parts.data_volumes import DATA_FOLDER
 from infra.parts.service import PYTHON
 from infra.services.catalog import ServiceSpec
-from infra.services.contract import Contract, contract_text, parse_contract
+from infra.services.contract import Contract, contract_text, listing_notes, parse_contract
 from messages import tr
 
 _SECONDS = 150
@@ -31,10 +31,11 @@ class ListingError(StackError):
 
 @dataclass(frozen=True)
 class Listed:
-    """The tools of a server: the text of its lock file, and the contract in it."""
+    """The tools of a server: the text of its lock file, the contract in it, and what is repaired or not served."""
 
     text: str = field(repr=False)
     contract: Contract
+    notes: tuple[str, ...] = ()
 
 
 def era(spec: ServiceSpec, image: str, secrets: Mapping[str, SecretStr]) -> str:
@@ -48,8 +49,9 @@ def tools(spec: ServiceSpec, image: str, secrets: Mapping[str, SecretStr]) -> Li
     A server that runs in the image is started without a network and with placeholders in place of secrets; a remote
     server is asked with `secrets`.
     """
-    text = contract_text(_run(spec, image, [], secrets))
-    return Listed(text, parse_contract(text, spec.name))
+    output = _run(spec, image, [], secrets)
+    text = contract_text(output)
+    return Listed(text, parse_contract(text, spec.name), listing_notes(output))
 
 
 def _run(spec: ServiceSpec, image: str, options: list[str], secrets: Mapping[str, SecretStr]) -> str:

@@ -114,7 +114,7 @@ class Updater(Workshop):
                 tuple(item for item in tool_kinds.kinds(after, decided) if item.name not in contract.tools),
                 tuple(item for item in new if _identity(item) not in known),
                 _other_keys(before, made.content["source"], kind),
-                (*remarks, *made.remarks, *not_looked_into(source, looked)),
+                (*remarks, *made.remarks, *made.listed.notes, *not_looked_into(source, looked)),
             )
             if not update:
                 return self._told_anew(folder, spec.name, after, looked)

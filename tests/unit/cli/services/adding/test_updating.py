@@ -182,3 +182,12 @@ def test_a_package_that_cannot_be_looked_into_is_updated_and_that_is_told(
     [update] = workshop.update()
     assert any("S02" in remark for remark in update.remarks)
     assert workshop.spec.source and workshop.spec.source.npm == NEW
+
+
+def test_tools_that_are_not_served_are_told_when_adding_and_updating(
+    workshop: Workshop, npm: SourceRequest, registry: FakeRegistry
+) -> None:
+    registry.notes = ("tool bad name! is not served",)
+    assert registry.notes[0] in workshop.add(npm).remarks
+    [update] = workshop.update()
+    assert registry.notes[0] in update.remarks
