@@ -124,6 +124,7 @@ def test_the_quick_check_of_plain_schemas_says_the_same_as_the_whole_one(value: 
         ({"name": "a", "toolCallId": "call_1", "sessionId": "s", "action": "sendMessage"}, {"name": "a"}, []),
         ({"name": "a", "toolCallId": "call_1", "size": "5"}, {"name": "a", "size": 5}, []),
         ({"name": "a", "sizes": 5}, {"name": "a"}, ["sizes"]),
+        ({"name": "a", "language": "go"}, {"name": "a"}, ["language"]),
     ],
 )
 def test_arguments_that_a_closed_schema_does_not_know_are_ignored(given: Any, read: Any, warned: list[str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dyber_kit.calling.arguments.reading import ignored_argument, resembling_names
+from dyber_kit.calling.arguments.reading import ignored_arguments
 from dyber_kit.calling.arguments.rules import allowed
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import joined_sentences, tr, tr_lazy
@@ -190,7 +190,7 @@ def read_object(given: Any, schema: dict[str, Any], checker: Checker) -> ReadObj
 
     Arguments that fit the schema are passed as they are. In others, `null` or an empty text for an argument that may be
     left out is left out, a text with JSON is read where it does not fit as a text, and what the schema does not declare
-    is ignored where it allows nothing else; `warnings` names what resembles a declared name.
+    is ignored, with a warning, where it allows nothing else.
 
     Raises:
         ServiceError: INVALID_ARGUMENT: they do not fit; the message names each place and rule.
@@ -204,8 +204,7 @@ def read_object(given: Any, schema: dict[str, Any], checker: Checker) -> ReadObj
         repaired = _repaired(known, schema, {path.partition(".")[0] for path, _ in problems})
         if repaired != arguments:
             if unknown:
-                resembling = resembling_names(arguments, schema.get("properties") or {})
-                warnings = [ignored_argument(name, suggestion) for name, suggestion in resembling.items()]
+                warnings = ignored_arguments(arguments, schema.get("properties") or {})
             arguments, problems = repaired, checker.problems(repaired)
     if problems:
         listed = "; ".join(f"{path}: {rule}" for path, rule in problems)

@@ -73,14 +73,10 @@ def read_arguments(
     given_all = _as_object(given, declared)
     settled = settled or {}
     sent = {name: value for name, value in given_all.items() if name not in settled}
-    resembling = resembling_names(sent, declared)
+    resembling = _resembling(sent, declared)
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    warnings = [ignored_argument(name, declared_name) for name, declared_name in resembling.items()]
-    expected = {*declared, *resembling, *_ADDED_BY_CLIENTS, ""}
-    others = [name for name in sent if name not in expected]
-    if others:
-        warnings.append(tr("These arguments do not exist and were ignored: {names}", names=_listed(others)))
+    warnings = ignored_arguments(sent, declared)
     for name, only_value in settled.items():
         if given_all.get(name) not in (None, "", _NULL, only_value):
             warnings.append(tr("{name} can only be {value}; the given value was ignored", name=name, value=only_value))
@@ -115,7 +111,7 @@ def read_arguments(
         raise _refusal(_broken_bounds(error, values, declared), list(declared)) from None
 
 
-def resembling_names(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
+def _resembling(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> dict[str, str]:
     """Return, by unknown name, the declared name that it resembles; names that were sent themselves are left out."""
     unused = [name for name in declared if name not in sent]
     unknown = [name for name in sent if name not in declared][:_MAX_NAMES]
@@ -123,13 +119,22 @@ def resembling_names(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> 
     return {name: match for name, match in matches.items() if match}
 
 
-def ignored_argument(name: str, suggestion: str) -> str:
-    """Return the warning about an unknown name that resembles a declared one."""
-    return tr(
-        "There is no argument {name}, it was ignored; did you mean {suggestion}?",
-        name=shown_name(name),
-        suggestion=suggestion,
-    )
+def ignored_arguments(sent: Mapping[str, Any], declared: Mapping[str, Rules]) -> list[str]:
+    """Return warnings about the names in `sent` that are not declared; none about those that clients add to each call."""
+    resembling = _resembling(sent, declared)
+    warnings = [
+        tr(
+            "There is no argument {name}, it was ignored; did you mean {suggestion}?",
+            name=shown_name(name),
+            suggestion=suggestion,
+        )
+        for name, suggestion in resembling.items()
+    ]
+    expected = {*declared, *resembling, *_ADDED_BY_CLIENTS, ""}
+    others = [name for name in sent if name not in expected]
+    if others:
+        warnings.append(tr("These arguments do not exist and were ignored: {names}", names=_listed(others)))
+    return warnings
 
 
 def shown_name(name: str) -> str:
