@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from dyber_kit.bridge.contract import unlisted_reason
 from dyber_kit.bridge.listing import Item, Lock, compare, read_listing
 from dyber_kit.bridge.masking import Masker
 from dyber_kit.bridge.offering.results import read_result
 from dyber_kit.bridge.offering.schemas import Checker, ReadObject, read_object
 from dyber_kit.bridge.settings import Values
+from dyber_kit.bridge.transports.child_log import ChildLog
 from dyber_kit.bridge.transports.framing import LineBuffer, TooLong, read_message
 from dyber_kit.errors import ErrorCode, ServiceError
 from dyber_kit.language import using_language
@@ -274,3 +276,9 @@ def test_a_header_gets_the_value_of_a_secret_and_a_missing_one_is_named(monkeypa
         Values(settings).headers()
     monkeypatch.setenv("KEY", "0123456789")
     assert Values(settings).headers() == {"Authorization": "Bearer 0123456789"}
+
+
+def test_the_reason_why_a_server_cannot_be_listed_has_no_secret() -> None:
+    error = RuntimeError("404 for https://example.org/sse?key=sk-0123456789")
+    told = unlisted_reason(settings_of(), error, Masker(["sk-0123456789"]), ChildLog(Masker([])))
+    assert "key=***" in told and "sk-0" not in told

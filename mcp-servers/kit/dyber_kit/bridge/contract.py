@@ -110,7 +110,7 @@ async def _listed(settings: BridgeSettings, placeholder: str | None) -> tuple[Ab
                 about = await link.handshake()
                 return about, read_all(await link.list_all(), settings.leave_out)
     except Exception as error:
-        raise HandshakeError(_reason(settings, error, log)) from error
+        raise HandshakeError(unlisted_reason(settings, error, masker, log)) from error
 
 
 @asynccontextmanager
@@ -125,13 +125,16 @@ async def _linked(settings: BridgeSettings, values: Values, masker: Masker, log:
             tasks.cancel_scope.cancel()
 
 
-def _reason(settings: BridgeSettings, error: BaseException, log: ChildLog) -> str:
+def unlisted_reason(settings: BridgeSettings, error: BaseException, masker: Masker, log: ChildLog) -> str:
+    """Return why a server could not be listed, with the last lines that it wrote, and without secrets."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, TimeoutError):
         reason = tr("the server did not list its tools within {seconds:g} s", seconds=settings.startup_seconds)
     else:
-        reason = tr("the server did not list its tools: {detail}", detail=str(error) or type(error).__name__)
+        reason = tr(
+            "the server did not list its tools: {detail}", detail=masker.text(str(error)) or type(error).__name__
+        )
     return "\n".join([reason, *log.last_lines])
 
 
