@@ -24,7 +24,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9_+/=.~!@#$%^&*-]+")
 #: Words, numbers, and both together as in gpt4, v20241022, 4o and 32b.
 _PLAIN = re.compile(r"[A-Za-z]?[a-z]{2,}\d{0,4}|[A-Z]{2,}\d{0,4}|[A-Za-z]?\d{1,14}|\d{1,4}[A-Za-z]{1,3}|[A-Za-z]")
 #: Words without a space between them, as in readOnlyMode and MyServer2024.
-_JOINED_WORDS = re.compile(r"(?:[A-Z][a-z])?(?:[A-Za-z]?[a-z]{2,}|[A-Z]{2,5}(?![a-z]))+\d{0,8}")
+#: What the words matched is not tried in other ways, which would take very long for long texts.
+_JOINED_WORDS = re.compile(r"(?:[A-Z][a-z])?(?>(?:[A-Za-z]?[a-z]{2,}|[A-Z]{2,5}(?![a-z]))+)\d{0,8}")
 
 
 def looks_random(text: str, shortest: int = SHORTEST) -> bool:

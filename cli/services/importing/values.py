@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -82,6 +82,11 @@ class Values:
                 request.ask(Question(name, description, placeholder=text[:60]))
                 return
             text = answer
+            if may_be_secret(text):
+                request.note(mark("{name} is taken as a secret, because its value looks like one"), name=name[:60])
+                known = self._called(name, secret_name(name, request.name))
+                request.secrets[known] = WantedSecret(known, required, description, SecretStr(text))
+                return
         request.environment[self._called(name, variable_name(name, request.name))] = text
 
     def header(
@@ -111,6 +116,7 @@ class Values:
         result: list[str] = []
         positions: list[int] = []
         hidden: list[str] = []
+        answered: set[int] = set()
         for position, argument in enumerate(arguments, 1):
             expanded = self.placeholders.expand(argument, may_stay=False)
             if expanded.secret:
@@ -122,6 +128,7 @@ class Values:
             if self._is_answered(expanded):
                 if stands_for_a_value(text) and text and not secret_arguments((*result[-1:], text)):
                     text = self._answer(f"argument-{position}", text)
+                    answered.add(position)
                 if not (result and text == DATA == result[-1]):
                     result.append(text)
                     positions.append(position)
@@ -131,16 +138,21 @@ class Values:
                        names=", ".join(names)),
                 remark(mark("if the server also takes it from a variable: leave the argument out, and give --secret NAME")),
             )  # fmt: skip
-        self._refuse_possible_secrets(result, positions)
+        self._refuse_possible_secrets(result, positions, answered)
         if any(DATA in argument for argument in result):
             self.request.data = True
         self.request.arguments = tuple(result)
 
-    def _refuse_possible_secrets(self, arguments: Sequence[str], positions: Sequence[int]) -> None:
-        """Raise RefusedError if an argument looks like a secret, unless the user gave the same text as an answer too."""
+    def _refuse_possible_secrets(
+        self, arguments: Sequence[str], positions: Sequence[int], answered: Collection[int]
+    ) -> None:
+        """Raise RefusedError if an argument looks like a secret, unless the user gave the same text as an answer too.
+
+        In the positions `answered`, the answer is the only place where the user gave it.
+        """
         for index, option in possible_secrets(arguments).items():
             key = f"argument-{positions[index]}"
-            if self.placeholders.answers.get(key) == arguments[index]:
+            if positions[index] not in answered and self.placeholders.answers.get(key) == arguments[index]:
                 continue
             shown = f"{positions[index]}, {option}" if option else f"{positions[index]}"
             raise RefusedError(

@@ -103,8 +103,22 @@ def test_a_public_value_is_taken_when_it_is_given_again() -> None:
 
 
 def test_an_answer_in_place_of_a_placeholder_may_not_be_a_secret() -> None:
-    with pytest.raises(RefusedError, match="looks like a secret"):
-        request(f"npx -y x -s {SECRET}", argument_1=SECRET)
+    for key in ("YOUR_KEY", "<key>"):
+        with pytest.raises(RefusedError, match="looks like a secret"):
+            request(f"npx -y x -k {key}", argument_2=SECRET)
+
+
+def test_an_answer_in_place_of_a_variable_s_placeholder_becomes_a_secret_if_it_looks_like_one() -> None:
+    made = SourceRequest()
+    values = Values(made, Placeholders(answers={"DATABASE_URI": "postgres://u:pw12@db/x", "MODE": "fast"}))
+    values.variable("DATABASE_URI", "<dsn>")
+    values.variable("MODE", "<mode>")
+    assert made.environment == {"MODE": "fast"}
+    assert list(made.secrets) == ["DATABASE_URI"]
+
+
+def test_a_long_text_of_letters_is_looked_at_in_a_reasonable_time() -> None:
+    assert looks_random("abcdefgh" * 50 + "1b-") is True
 
 
 def test_a_variable_whose_value_looks_like_a_secret_becomes_one() -> None:
