@@ -72,6 +72,8 @@ def update_service(
             err.print(tr("Cancelled; nothing half done is left."))
             raise typer.Exit(INTERRUPTED) from None
     if not changed:
+        for text in updater.remarks:
+            out.print(Text(text, style="yellow"))
         out.print(tr("{name} is up to date. No changes.", name=name), markup=False)
         return
     out.print(f"[green]✓[/] {tr('Updated mcp-servers/{name}', name=name)}")

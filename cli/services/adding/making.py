@@ -47,6 +47,7 @@ class Made:
         report: What its lock holds.
         listed: Its tools.
         image: The name of its image.
+        is_kept: Whether the version of its program is the one before, which may be young.
     """
 
     content: dict[str, Any]
@@ -55,6 +56,7 @@ class Made:
     listed: Listed = field(default_factory=lambda: Listed("", Contract({})))
     image: str = ""
     lock_of: object = None
+    is_kept: bool = False
 
 
 #: Makes a block in which an image is built.
@@ -87,13 +89,14 @@ class Maker:
         transports: Sequence[str],
         *,
         upgrade: bool = False,
+        is_kept: bool = False,
     ) -> Made:
         """Lock, build and ask the server in `folder`, over the first of `transports` that works.
 
-        With `upgrade`, what it depends on gets its newest versions too. Raises StackError, ConfigurationError,
-        EngineError, SetupError.
+        With `upgrade`, what it depends on gets its newest versions too. A version that `is_kept` may be younger than
+        what is locked anew. Raises StackError, ConfigurationError, EngineError, SetupError.
         """
-        made = Made(content)
+        made = Made(content, is_kept=is_kept)
         failures: dict[str, ListingError] = {}
         for transport in transports:
             if transport != "stdio":
@@ -151,8 +154,9 @@ class Maker:
         assert spec.source
         wanted_lock = (spec.source.reference, spec.source.requirements)
         if made.lock_of != wanted_lock:
+            before = None if made.is_kept else self._before
             made.report = locking.write_locks(
-                spec.source, folder, self._home, self._display, upgrade=upgrade, before=self._before
+                spec.source, folder, self._home, self._display, upgrade=upgrade, before=before
             )
             made.lock_of = wanted_lock
         return spec

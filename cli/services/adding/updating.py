@@ -66,7 +66,13 @@ ReviewUpdate = Callable[[Update], "tuple[Mapping[str, str], list[dict[str, str]]
 
 
 class Updater(Workshop):
-    """Updates services of foreign servers."""
+    """Updates services of foreign servers.
+
+    Attributes:
+        remarks: What is to be said of the last update, also when it changed nothing.
+    """
+
+    remarks: tuple[str, ...] = ()
 
     def update(
         self, spec: ServiceSpec, to: str, secrets: Mapping[str, SecretStr], review: ReviewUpdate, *, upgrade: bool
@@ -87,6 +93,7 @@ class Updater(Workshop):
                 )
             )
             package = replace(package, version=spec.source.version, reference=spec.source.reference)
+        self.remarks, is_kept = tuple(remarks), bool(remarks)
         with drafts.draft(self._servers, spec.name, existing=True) as folder:
             content = service_files.read(folder)
             before = dict(content["source"])
@@ -97,7 +104,10 @@ class Updater(Workshop):
             looked = self._details(spec.source)
             known = {_identity(item) for item in findings(folder, contract, self._catalog, looked)}
             content["source"] = {**content["source"], kind: package.reference}
-            made = self._maker.make(folder, content, secrets, [spec.source.transport], upgrade=upgrade)
+            transports = [spec.source.transport]
+            # What it depends on may be as young as the version that is kept.
+            upgrade = upgrade and not is_kept
+            made = self._maker.make(folder, content, secrets, transports, upgrade=upgrade, is_kept=is_kept)
             after = Contract(made.listed.contract.tools, made.listed.contract.others)
             source = load_spec(folder / SPEC_FILE, locks=False).source
             if package.reference != spec.source.reference:

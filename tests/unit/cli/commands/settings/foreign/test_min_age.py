@@ -53,10 +53,16 @@ def test_a_version_that_is_asked_for_and_too_young_is_refused(dyber: Dyber, repo
     assert repository.names == []
 
 
-def test_an_update_does_not_go_back_to_an_older_version(dyber: Dyber, repository: Repository) -> None:
+def test_an_update_does_not_go_back_to_an_older_version(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
     dyber("add-service", "--from", WEATHER, "--yes")
-    dyber("update-service", "weather", "--min-age", "7", "--yes")
+    repository.registry.locked_before.clear()
+    dyber("update-service", "weather", "--min-age", "7", "--dependencies", "--yes")
     assert reference(repository) == "@example/weather@1.1.0"
+    # A registry refuses to lock the version that stays, which is too young, with the limit.
+    assert set(repository.registry.locked_before) == {None}
+    assert "which stays" in capsys.readouterr().out
 
 
 def test_the_setting_of_the_stack_counts_without_the_option(
