@@ -74,8 +74,15 @@ def import_file(path: str, given: Given) -> ImportedFile:
         out.print(tr("No changes."))
     if problems or failures:
         missing = tr("What is missing, once it is corrected: ")
-        err.print(f"{missing}./deploy.sh add-service --import {shlex.quote(path)}", markup=False)
+        err.print(f"{missing}{_command(path, given)}", markup=False)
     return ImportedFile(added, not problems and not failures)
+
+
+def _command(path: str, given: Given) -> str:
+    """Return the command that imports again what this one did."""
+    words = ["./deploy.sh", "add-service", "--import", path, *([] if given.name is None else [given.name])]
+    words += [word for acceptance in given.accept for word in ("--accept", acceptance)]
+    return shlex.join([*words, "-s", given.stack])
 
 
 @dataclass(frozen=True)

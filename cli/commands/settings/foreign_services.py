@@ -182,8 +182,8 @@ def add_planned(
                 if failures is None:
                     raise
                 failures[item.choices.name] = _shown_failure(item.choices.name, error)
-            except typer.Exit:
-                if failures is None:
+            except typer.Exit as stopped:
+                if failures is None or stopped.exit_code == INTERRUPTED:
                     raise
                 failures[item.choices.name] = tr("it was not accepted, see above")
             else:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from cli.commands.settings import foreign_services
 from cli.configuration import config_secrets
 from cli.system.errors import StackError
+from cli.terminal.usage import INTERRUPTED
 from infra.services.catalog import load_catalog
 from tests.support.foreign_registry import tool
 from tests.unit.cli.commands.settings.foreign.conftest import SECRET, STARS, WEATHER, Dyber, Repository
@@ -74,6 +76,27 @@ def test_an_import_ends_with_what_became_of_each_entry_and_the_next_commands(
         assert any(line.startswith(entry) and words in line for line in table.splitlines()), (entry, table)
     assert "Next: ./deploy.sh\n" in table
     assert f"./deploy.sh add-service --import {file}" in shown.err.splitlines()[-1]
+
+
+def test_the_next_command_has_the_stack_the_entry_and_the_acceptances(
+    dyber: Dyber, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = repository.client_file(("unknown", {"command": "npx", "args": ["@example/unknown"]}))
+    arguments = ["--import", file, "unknown", "--accept", "S06=reviewed by hand", "-s", "test", "--yes"]
+    assert dyber("add-service", *arguments) == 1
+    expected = f"./deploy.sh add-service --import {file} unknown --accept 'S06=reviewed by hand' -s test"
+    assert expected in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_ctrl_c_at_a_question_ends_the_import(
+    dyber: Dyber, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise typer.Exit(INTERRUPTED)
+
+    monkeypatch.setattr(foreign_services, "_add_one", interrupted)
+    file = repository.client_file(("weather", WEATHER), ("stars", STARS))
+    assert dyber("add-service", "--import", file, "--yes") == INTERRUPTED
 
 
 def test_tools_that_one_server_lacks_cost_the_others_nothing(dyber: Dyber, repository: Repository) -> None:
