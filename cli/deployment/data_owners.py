@@ -48,15 +48,19 @@ def handed_over(settings: StackSettings, display: Activities) -> Iterator[None]:
     If the update fails, containers that still run get their data back. Data that cannot be given away is told and left:
     the health of the new containers decides.
     """
-    given = [kept for kept in kept_data(settings) if kept.may_belong_to_another and _give(kept, display)]
+    given: list[Kept] = []
     try:
+        for kept in kept_data(settings):
+            if kept.may_belong_to_another:
+                given.append(kept)
+                _give(kept, display)
         yield
     except BaseException:
         _give_back(given)
         raise
 
 
-def _give(kept: Kept, display: Activities) -> bool:
+def _give(kept: Kept, display: Activities) -> None:
     from cli.terminal.console import err
 
     try:
@@ -65,8 +69,6 @@ def _give(kept: Kept, display: Activities) -> bool:
     except EngineError as error:
         problem = tr("the data of {service} could not be given to user {uid}", service=kept.service, uid=kept.uid)
         err.print(f"• {problem}: {error}", markup=False)
-        return False
-    return True
 
 
 def _give_back(given: Sequence[Kept]) -> None:

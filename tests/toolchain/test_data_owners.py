@@ -85,6 +85,23 @@ def test_a_service_whose_port_changes_gets_its_data_and_has_them_back_if_the_upd
     assert owners(volume) == {f"{NOW}:{NOW}"}
 
 
+def test_data_that_was_handed_over_in_part_is_given_back(
+    settings: StackSettings, volume: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_as(BEFORE, volume, "sleep 600", "--detach")
+    give = volumes.give
+
+    def give_in_part(volume: str, user: int) -> None:
+        give(volume, user)
+        if user == NOW:
+            raise EngineError("the engine has stopped", "start it")
+
+    monkeypatch.setattr(volumes, "give", give_in_part)
+    with pytest.raises(KeyboardInterrupt), Activities() as display, data_owners.handed_over(settings, display):
+        raise KeyboardInterrupt
+    assert owners(volume) == {f"{BEFORE}:{BEFORE}"}
+
+
 def test_nothing_is_looked_at_when_the_containers_have_the_right_user(
     settings: StackSettings, volume: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
