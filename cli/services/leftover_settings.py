@@ -92,6 +92,8 @@ class _Editor:
         secrets = values.get("secrets") or {}
         self.secrets += [dotted(("services", service, "secrets", name)) for name in secrets]
         self.settings += [dotted(("services", service, key)) for key in values if key != "secrets"]
+        if not values:
+            self.settings.append(dotted(("services", service)))
         write(self.file, ("services", service), None, self._tree)
 
     def _scopes_of_clients(self, service: str) -> None:
@@ -99,9 +101,10 @@ class _Editor:
         for client in list(clients) if isinstance(clients, dict) else ():
             services = self._at(("clients", client, "services")) or {}
             # Without any service the client could call all of them.
-            if service in services and len(services) > 1:
+            if isinstance(services, dict) and service in services and len(services) > 1:
                 self._remove(("clients", client, "services", service))
-            if service in (self._at(("clients", client, "accounts")) or {}):
+            accounts = self._at(("clients", client, "accounts"))
+            if isinstance(accounts, dict) and service in accounts:
                 self._remove(("clients", client, "accounts", service))
 
     def _groups(self, service: str, catalog: Mapping[str, ServiceSpec]) -> None:

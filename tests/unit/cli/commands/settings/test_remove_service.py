@@ -17,6 +17,7 @@ from cli.app import app
 from cli.commands.settings import services
 from cli.engine.stored_data import StoredData
 from cli.services import removal
+from cli.services.leftover_settings import without_service
 from infra.services.catalog import load_catalog
 
 REPOSITORY = Path(__file__).resolve().parents[5]
@@ -194,6 +195,17 @@ def test_its_settings_and_secrets_go_from_every_stack_file(
     left = (repository / "Pulumi.prod.yaml").read_text()
     assert "weibo" not in left and "# A comment stays." in left and "template: {cpus: 1}" in left
     assert "weibo" not in (repository / "Pulumi.test.yaml").read_text()
+
+
+def test_an_entry_without_settings_goes_too(dyber: Dyber, repository: Path) -> None:
+    (repository / "Pulumi.test.yaml").write_text("config:\n  dyber:profiles: [dev]\n  dyber:services: {weibo: {}}\n")
+    assert dyber("weibo", "--yes") == 0
+    assert "weibo" not in (repository / "Pulumi.test.yaml").read_text()
+
+
+def test_a_client_whose_services_are_a_list_keeps_them(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.prod.yaml").write_text("config:\n  dyber:clients: {pet: {services: [weibo, template]}}\n")
+    assert without_service(tmp_path, {}, "weibo") == []
 
 
 def test_without_consent_the_stack_files_stay(dyber: Dyber, repository: Path) -> None:
