@@ -114,6 +114,17 @@ def _is_polling(line: str) -> bool:
     return _POLLING in line and '"level":"INFO"' in line and _FAILED.search(line) is None
 
 
+def _lines_back(member: Member, read: int, tail: int) -> int:
+    """Return how many of the last `read` lines hold the last `tail` that are shown."""
+    result = subprocess.run(
+        ["docker", "logs", "--tail", str(read), member.id],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False,
+    )  # fmt: skip
+    lines = result.stdout.splitlines()
+    shown = [number for number, line in enumerate(lines) if not _is_polling(line)]
+    return len(lines) - shown[-min(tail, len(shown))] if shown and tail else 0
+
+
 def _label(member: Member) -> str:
     return member.service if member.replica == 1 else f"{member.service}-{member.replica}"
 
@@ -123,9 +134,11 @@ def _stream(
 ) -> tuple[subprocess.Popen[str], threading.Thread]:
     """Start copying a container's log to stdout line by line; return the process and the thread that do it."""
     # A program can be ended at any moment while it waits for lines; a request of the SDK cannot.
-    read = tail if polling or follow else max(tail * _POLLING_PER_LINE, _LEAST_READ) if tail else 0
-    command = ["docker", "logs", "--tail", str(read), *(["--follow"] if follow else []), member.id]
+    read = tail if polling else max(tail * _POLLING_PER_LINE, _LEAST_READ) if tail else 0
     try:
+        if follow and not polling:
+            read = _lines_back(member, read, tail)
+        command = ["docker", "logs", "--tail", str(read), *(["--follow"] if follow else []), member.id]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
         )

@@ -51,3 +51,9 @@ def test_polling_is_shown_when_it_is_asked_for(printed: Any) -> None:
 
 def test_followed_lines_leave_it_out_too(printed: Any) -> None:
     assert printed([POLLING, CALL, POLLING], tail=10, follow=True) == [CALL]
+
+
+def test_following_begins_with_the_last_lines_that_say_something(printed: Any) -> None:
+    assert printed([CALL, FAILED, *[POLLING] * 90], tail=1, follow=True) == [FAILED]
+    assert printed([CALL, FAILED, *[POLLING] * 90], tail=2, follow=True) == [CALL, FAILED]
+    assert printed([POLLING] * 9, tail=2, follow=True) == []
