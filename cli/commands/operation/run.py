@@ -18,6 +18,7 @@ from cli.inventory.members import GONE, START_ORDER, Member, chosen
 from cli.system.errors import StackError
 from cli.terminal.console import Activities, out
 from cli.terminal.usage import examples
+from infra.schema.problems import ConfigurationError
 from messages import tr
 from toolchain.home import DyberHome
 
@@ -132,10 +133,18 @@ def _restart(member: Member, deployment: Deployment, everything: list[Member], d
         with engine.asking() as client:
             client.restart(member.id, timeout=seconds)
         wait_until_well(member, display)
-        if member.service in deployment.missing_secrets():
+        if member.kind == "server" and _lacks_secrets(member.service, deployment):
             return  # It is never ready without them.
         if member.kind in ("server", "hub") and any(other.kind == "gateway" and other.running for other in everything):
             _wait_until_ready(member.service, replicas, deployment, display)
+
+
+def _lacks_secrets(service: str, deployment: Deployment) -> bool:
+    """Return whether a service lacks required secrets; not if the stack cannot be read, which a deployment reports."""
+    try:
+        return service in deployment.missing_secrets()
+    except ConfigurationError:
+        return False
 
 
 def wait_until_well(member: Member, display: Activities) -> None:
