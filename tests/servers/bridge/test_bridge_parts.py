@@ -250,9 +250,13 @@ def test_a_secret_of_several_lines_is_masked_by_lines_and_as_json(secret: str, t
     assert "***" in masked and "MIIEvQ" not in masked and "AAECAw" not in masked
 
 
-def test_addresses_and_short_lines_in_a_secret_are_no_secrets() -> None:
-    text = "POST https://oauth2.example/token {}"
-    assert Masker([ACCOUNT]).text(text) == text
+def test_ordinary_words_in_a_long_secret_are_no_secrets() -> None:
+    kubeconfig = "apiVersion: v1\nserver: https://k8s.example:6443\ntoken: kubeconfig-0123456789\n"
+    tokens = json.dumps({"token_type": "Bearer authentication", "access_token": "at-0123456789abc"})
+    masker = Masker([ACCOUNT, kubeconfig, tokens])
+    text = "POST https://oauth2.example/token {} Bearer authentication apiVersion: v1 server: https://k8s.example:6443"
+    assert masker.text(text) == text
+    assert masker.text("at-0123456789abc") == "***"
 
 
 def test_a_structure_that_only_wraps_a_text_is_cut_like_the_text() -> None:

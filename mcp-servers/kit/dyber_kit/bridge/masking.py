@@ -11,10 +11,10 @@ from urllib.parse import quote
 MASK = "***"
 # Shorter values, such as a number, occur in ordinary texts.
 _SHORTEST = 6
-# The same for a line of a longer secret, such as a key in PEM; logs are masked line by line.
+# The same for a part of a secret: a line of a key in PEM, as logs are masked line by line, or a value in JSON.
 _SHORTEST_LINE = 12
-_PEM_BORDER = "-----"
-_SECRET_NAME = re.compile("key|secret|token|password", re.IGNORECASE)
+_PEM = re.compile(r"-----BEGIN [^\n]*-----\s(.*?)-----END ", re.DOTALL)
+_SECRET_NAME = re.compile("(key|secret|token|password)(?!_?(type|uri|url)$)", re.IGNORECASE)
 
 
 class Masker:
@@ -49,11 +49,10 @@ class Masker:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """Yield a secret, its lines, and the secret values in it if it is a JSON object, such as a service account's key."""
+    """Yield a secret, the lines of keys in it, and its secret values if it is a JSON object, as for a service account."""
     yield secret
-    lines = [line.strip() for line in secret.splitlines()]
-    if len(lines) > 1:
-        yield from (line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith(_PEM_BORDER))
+    for key in _PEM.finditer(secret):
+        yield from (line for line in map(str.strip, key[1].splitlines()) if len(line) >= _SHORTEST_LINE)
     if secret.lstrip().startswith("{"):
         try:
             yield from _named_secrets(json.loads(secret))
@@ -62,12 +61,13 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def _named_secrets(value: Any) -> Iterator[str]:
-    """Yield the texts in a JSON value whose name says that they are secret; addresses are not."""
+    """Yield the texts in a JSON value whose name says that they are secret; addresses and short words are not."""
     for name, inner in value.items() if isinstance(value, dict) else ():
         if isinstance(inner, dict):
             yield from _named_secrets(inner)
-        elif isinstance(inner, str) and _SECRET_NAME.search(name) and not inner.startswith(("http://", "https://")):
-            yield from _parts(inner)
+        elif isinstance(inner, str) and len(inner) >= _SHORTEST_LINE and _SECRET_NAME.search(name):
+            if not inner.startswith(("http://", "https://")):
+                yield from _parts(inner)
 
 
 def _forms(part: str) -> Iterator[str]:
