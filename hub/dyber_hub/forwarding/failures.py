@@ -47,6 +47,9 @@ _STATUSES = {
 }
 #: Failures after which the call may have been carried out, so that nothing may suggest to repeat it.
 _MAY_HAVE_RUN = {Reason.SERVICE_TIMEOUT, Reason.CONNECTION_LOST, Reason.BAD_ANSWER}
+#: Failures that no program should repeat a call after by itself: the gateway does not tell the hub whether a call reached
+#: a service that ended then.
+_NOT_TO_BE_REPEATED = _MAY_HAVE_RUN | {Reason.SERVICE_DOWN}
 
 
 class Failure(Exception):
@@ -98,7 +101,7 @@ class Failure(Exception):
         """Return the failure for programs."""
         details: Item = {
             "code": str(self.reason),
-            "retryable": self.reason not in _MAY_HAVE_RUN,
+            "retryable": self.reason not in _NOT_TO_BE_REPEATED,
             "retry_after_seconds": self.retry_after,
             "service": self.service,
             "request_id": self.request_id,

@@ -53,7 +53,7 @@ async def test_a_refusal_of_the_gateway_becomes_words_with_its_seconds(hub, gate
     assert response.status_code == 200
     assert failure_of(answer_in(response)) == {
         "code": code,
-        "retryable": code != "service_timeout",
+        "retryable": code not in ("service_timeout", "service_down"),
         "retry_after_seconds": seconds,
         "service": "beta",
         "request_id": "request-2",
