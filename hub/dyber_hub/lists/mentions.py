@@ -15,8 +15,9 @@ from dyber_hub.views import NAME, View
 # Where a sentence ends: behind its mark. In "e.g. this", none does.
 _SENTENCE_END = re.compile(r"(?<=[。！？；])(?![”’」』）])|(?<=[.;!?])(?<!e\.g\.)(?<!i\.e\.)(?=\s)")
 _MARKER = re.compile(r"\s*(?:(?:[-*+•]|\d+[.)])\s+|\d+、)?")
-# Other names could be ordinary words, such as `search`; they count only in the texts of their own service.
+# Other names could be ordinary words, such as `search`; they count only in quotes, and in texts of their own service.
 _IS_SURELY_A_NAME = re.compile(r"[A-Za-z0-9][_.-][A-Za-z0-9]|[a-z][A-Z]|[A-Za-z][0-9]")
+_QUOTES = tuple("`'\"“‘「『")
 
 
 class Mentions:
@@ -62,10 +63,17 @@ class Mentions:
         if not kept:
             return None
         text = "".join(kept).lstrip()
-        return line[:begin] + NAME.sub(lambda name: self._shown(name[0], service) or name[0], text)
+        return line[:begin] + NAME.sub(lambda found: self._shown_at(found, service) or found[0], text)
 
     def _names_missing(self, sentence: str, service: str | None) -> bool:
-        return any(self._shown(name, service) is None for name in NAME.findall(sentence))
+        return any(self._shown_at(found, service) is None for found in NAME.finditer(sentence))
+
+    def _shown_at(self, found: re.Match[str], service: str | None) -> str | None:
+        """Return what the caller calls what stands at a place of a text, as `_shown` does."""
+        name = found[0]
+        if not _IS_SURELY_A_NAME.search(name) and found.string[found.start() - 1 : found.start()] not in _QUOTES:
+            return name
+        return self._shown(name, service)
 
     def _shown(self, name: str, service: str | None) -> str | None:
         """Return what the caller calls the tool that a name means; None when it lacks that tool.

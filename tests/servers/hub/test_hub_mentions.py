@@ -76,7 +76,8 @@ def test_names_at_the_hub_are_used_in_the_texts_of_all_services() -> None:
 
 def test_a_word_that_is_also_a_name_counts_in_the_texts_of_its_own_service_only() -> None:
     mentions = Mentions(View(live({})), parse_hub_scope(["notes=tools:notes_read clock=all"], required=True))
-    assert mentions.fitted("You may search. Be quick.", "notes") == "Be quick."
+    assert mentions.fitted("You may `search`. Be quick.", "notes") == "Be quick."
+    assert mentions.fitted("You may search. Be quick.", "notes") == "You may search. Be quick."
     assert mentions.fitted("You may search. Be quick.", "clock") == "You may search. Be quick."
     assert mentions.fitted("You may search. Be quick.") == "You may search. Be quick."
 
