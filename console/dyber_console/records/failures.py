@@ -117,14 +117,11 @@ def _settings(store: Store, call: Call) -> tuple[str, ...]:
 
 def _end(store: Store, service: str, kind: _Kind) -> int:
     """Return the id of the newest call that showed that a kind of failure did not hold any more; 0 without one."""
-    if kind.outcome in UNANSWERED:
-        # Outcomes of services are codes in capital letters, and a few others.
-        row = store.db.execute(
-            "SELECT id FROM calls INDEXED BY calls_by_service WHERE service = ? AND is_call = 1 AND tool <> '' "
-            f"AND (outcome IN ({_marks(_OF_SERVICES)}) OR outcome GLOB '[A-Z]*') ORDER BY id DESC LIMIT 1",
-            (service, *_OF_SERVICES),
-        ).fetchone()
-        return int(row[0]) if row else 0
+    # A call whose tool is not known may have been of any tool.
+    if kind.outcome in UNANSWERED or "" in kind.tools:
+        answered = _answered_after(store, service, kind.newest)
+        if answered:
+            return answered
     ending = ("ok", *_ANSWERED) if kind.outcome in _ENDED_BY_ANSWERS else ("ok",)
     newest = [
         store.db.execute(
@@ -136,6 +133,20 @@ def _end(store: Store, service: str, kind: _Kind) -> int:
         if tool
     ]
     return max((number for number in newest if number is not None), default=0)
+
+
+def _answered_after(store: Store, service: str, newest: int) -> int:
+    """Return the id of a call after the call `newest` that the service itself answered; 0 without one.
+
+    Only later calls are read, of which there are few while a failure lasts.
+    """
+    # Outcomes of services are codes in capital letters, and a few others.
+    row = store.db.execute(
+        "SELECT id FROM calls INDEXED BY calls_by_service WHERE service = ? AND is_call = 1 AND tool <> '' "
+        f"AND id > ? AND (outcome IN ({_marks(_OF_SERVICES)}) OR outcome GLOB '[A-Z]*') ORDER BY id DESC LIMIT 1",
+        (service, newest, *_OF_SERVICES),
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _marks(values: Collection[object]) -> str:

@@ -21,6 +21,8 @@ MOST_SPANS = 400_000
 _DROPPED_SHARE = 20
 #: How far the clocks of the gateway and of a service may differ when a span is joined to its call, in seconds.
 _CLOCKS_SECONDS = 2.0
+#: How long before or after a call the call is looked for that passed it on, in seconds; a trace may go on for hours.
+_LONGEST_CALL = 600.0
 
 #: Name of the hub as a service, and how the paths begin under which it passes calls on.
 HUB = "hub"
@@ -125,7 +127,7 @@ class Store:
                     else:
                         self._set_other_request(int(identifier or 0))
                 if call.service == HUB or call.path.startswith(_RELAYED):
-                    self._leave_out_passed_on(call.trace_id)
+                    self._leave_out_passed_on(call.trace_id, call.at)
                 count += 1
         self.version += count
         return count
@@ -179,7 +181,7 @@ class Store:
         if during:
             nearest = min(during, key=lambda row: abs(row["at"] - span.start))
             self._set_outcome(nearest["id"], span.tool, span.outcome, nearest["outcome"])
-            self._leave_out_passed_on(span.trace_id)
+            self._leave_out_passed_on(span.trace_id, span.start)
 
     def _set_outcome(self, identifier: int, tool: str, outcome: str, logged: str) -> None:
         # What the gateway saw fail did not reach the caller, whatever the service says.
@@ -200,14 +202,15 @@ class Store:
         if row is not None:
             self._note_change(row[0])
 
-    def _leave_out_passed_on(self, trace_id: str) -> None:
-        """Count calls that the hub passed on only once: as those of the services."""
+    def _leave_out_passed_on(self, trace_id: str, at: float) -> None:
+        """Count calls that the hub passed on only once, as those of the services; those of a trace at about a time."""
         rows = self.db.execute(
-            "UPDATE calls AS outer SET is_call = 0 WHERE trace_id = ? AND service = ? AND is_call = 1 AND EXISTS ("
+            "UPDATE calls AS outer SET is_call = 0 WHERE trace_id = ? AND service = ? AND is_call = 1 "
+            "AND at BETWEEN ? AND ? AND EXISTS ("
             "SELECT 1 FROM calls AS inner WHERE inner.trace_id = outer.trace_id AND inner.is_call = 1 "
             "AND json_extract(inner.details, '$.path') LIKE ? AND outer.tool IN ('', 'call_tool', inner.tool) "
             "AND inner.at BETWEEN outer.at - ? AND outer.at + outer.seconds + ?) RETURNING half",
-            (trace_id, HUB, f"{_RELAYED}%", _CLOCKS_SECONDS, _CLOCKS_SECONDS),
+            (trace_id, HUB, at - _LONGEST_CALL, at + _LONGEST_CALL, f"{_RELAYED}%", _CLOCKS_SECONDS, _CLOCKS_SECONDS),
         ).fetchall()
         for row in rows:
             self._note_change(row[0])
