@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.services.sources.details import npm_details, python_details
+from infra.services.contract import contract_text
 from infra.services.foreign_catalog import load
 from infra.services.scan import Package, read_sources
 from infra.services.source import Source
@@ -155,4 +156,4 @@ def contract(server: Server, command: Sequence[str], folder: Path, *options: str
     )  # fmt: skip
     if done.returncode:
         raise ListingFailed((done.stderr or done.stdout).strip()[-600:])
-    return done.stdout
+    return contract_text(done.stdout)
