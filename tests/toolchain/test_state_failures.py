@@ -117,7 +117,7 @@ def test_doctor_shows_backend_and_secrets_provider_without_the_password(file: Pa
     assert done.exit_code == 1
     assert "not-the-password" not in done.output
     findings = {item["key"]: item for item in json.loads(done.stdout)}
-    assert findings["secrets"]["version"] == "dev: awskms://alias/dyber"
+    assert findings["secrets"]["version"] == "dev：awskms://alias/dyber"
     assert findings["backend"]["version"] == url.replace("not-the-password", "****")
     assert not findings["backend"]["ok"] and "不接受这个用户或口令" in findings["backend"]["advice"]
     monkeypatch.setenv("PULUMI_BACKEND_URL", database.url())
