@@ -75,8 +75,10 @@ def test_a_test_says_what_each_receiver_answered(alerting: Alerting) -> None:
 
 def test_a_test_of_a_receiver_that_refuses_shows_its_words(alerting: Alerting) -> None:
     sent = len(alerting.taken("bark", "这是一条测试消息"))
-    alerting.refuse("wecom", 1)
+    # More than one, as an alert of a test before may end now, and its message is refused too.
+    alerting.refuse("wecom", 5)
     outcomes = alerting.test("wecom")["receivers"]
+    alerting.refuse("wecom", 0)
     assert list(outcomes) == ["wecom"]
     assert not outcomes["wecom"]["taken"] and "api freq out of limit" in outcomes["wecom"]["answer"]
     assert len(alerting.taken("bark", "这是一条测试消息")) == sent
