@@ -116,10 +116,8 @@ def _is_polling(line: str) -> bool:
 
 def _lines_back(member: Member, read: int, tail: int) -> int:
     """Return how many of the last `read` lines hold the last `tail` that are shown."""
-    result = subprocess.run(
-        ["docker", "logs", "--tail", str(read), member.id],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False,
-    )  # fmt: skip
+    command = ["docker", "logs", "--tail", str(read), member.id]
+    result = programs.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
     lines = result.stdout.splitlines()
     shown = [number for number, line in enumerate(lines) if not _is_polling(line)]
     return len(lines) - shown[-min(tail, len(shown))] if shown and tail else 0
@@ -135,10 +133,10 @@ def _stream(
     """Start copying a container's log to stdout line by line; return the process and the thread that do it."""
     # A program can be ended at any moment while it waits for lines; a request of the SDK cannot.
     read = tail if polling else max(tail * _POLLING_PER_LINE, _LEAST_READ) if tail else 0
+    if follow and not polling:
+        read = _lines_back(member, read, tail)
+    command = ["docker", "logs", "--tail", str(read), *(["--follow"] if follow else []), member.id]
     try:
-        if follow and not polling:
-            read = _lines_back(member, read, tail)
-        command = ["docker", "logs", "--tail", str(read), *(["--follow"] if follow else []), member.id]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
         )
