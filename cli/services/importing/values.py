@@ -69,10 +69,9 @@ class Values:
         is_named = secret or expanded.secret or is_secret_name(name) or is_secret_value(text)
         if is_named or may_be_secret(text):
             if not is_named:
-                request.note(mark("{name} is taken as a secret, because its value looks like one"), name=name[:60])
-            known = self._called(name, secret_name(name, request.name))
+                self._note_looks_secret(name)
             usable = not expanded.missing and self._is_a_value(name, text)
-            request.secrets[known] = WantedSecret(known, required, description, SecretStr(text) if usable else None)
+            self._add_secret(name, text if usable else None, required, description)
             return
         if not self._is_answered(expanded):
             return
@@ -83,9 +82,8 @@ class Values:
                 return
             text = answer
             if may_be_secret(text):
-                request.note(mark("{name} is taken as a secret, because its value looks like one"), name=name[:60])
-                known = self._called(name, secret_name(name, request.name))
-                request.secrets[known] = WantedSecret(known, required, description, SecretStr(text))
+                self._note_looks_secret(name)
+                self._add_secret(name, text, required, description)
                 return
         request.environment[self._called(name, variable_name(name, request.name))] = text
 
@@ -193,6 +191,15 @@ class Values:
         for question in expanded.missing:
             self.request.ask(question)
         return not expanded.missing
+
+    def _note_looks_secret(self, name: str) -> None:
+        self.request.note(mark("{name} is taken as a secret, because its value looks like one"), name=name[:60])
+
+    def _add_secret(self, name: str, text: str | None, required: bool, description: str) -> None:
+        """Add a variable that is secret; without a text, its value is still to be given."""
+        known = self._called(name, secret_name(name, self.request.name))
+        value = None if text is None else SecretStr(text)
+        self.request.secrets[known] = WantedSecret(known, required, description, value)
 
     def _is_a_value(self, name: str, text: str) -> bool:
         """Tell whether the text of a secret is its value; the user is told if it only stands for one."""
