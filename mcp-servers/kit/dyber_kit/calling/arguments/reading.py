@@ -73,7 +73,6 @@ def read_arguments(
     given_all = _as_object(given, declared)
     settled = settled or {}
     sent = {name: value for name, value in given_all.items() if name not in settled}
-    resembling = _resembling(sent, declared)
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     warnings = ignored_arguments(sent, declared)
@@ -84,7 +83,7 @@ def read_arguments(
         optional = name not in required
         if name not in sent:
             if not optional:
-                problems[name] = _missing(name, rules, resembling)
+                problems[name] = _missing(name, rules, _resembling(sent, declared))
             continue
         value = sent[name]
         if optional and means_unset(value, rules):
