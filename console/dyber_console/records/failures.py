@@ -117,8 +117,8 @@ def _settings(store: Store, call: Call) -> tuple[str, ...]:
 
 def _end(store: Store, service: str, kind: _Kind) -> int:
     """Return the id of the newest call that showed that a kind of failure did not hold any more; 0 without one."""
-    # A call whose tool is not known may have been of any tool.
-    if kind.outcome in UNANSWERED or "" in kind.tools:
+    # A call whose tool is not known may have been of any tool; of the platform's failures, any would say too much.
+    if kind.outcome in UNANSWERED or (kind.tools == [""] and kind.outcome not in _SHARED):
         answered = _answered_after(store, service, kind.newest)
         if answered:
             return answered

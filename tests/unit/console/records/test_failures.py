@@ -55,6 +55,18 @@ def test_a_tool_that_reaches_the_platform_again_ends_the_failures_of_all(store: 
     assert lasting(store) == []
 
 
+def test_a_failure_of_a_call_whose_tool_is_not_known_ends_with_any_call_that_is_answered(store: Store) -> None:
+    record(store, ("", "service_timeout"), ("", "ok"))
+    assert lasting(store) == ["service_timeout"]
+    record(store, ("echo", "ok"))
+    assert lasting(store) == []
+
+
+def test_a_platform_s_failure_of_a_call_whose_tool_is_not_known_does_not_end_so(store: Store) -> None:
+    record(store, ("", "UPSTREAM_UNREACHABLE"), ("search", "UPSTREAM_UNREACHABLE"), ("echo", "ok"))
+    assert lasting(store) == ["UPSTREAM_UNREACHABLE"]
+
+
 def test_each_tool_has_its_own_failure_where_the_platform_is_not_the_cause(store: Store) -> None:
     record(store, ("search", "INTERNAL"), ("read", "INTERNAL"), ("read", "ok"))
     (still, over) = failures(store, "zhihu")
